@@ -1,0 +1,17 @@
+//! The pure rules of owabi: no I/O, no clock, no tokio, sqlx or lettre.
+//!
+//! Everything here is a function of its arguments, so that every promise of the lifecycle, the roster arithmetic
+//! and the rendering can be tested as a table.
+
+pub mod address;
+pub mod guard;
+pub mod ids;
+pub mod lifecycle;
+pub mod member;
+pub mod notice;
+pub mod outcome;
+pub mod render;
+pub mod reply;
+pub mod retry;
+pub mod roster;
+pub mod yaml;
