@@ -4,6 +4,7 @@
 //! and the rendering can be tested as a table.
 
 pub mod address;
+pub mod classify;
 pub mod guard;
 pub mod ids;
 pub mod lifecycle;
@@ -14,4 +15,5 @@ pub mod render;
 pub mod reply;
 pub mod retry;
 pub mod roster;
+pub mod settle;
 pub mod yaml;

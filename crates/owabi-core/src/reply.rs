@@ -20,9 +20,8 @@ impl Enhanced {
         let word = text.split_ascii_whitespace().next()?;
         let mut parts = word.splitn(3, '.');
         let number = |part: Option<&str>| part.filter(|p| (1..=3).contains(&p.len())).and_then(|p| p.parse().ok());
-        let class: u16 = number(parts.next())?;
-        let (subject, detail) = (number(parts.next())?, number(parts.next())?);
-        matches!(class, 2 | 4 | 5).then_some(Self { class: class as u8, subject, detail })
+        let class = parts.next().filter(|class| matches!(*class, "2" | "4" | "5"))?.parse().ok()?;
+        Some(Self { class, subject: number(parts.next())?, detail: number(parts.next())? })
     }
 }
 
