@@ -1,0 +1,1 @@
+UPDATE notices SET state = $2, state_reason = $3, updated_at = $4 WHERE id = $1

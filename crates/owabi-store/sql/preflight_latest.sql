@@ -1,0 +1,1 @@
+SELECT at, actor, fingerprint, roster_hash, rows, problems FROM preflights WHERE notice_id = $1 ORDER BY at DESC LIMIT 1

@@ -1,0 +1,263 @@
+//! Notices and who decided about them: preflight, approvals, release, pause, withdrawal, counts.
+
+use crate::error::StoreError;
+use crate::open::{Store, on_both};
+use crate::rows::status;
+use crate::sql::{
+    APPROVAL_INSERT, APPROVALS, COUNTS, LEDGER_APPEND, NOTICE_RELEASE, NOTICE_STATE, NOTICE_UPSERT, NOTICES,
+    PREFLIGHT_INSERT, PREFLIGHT_LATEST, RELEASE_MEMBERS, WITHDRAW_MEMBERS,
+};
+use owabi_core::lifecycle::Status;
+use sqlx::Row;
+use std::collections::BTreeMap;
+
+/// A notice as the database knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// The notice's id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// `draft`, `released`, `paused` or `withdrawn`.
+    pub state: String,
+    /// Why it is paused or withdrawn.
+    pub state_reason: Option<String>,
+    /// The fingerprint of template and facts that was released.
+    pub fingerprint: Option<String>,
+    /// The hash of the roster that was released.
+    pub roster_hash: Option<String>,
+    /// When it was released.
+    pub released_at: Option<i64>,
+}
+
+/// One preflight's result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreflightRow {
+    /// When.
+    pub at: i64,
+    /// Who.
+    pub actor: String,
+    /// Of template and facts.
+    pub fingerprint: String,
+    /// Of the rows that are held.
+    pub roster_hash: String,
+    /// Rows rendered.
+    pub rows: i64,
+    /// Rows with a problem.
+    pub problems: i64,
+}
+
+/// One approval of exactly one text and roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Who.
+    pub actor: String,
+    /// When.
+    pub at: i64,
+}
+
+/// What is released: exactly what was approved.
+#[derive(Clone, Copy, Debug)]
+pub struct ReleaseRecord<'a> {
+    /// The notice's id.
+    pub notice_id: &'a str,
+    /// Of template and facts.
+    pub fingerprint: &'a str,
+    /// Of the rows that are released.
+    pub roster_hash: &'a str,
+    /// The notice file and the templates, kept as released.
+    pub definition: &'a str,
+}
+
+impl Store {
+    /// Makes the notice known to the database, or renews its title.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn know_notice(&self, id: &str, title: &str, now: i64) -> Result<(), StoreError> {
+        on_both!(self, writer, |pool, dialect| {
+            sqlx::query(NOTICE_UPSERT.on(dialect)).bind(id).bind(title).bind(now).execute(pool).await?;
+            Ok(())
+        })
+    }
+
+    /// All notices that the database knows.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn notices(&self) -> Result<Vec<NoticeRow>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let rows = sqlx::query(NOTICES.on(dialect)).fetch_all(pool).await?;
+            Ok(rows
+                .iter()
+                .map(|row| NoticeRow {
+                    id: row.get(0),
+                    title: row.get(1),
+                    state: row.get(2),
+                    state_reason: row.get(3),
+                    fingerprint: row.get(4),
+                    roster_hash: row.get(5),
+                    released_at: row.get(6),
+                })
+                .collect())
+        })
+    }
+
+    /// One notice.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn notice(&self, id: &str) -> Result<Option<NoticeRow>, StoreError> {
+        Ok(self.notices().await?.into_iter().find(|notice| notice.id == id))
+    }
+
+    /// How many members of each notice are in which status.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn counts(&self) -> Result<BTreeMap<String, BTreeMap<Status, i64>>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let mut counts: BTreeMap<String, BTreeMap<Status, i64>> = BTreeMap::new();
+            for row in sqlx::query(COUNTS.on(dialect)).fetch_all(pool).await? {
+                let of_notice = counts.entry(row.get(0)).or_default();
+                of_notice.insert(status(0, row.get(1))?, row.get(2));
+            }
+            Ok(counts)
+        })
+    }
+
+    /// Records a preflight's result.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn record_preflight(&self, notice_id: &str, row: &PreflightRow) -> Result<(), StoreError> {
+        let body = serde_json::json!({ "rows": row.rows, "problems": row.problems, "fingerprint": row.fingerprint, "roster_hash": row.roster_hash }).to_string();
+        on_both!(self, writer, |pool, dialect| {
+            let mut tx = pool.begin_with(dialect.begin()).await?;
+            let insert = sqlx::query(PREFLIGHT_INSERT.on(dialect)).bind(notice_id).bind(row.at).bind(&row.actor);
+            let insert = insert.bind(&row.fingerprint).bind(&row.roster_hash).bind(row.rows).bind(row.problems);
+            insert.execute(&mut *tx).await?;
+            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(row.at).bind(&row.actor).bind("preflight");
+            entry.bind(notice_id).bind(&body).execute(&mut *tx).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    /// The newest preflight of a notice.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn latest_preflight(&self, notice_id: &str) -> Result<Option<PreflightRow>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let row = sqlx::query(PREFLIGHT_LATEST.on(dialect)).bind(notice_id).fetch_optional(pool).await?;
+            Ok(row.map(|row| PreflightRow {
+                at: row.get(0),
+                actor: row.get(1),
+                fingerprint: row.get(2),
+                roster_hash: row.get(3),
+                rows: row.get(4),
+                problems: row.get(5),
+            }))
+        })
+    }
+
+    /// Records one person's approval of exactly this text and roster. A second one of the same person counts once.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn approve(
+        &self,
+        notice_id: &str,
+        actor: &str,
+        fingerprint: &str,
+        roster_hash: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let body = serde_json::json!({ "fingerprint": fingerprint, "roster_hash": roster_hash }).to_string();
+        on_both!(self, writer, |pool, dialect| {
+            let mut tx = pool.begin_with(dialect.begin()).await?;
+            let insert = sqlx::query(APPROVAL_INSERT.on(dialect)).bind(notice_id).bind(now).bind(actor);
+            insert.bind(fingerprint).bind(roster_hash).execute(&mut *tx).await?;
+            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("approve");
+            entry.bind(notice_id).bind(&body).execute(&mut *tx).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    /// Who approved exactly this text and roster.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn approvals(
+        &self,
+        notice_id: &str,
+        fingerprint: &str,
+        roster_hash: &str,
+    ) -> Result<Vec<Approval>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let query = sqlx::query(APPROVALS.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
+            let rows = query.fetch_all(pool).await?;
+            Ok(rows.iter().map(|row| Approval { actor: row.get(0), at: row.get(1) }).collect())
+        })
+    }
+
+    /// Releases a notice: its held members become queued and due at once. Returns how many.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn release(&self, record: ReleaseRecord<'_>, actor: &str, now: i64) -> Result<u64, StoreError> {
+        let ReleaseRecord { notice_id, fingerprint, roster_hash, definition } = record;
+        on_both!(self, writer, |pool, dialect| {
+            let mut tx = pool.begin_with(dialect.begin()).await?;
+            let notice = sqlx::query(NOTICE_RELEASE.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
+            notice.bind(definition).bind(now).execute(&mut *tx).await?;
+            let queued = sqlx::query(RELEASE_MEMBERS.on(dialect)).bind(notice_id).bind(now).execute(&mut *tx).await?;
+            let queued = queued.rows_affected();
+            let body = serde_json::json!({ "queued": queued, "fingerprint": fingerprint, "roster_hash": roster_hash });
+            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("release");
+            entry.bind(notice_id).bind(body.to_string()).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(queued)
+        })
+    }
+
+    /// Sets the notice's state (`released`, `paused`, `withdrawn`) with its reason.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn set_state(
+        &self,
+        notice_id: &str,
+        state: &str,
+        reason: Option<&str>,
+        actor: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let body = serde_json::json!({ "reason": reason }).to_string();
+        on_both!(self, writer, |pool, dialect| {
+            let mut tx = pool.begin_with(dialect.begin()).await?;
+            let update = sqlx::query(NOTICE_STATE.on(dialect)).bind(notice_id).bind(state).bind(reason).bind(now);
+            update.execute(&mut *tx).await?;
+            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind(state);
+            entry.bind(notice_id).bind(&body).execute(&mut *tx).await?;
+            Ok(tx.commit().await?)
+        })
+    }
+
+    /// Takes all members that are still held or queued out of a notice. Returns how many.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn withdraw_open(&self, notice_id: &str, reason: &str, actor: &str, now: i64) -> Result<u64, StoreError> {
+        on_both!(self, writer, |pool, dialect| {
+            let mut tx = pool.begin_with(dialect.begin()).await?;
+            let update = sqlx::query(WITHDRAW_MEMBERS.on(dialect)).bind(notice_id).bind(reason).bind(now);
+            let taken_out = update.execute(&mut *tx).await?.rows_affected();
+            let body = serde_json::json!({ "reason": reason, "members": taken_out }).to_string();
+            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("withdraw_members");
+            entry.bind(notice_id).bind(&body).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(taken_out)
+        })
+    }
+}

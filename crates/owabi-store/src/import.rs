@@ -1,0 +1,314 @@
+//! One import is one transaction: no half import is ever visible.
+
+use crate::error::StoreError;
+use crate::open::{Pools, Store, on_both};
+use crate::rows::{member_text, status};
+use crate::sql::{
+    BATCH_BY_FILE, BATCH_INSERT, BATCH_TOTALS, Dialect, FINDINGS_INSERT, INSERT_MEMBERS, KNOWN_MEMBERS, LEDGER_APPEND,
+    MERGE_MEMBERS, SHARED_ADDRESSES,
+};
+use owabi_core::lifecycle::Status;
+use owabi_core::member::Member;
+use serde_json::json;
+use sqlx::{Postgres, Row, Sqlite, Transaction};
+
+/// The arithmetic of one import: `lines` is the sum of all the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    /// Roster lines read, the header not counted.
+    pub lines: i64,
+    /// New members with a usable address.
+    pub imported: i64,
+    /// Further lines of a member that add to its notice, or repeat it.
+    pub merged: i64,
+    /// New members whom mail cannot reach.
+    pub unreachable: i64,
+    /// Lines that the cohorts' rules leave out.
+    pub not_affected: i64,
+    /// Members of an earlier import with nothing new.
+    pub already_present: i64,
+    /// Lines that could not be read.
+    pub refused: i64,
+}
+
+impl Totals {
+    /// Every line ended somewhere.
+    pub fn add_up(&self) -> bool {
+        let parts =
+            [self.imported, self.merged, self.unreachable, self.not_affected, self.already_present, self.refused];
+        self.lines == parts.iter().sum::<i64>()
+    }
+}
+
+/// Who imports what.
+#[derive(Clone, Debug)]
+pub struct BatchRecord {
+    /// A UUID (version 7).
+    pub id: String,
+    /// The notice.
+    pub notice_id: String,
+    /// Who.
+    pub actor: String,
+    /// The file's name, without its folder.
+    pub file_name: String,
+    /// Lower-case hexadecimal SHA-256 of the file.
+    pub file_sha256: String,
+    /// The encoding that was used.
+    pub encoding: String,
+    /// When.
+    pub at: i64,
+}
+
+/// A member that is new to the notice.
+#[derive(Clone, Debug)]
+pub struct NewRow {
+    /// The member.
+    pub member: Member,
+    /// The address as the roster gives it.
+    pub given_email: String,
+    /// Why mail cannot reach the member; `None`: held for release.
+    pub unreachable: Option<String>,
+}
+
+/// A member that the notice already has.
+#[derive(Clone, Debug)]
+pub struct KnownRow {
+    /// The row's id.
+    pub id: i64,
+    /// The member as stored.
+    pub member: Member,
+    /// The delivery's status.
+    pub status: Status,
+    /// It came with this same import.
+    pub same_import: bool,
+}
+
+/// A known member with what a further line added.
+#[derive(Clone, Debug)]
+pub struct MergedRow {
+    /// The row's id.
+    pub id: i64,
+    /// The member as it is now.
+    pub member: Member,
+    /// Why mail cannot reach the member; `None`: held for release.
+    pub unreachable: Option<String>,
+}
+
+/// Something about a line that a person should see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The line in the file, from 1; the header is line 1.
+    pub line: i64,
+    /// One word: `refused`, `name_differs`, `typo`, …
+    pub kind: String,
+    /// The member, if the line names one.
+    pub member_no: Option<String>,
+    /// What was found.
+    pub detail: String,
+}
+
+/// An import that is under way. Dropping it leaves the database as it was.
+#[derive(Debug)]
+pub struct Import {
+    tx: Tx,
+    batch: BatchRecord,
+}
+
+#[derive(Debug)]
+enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// As `on_both`, for the import's open transaction.
+macro_rules! on_tx {
+    ($import:expr, |$tx:ident, $dialect:ident| $body:expr) => {
+        match &mut $import.tx {
+            Tx::Sqlite($tx) => {
+                let $dialect = Dialect::Sqlite;
+                $body
+            }
+            Tx::Postgres($tx) => {
+                let $dialect = Dialect::Postgres;
+                $body
+            }
+        }
+    };
+}
+
+impl Store {
+    /// Begins an import.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn begin_import(&self, batch: BatchRecord) -> Result<Import, StoreError> {
+        let tx = match &self.pools {
+            Pools::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with(Dialect::Sqlite.begin()).await?),
+            Pools::Postgres { writer, .. } => Tx::Postgres(writer.begin_with(Dialect::Postgres.begin()).await?),
+        };
+        let mut import = Import { tx, batch };
+        import.insert_batch().await?;
+        Ok(import)
+    }
+
+    /// The batch that imported this very file before.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn batch_of_file(&self, notice_id: &str, sha256: &str) -> Result<Option<String>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let query = sqlx::query(BATCH_BY_FILE.on(dialect)).bind(notice_id).bind(sha256);
+            Ok(query.fetch_optional(pool).await?.map(|row| row.get(0)))
+        })
+    }
+}
+
+impl Import {
+    async fn insert_batch(&mut self) -> Result<(), StoreError> {
+        let batch = self.batch.clone();
+        on_tx!(self, |tx, dialect| {
+            let insert = sqlx::query(BATCH_INSERT.on(dialect)).bind(&batch.id).bind(&batch.notice_id).bind("import");
+            let insert = insert.bind(&batch.actor).bind(None::<String>).bind(None::<String>).bind(&batch.file_name);
+            let insert = insert.bind(&batch.file_sha256).bind(&batch.encoding).bind(batch.at);
+            insert.execute(&mut **tx).await?;
+        });
+        Ok(())
+    }
+
+    /// Which of these members the notice already has.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Row`.
+    pub async fn known(&mut self, member_nos: &[&str]) -> Result<Vec<KnownRow>, StoreError> {
+        let wanted = json!(member_nos.iter().map(|no| [no]).collect::<Vec<_>>()).to_string();
+        let (notice_id, batch_id) = (self.batch.notice_id.clone(), self.batch.id.clone());
+        on_tx!(self, |tx, dialect| {
+            let query = sqlx::query(KNOWN_MEMBERS.on(dialect)).bind(&notice_id).bind(&wanted);
+            let rows = query.fetch_all(&mut **tx).await?;
+            rows.iter()
+                .map(|row| {
+                    let text = member_text!(row, 0, 1);
+                    let id = text.id;
+                    let same_import = row.get::<Option<String>, _>(8).as_deref() == Some(batch_id.as_str());
+                    Ok(KnownRow { id, member: text.read()?, status: status(id, row.get(7))?, same_import })
+                })
+                .collect()
+        })
+    }
+
+    /// Adds new members and renews merged ones.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Refused`.
+    pub async fn write(&mut self, new: &[NewRow], merged: &[MergedRow]) -> Result<(), StoreError> {
+        let new_rows = json!(new.iter().map(new_row).collect::<Vec<_>>()).to_string();
+        let merged_rows = json!(merged.iter().map(merged_row).collect::<Vec<_>>()).to_string();
+        let batch = self.batch.clone();
+        on_tx!(self, |tx, dialect| {
+            if !new.is_empty() {
+                let insert = sqlx::query(INSERT_MEMBERS.on(dialect)).bind(&new_rows).bind(&batch.notice_id);
+                insert.bind(&batch.id).bind(batch.at).execute(&mut **tx).await?;
+            }
+            if !merged.is_empty() {
+                let merge = sqlx::query(MERGE_MEMBERS.on(dialect)).bind(&merged_rows).bind(batch.at);
+                merge.execute(&mut **tx).await?;
+            }
+        });
+        Ok(())
+    }
+
+    /// Records what was noticed.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn note(&mut self, findings: &[Finding]) -> Result<(), StoreError> {
+        if findings.is_empty() {
+            return Ok(());
+        }
+        let row = |f: &Finding| json!([f.line, f.kind, f.member_no, f.detail]);
+        let rows = json!(findings.iter().map(row).collect::<Vec<_>>()).to_string();
+        let batch_id = self.batch.id.clone();
+        on_tx!(self, |tx, dialect| {
+            sqlx::query(FINDINGS_INSERT.on(dialect)).bind(&rows).bind(&batch_id).execute(&mut **tx).await?;
+        });
+        Ok(())
+    }
+
+    /// How many addresses more than one member of the notice shares. Each of them gets their own mail.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn shared_addresses(&mut self) -> Result<i64, StoreError> {
+        let notice_id = self.batch.notice_id.clone();
+        on_tx!(self, |tx, dialect| {
+            Ok(sqlx::query(SHARED_ADDRESSES.on(dialect)).bind(&notice_id).fetch_one(&mut **tx).await?.get(0))
+        })
+    }
+
+    /// Commits the import with its totals and its ledger entry.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was imported.
+    pub async fn commit(mut self, totals: Totals) -> Result<(), StoreError> {
+        let batch = self.batch.clone();
+        let body = json!({ "batch": batch.id, "file_sha256": batch.file_sha256, "totals": totals }).to_string();
+        on_tx!(self, |tx, dialect| {
+            let update = sqlx::query(BATCH_TOTALS.on(dialect)).bind(&batch.id).bind(totals.lines).bind(totals.imported);
+            let update = update.bind(totals.merged).bind(totals.unreachable).bind(totals.not_affected);
+            update.bind(totals.already_present).bind(totals.refused).execute(&mut **tx).await?;
+            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(batch.at).bind(&batch.actor).bind("import");
+            entry.bind(&batch.notice_id).bind(&body).execute(&mut **tx).await?;
+        });
+        match self.tx {
+            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Leaves the database as it was.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn roll_back(self) -> Result<(), StoreError> {
+        match self.tx {
+            Tx::Sqlite(tx) => tx.rollback().await?,
+            Tx::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+}
+
+/// The status of a member that is not released yet.
+fn open_status(unreachable: Option<&String>) -> &'static str {
+    unreachable.map_or(Status::Held, |_| Status::Unreachable).as_str()
+}
+
+fn new_row(row: &NewRow) -> serde_json::Value {
+    let m = &row.member;
+    json!([
+        m.member_no,
+        m.name,
+        m.email,
+        row.given_email,
+        json!(m.cohorts).to_string(),
+        json!(m.payments).to_string(),
+        json!(m.fields).to_string(),
+        open_status(row.unreachable.as_ref()),
+        row.unreachable
+    ])
+}
+
+fn merged_row(row: &MergedRow) -> serde_json::Value {
+    let m = &row.member;
+    json!([
+        row.id,
+        m.name,
+        m.email,
+        json!(m.cohorts).to_string(),
+        json!(m.payments).to_string(),
+        json!(m.fields).to_string(),
+        open_status(row.unreachable.as_ref()),
+        row.unreachable
+    ])
+}

@@ -1,0 +1,226 @@
+//! Opening the two databases, and the one macro that compiles a function body for both.
+
+use crate::error::StoreError;
+use crate::sql::{Dialect, META_GET, META_SET};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Row, SqlSafeStr};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The queue and everything recorded about it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pools: Pools,
+}
+
+/// One writer (SQLite allows no more) and several readers.
+#[derive(Clone, Debug)]
+pub(crate) enum Pools {
+    Sqlite { writer: SqlitePool, reader: SqlitePool, file: PathBuf },
+    Postgres { writer: PgPool, reader: PgPool },
+}
+
+/// Compiles one body for both databases. `$pool` is the typed pool, `$dialect` picks the texts.
+macro_rules! on_both {
+    ($store:expr, $side:ident, |$pool:ident, $dialect:ident| $body:expr) => {
+        match &$store.pools {
+            $crate::open::Pools::Sqlite { $side: $pool, .. } => {
+                let $dialect = $crate::sql::Dialect::Sqlite;
+                $body
+            }
+            $crate::open::Pools::Postgres { $side: $pool, .. } => {
+                let $dialect = $crate::sql::Dialect::Postgres;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// `sqlite:FILE` (absolute, or relative to the working directory) or `postgres://…`.
+    pub url: String,
+    /// How long a writer waits for another process's lock.
+    pub busy_timeout: Duration,
+    /// Connections for reading; on PostgreSQL the pool's size.
+    pub connections: u32,
+    /// Create the database file and its schema when there is none, and bring an older schema up to date.
+    pub migrate: bool,
+}
+
+impl OpenOptions {
+    /// The defaults for `url`: 10 s of patience, 4 readers, no migration of an existing schema.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), busy_timeout: Duration::from_secs(10), connections: 4, migrate: false }
+    }
+}
+
+impl Store {
+    /// Opens the database. A database without any schema gets it; an older schema only with `options.migrate`.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`], `Unavailable`, `SchemaOlder`, `SchemaNewer`, `Damaged`, `Migrate`.
+    pub async fn open(options: &OpenOptions) -> Result<Self, StoreError> {
+        let pools = if let Some(file) = options.url.strip_prefix("sqlite:") {
+            open_sqlite(Path::new(file.trim_start_matches("//")), options).await?
+        } else if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
+            open_postgres(options).await?
+        } else {
+            return Err(StoreError::Url(options.url.clone()));
+        };
+        let store = Self { pools };
+        store.bring_up(options.migrate).await?;
+        Ok(store)
+    }
+
+    /// The SQLite file; `None` for PostgreSQL.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.pools {
+            Pools::Sqlite { file, .. } => Some(file),
+            Pools::Postgres { .. } => None,
+        }
+    }
+
+    /// The schema's version: the number of the newest migration applied, 0 when there is none.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn schema_version(&self) -> Result<i64, StoreError> {
+        on_both!(self, writer, |pool, dialect| {
+            let table = match dialect {
+                Dialect::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
+                Dialect::Postgres => "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+            };
+            if sqlx::query(table).fetch_one(pool).await?.get::<i64, _>(0) == 0 {
+                return Ok(0);
+            }
+            let newest = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success";
+            Ok(sqlx::query(newest).fetch_one(pool).await?.get::<i64, _>(0))
+        })
+    }
+
+    /// The newest schema version that this program knows.
+    pub fn newest_schema() -> i64 {
+        SQLITE_MIGRATIONS.last().map_or(0, |migration| migration.0)
+    }
+
+    async fn bring_up(&self, migrate: bool) -> Result<(), StoreError> {
+        let (found, wanted) = (self.schema_version().await?, Self::newest_schema());
+        if found > wanted {
+            return Err(StoreError::SchemaNewer { found, wanted });
+        }
+        if found == wanted {
+            return Ok(());
+        }
+        if found > 0 && !migrate {
+            return Err(StoreError::SchemaOlder { found, wanted });
+        }
+        on_both!(self, writer, |pool, dialect| migrator(dialect).run(pool).await)?;
+        Ok(())
+    }
+
+    /// Looks through the whole file for damage; says nothing when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with SQLite's own words.
+    pub async fn check_integrity(&self) -> Result<(), StoreError> {
+        let Pools::Sqlite { reader, .. } = &self.pools else { return Ok(()) };
+        let found: String = sqlx::query("PRAGMA quick_check(1)").fetch_one(reader).await?.get(0);
+        if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
+    }
+
+    /// Writes a consistent copy of the SQLite database while it is in use.
+    ///
+    /// # Errors
+    /// When the target exists or cannot be written; on PostgreSQL, where `pg_dump` does this.
+    pub async fn backup_to(&self, target: &Path) -> Result<(), StoreError> {
+        let Pools::Sqlite { reader, .. } = &self.pools else {
+            return Err(StoreError::Url("postgres: use pg_dump".into()));
+        };
+        sqlx::query("VACUUM INTO $1").bind(target.to_string_lossy().into_owned()).execute(reader).await?;
+        Ok(())
+    }
+
+    /// A value of the installation, such as the key's fingerprint.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let row = sqlx::query(META_GET.on(dialect)).bind(key).fetch_optional(pool).await?;
+            Ok(row.map(|row| row.get(0)))
+        })
+    }
+
+    /// Sets a value of the installation.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        on_both!(self, writer, |pool, dialect| {
+            sqlx::query(META_SET.on(dialect)).bind(key).bind(value).execute(pool).await?;
+            Ok(())
+        })
+    }
+
+    /// Closes the pools, so that SQLite checkpoints its write-ahead log.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { writer, reader, .. } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres { writer, .. } => writer.close().await,
+        }
+    }
+}
+
+/// WAL with synchronous=FULL: a commit that was answered survives a power cut.
+async fn open_sqlite(file: &Path, options: &OpenOptions) -> Result<Pools, StoreError> {
+    let connect = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(options.busy_timeout)
+        .pragma("cache_size", "-16384")
+        .pragma("wal_autocheckpoint", "4000")
+        .disable_statement_logging();
+    let pool = |size: u32| SqlitePoolOptions::new().max_connections(size).test_before_acquire(false);
+    let writer = pool(1).idle_timeout(None).max_lifetime(None).connect_with(connect.clone()).await?;
+    let reader = pool(options.connections.max(1)).connect_lazy_with(connect.pragma("cache_size", "-2048"));
+    Ok(Pools::Sqlite { writer, reader, file: file.to_owned() })
+}
+
+async fn open_postgres(options: &OpenOptions) -> Result<Pools, StoreError> {
+    let connect = PgConnectOptions::from_str(&options.url)?.disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(options.connections.max(2))
+        .acquire_timeout(options.busy_timeout)
+        .connect_with(connect)
+        .await?;
+    Ok(Pools::Postgres { writer: pool.clone(), reader: pool })
+}
+
+const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "queue", include_str!("../migrations/sqlite/0001_queue.sql"))];
+
+/// PostgreSQL follows with its own texts of the same numbers.
+const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[];
+
+fn migrator(dialect: Dialect) -> Migrator {
+    let texts = match dialect {
+        Dialect::Sqlite => SQLITE_MIGRATIONS,
+        Dialect::Postgres => POSTGRES_MIGRATIONS,
+    };
+    let migration = |(version, name, text): &(i64, &'static str, &'static str)| {
+        Migration::new(*version, Cow::Borrowed(name), MigrationType::Simple, text.into_sql_str(), false)
+    };
+    Migrator::with_migrations(texts.iter().map(migration).collect())
+}

@@ -1,0 +1,255 @@
+//! Every verb of the store, on every database. A database earns its trust here.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use owabi_core::lifecycle::Status;
+use owabi_core::member::Member;
+use owabi_core::reply::Reply;
+use owabi_store::{
+    BatchRecord, Claimed, Group, Intent, LogFilter, NewRow, OpenOptions, ReleaseRecord, Settle, Store, StoreError,
+    Totals,
+};
+
+const NOTICE: &str = "n1";
+const LEASE: i64 = 600_000;
+
+async fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
+    (dir, Store::open(&OpenOptions::new(url)).await.unwrap())
+}
+
+fn batch(id: &str) -> BatchRecord {
+    let (notice_id, actor) = (NOTICE.to_owned(), "tester".to_owned());
+    let (file_name, file_sha256, encoding) = ("roster.csv".to_owned(), "00".to_owned(), "utf-8".to_owned());
+    BatchRecord { id: id.into(), notice_id, actor, file_name, file_sha256, encoding, at: 1 }
+}
+
+fn new_row(no: usize) -> NewRow {
+    let (member_no, name) = (format!("M{no:05}"), "山田 太郎".to_owned());
+    let email = Some(format!("u{no}@example.jp"));
+    let member = Member { member_no, name, email, ..Member::default() };
+    NewRow { member, given_email: format!("u{no}@example.jp"), unreachable: None }
+}
+
+/// A store with `n` members, released at time 10.
+async fn released(n: usize) -> (tempfile::TempDir, Store) {
+    let (dir, store) = store().await;
+    store.know_notice(NOTICE, "title", 1).await.unwrap();
+    let mut import = store.begin_import(batch("b1")).await.unwrap();
+    let rows: Vec<NewRow> = (0..n).map(new_row).collect();
+    import.write(&rows, &[]).await.unwrap();
+    import.commit(Totals { lines: n as i64, imported: n as i64, ..Totals::default() }).await.unwrap();
+    let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: "r", definition: "d" };
+    assert_eq!(store.release(record, "tester", 10).await.unwrap(), n as u64);
+    (dir, store)
+}
+
+async fn claim(store: &Store, now: i64, n: i64) -> Vec<Claimed> {
+    store.claim(NOTICE, now, LEASE, Some(3_600_000), n).await.unwrap()
+}
+
+fn intent(row: &Claimed) -> Intent {
+    Intent {
+        id: row.id,
+        fence: row.fence,
+        relay: "main".into(),
+        rcpt_to: "u@example.jp".into(),
+        message_id: format!("m{}", row.id),
+        envid: format!("e{}", row.number),
+        mail_sha256: "ab".into(),
+        mail_bytes: 100,
+    }
+}
+
+fn accepted(row: &Claimed, at: i64) -> Settle {
+    Settle {
+        id: row.id,
+        fence: row.fence,
+        at,
+        outcome: "accepted",
+        status: Status::Accepted,
+        due_at: None,
+        spent: true,
+        reason: None,
+        plain_form: false,
+        phase: Some("dot"),
+        reply: Some(Reply::new(250, "2.0.0 Ok: queued as 4F1Bxy")),
+        detail: None,
+        tls: None,
+        duration_ms: 5,
+    }
+}
+
+async fn count(store: &Store, status: Status) -> i64 {
+    store.counts().await.unwrap().get(NOTICE).and_then(|c| c.get(&status).copied()).unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_claimed_row_is_claimed_once_and_its_outcome_is_exact() {
+    let (_dir, store) = released(3).await;
+    let rows = claim(&store, 20, 2).await;
+    assert_eq!(rows.len(), 2);
+    assert_eq!(claim(&store, 20, 10).await.len(), 1);
+    assert!(claim(&store, 20, 10).await.is_empty());
+    let intents = Group { intents: rows.iter().map(intent).collect(), settles: vec![] };
+    assert_eq!(store.record(&intents, 30, 30).await.unwrap().granted.len(), 2);
+    let settles = Group { intents: vec![], settles: rows.iter().map(|row| accepted(row, 40)).collect() };
+    assert_eq!(store.record(&settles, 40, 40).await.unwrap().settled.len(), 2);
+    assert_eq!((count(&store, Status::Accepted).await, count(&store, Status::Sending).await), (2, 1));
+    let log = store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap();
+    assert_eq!(log.len(), 3);
+    assert_eq!((log[0].code, log[0].queue_id.as_deref(), log[0].attempt), (Some(250), Some("4F1Bxy"), 1));
+    assert_eq!((log[2].outcome.as_deref(), log[2].attempt), (None, 0));
+    assert_eq!(store.log_after(&LogFilter::default(), (log[0].member_id, 1), 10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_worker_that_was_paused_past_its_lease_gets_no_permission_and_writes_nothing() {
+    let (_dir, store) = released(1).await;
+    let old = claim(&store, 20, 1).await;
+    let new = claim(&store, 20 + LEASE, 1).await;
+    assert_eq!(new.len(), 1, "the lease ended without an intent, so the row is claimed anew");
+    let late = Group { intents: vec![intent(&old[0])], settles: vec![accepted(&old[0], 30)] };
+    let recorded = store.record(&late, 20 + LEASE, 20 + LEASE).await.unwrap();
+    assert!(recorded.granted.is_empty() && recorded.settled.is_empty());
+    assert_eq!(count(&store, Status::Sending).await, 1);
+}
+
+#[tokio::test]
+async fn no_body_leaves_when_the_lease_is_too_short_for_the_reply_to_its_dot() {
+    let (_dir, store) = released(1).await;
+    let rows = claim(&store, 20, 1).await;
+    let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
+    assert!(store.record(&group, 30, 20 + LEASE + 1).await.unwrap().granted.is_empty());
+    assert_eq!(store.record(&group, 30, 20 + LEASE).await.unwrap().granted.len(), 1);
+}
+
+#[tokio::test]
+async fn a_lease_that_ended_with_an_intent_is_in_doubt_and_sent_again_flagged() {
+    let (_dir, store) = released(2).await;
+    let rows = claim(&store, 20, 2).await;
+    let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
+    store.record(&group, 30, 30).await.unwrap();
+    store.end_leases(40).await.unwrap();
+    let again = claim(&store, 40, 10).await;
+    assert_eq!(again.iter().map(|r| r.id).collect::<Vec<_>>(), [rows[1].id]);
+    assert_eq!(count(&store, Status::InDoubt).await, 1);
+    assert_eq!(store.send_again(40 + 3_599_999).await.unwrap(), 0);
+    assert_eq!(store.send_again(40 + 3_600_000).await.unwrap(), 1);
+    let flagged = claim(&store, 40 + 3_600_000, 10).await;
+    let row = flagged.iter().find(|r| r.id == rows[0].id).unwrap();
+    assert!(row.possible_duplicate);
+    assert_eq!((row.number, row.attempts), (2, 0));
+    let log = store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap();
+    assert_eq!(log[0].outcome.as_deref(), Some("in_doubt"));
+}
+
+#[tokio::test]
+async fn in_doubt_waits_for_a_person_when_the_notice_says_hold() {
+    let (_dir, store) = released(1).await;
+    let rows = claim(&store, 20, 1).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    store.end_leases(40).await.unwrap();
+    assert!(store.claim(NOTICE, 40, LEASE, None, 1).await.unwrap().is_empty());
+    assert_eq!(store.send_again(i64::MAX).await.unwrap(), 0);
+    assert_eq!(count(&store, Status::InDoubt).await, 1);
+}
+
+#[tokio::test]
+async fn a_row_given_back_is_unspent_and_one_whose_body_may_leave_is_not_given_back() {
+    let (_dir, store) = released(2).await;
+    let rows = claim(&store, 20, 2).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    let back: Vec<_> = rows.iter().map(|r| (r.id, r.fence, 50)).collect();
+    assert_eq!(store.give_back(&back, 50).await.unwrap(), 1);
+    assert_eq!((count(&store, Status::Queued).await, count(&store, Status::Sending).await), (1, 1));
+    assert_eq!(store.next_due(NOTICE).await.unwrap(), Some(50));
+}
+
+#[tokio::test]
+async fn a_paused_notice_is_neither_claimed_nor_granted() {
+    let (_dir, store) = released(2).await;
+    let rows = claim(&store, 20, 1).await;
+    store.set_state(NOTICE, "paused", Some("test"), "tester", 25).await.unwrap();
+    assert!(claim(&store, 30, 10).await.is_empty());
+    let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
+    assert!(store.record(&group, 30, 30).await.unwrap().granted.is_empty());
+    assert_eq!(store.withdraw_open(NOTICE, "test", "tester", 40).await.unwrap(), 1);
+    assert_eq!(count(&store, Status::Withdrawn).await, 1);
+}
+
+#[tokio::test]
+async fn the_same_group_recorded_twice_changes_nothing_the_second_time() {
+    let (_dir, store) = released(1).await;
+    let rows = claim(&store, 20, 1).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    let settle = Group { intents: vec![], settles: vec![accepted(&rows[0], 40)] };
+    assert_eq!(store.record(&settle, 40, 40).await.unwrap().settled.len(), 1);
+    assert!(store.record(&settle, 41, 41).await.unwrap().settled.is_empty());
+    assert_eq!(store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_recorded_cannot_be_changed_or_deleted() {
+    let (dir, store) = released(1).await;
+    let rows = claim(&store, 20, 1).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    let settle = Group { intents: vec![], settles: vec![accepted(&rows[0], 40)] };
+    store.record(&settle, 40, 40).await.unwrap();
+    let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    for text in [
+        "UPDATE attempts SET outcome = 'failed'",
+        "DELETE FROM attempts",
+        "UPDATE intents SET relay = 'x'",
+        "DELETE FROM intents",
+        "UPDATE ledger SET actor = 'x'",
+        "DELETE FROM ledger",
+    ] {
+        let refused = sqlx::query(text).execute(&pool).await.unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{text}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_import_leaves_no_trace() {
+    let (_dir, store) = store().await;
+    store.know_notice(NOTICE, "title", 1).await.unwrap();
+    let mut import = store.begin_import(batch("b1")).await.unwrap();
+    import.write(&[new_row(1)], &[]).await.unwrap();
+    assert_eq!(import.known(&["M00001", "M00002"]).await.unwrap().len(), 1);
+    drop(import);
+    assert!(store.counts().await.unwrap().is_empty());
+    assert_eq!(store.batch_of_file(NOTICE, "00").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_an_older_one_needs_a_word() {
+    let (dir, store) = store().await;
+    store.close().await;
+    let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::query("UPDATE _sqlx_migrations SET version = version + 1000").execute(&pool).await.unwrap();
+    pool.close().await;
+    let Err(StoreError::SchemaNewer { found, wanted }) = Store::open(&OpenOptions::new(url)).await else {
+        panic!("a newer schema was opened");
+    };
+    assert_eq!(found, wanted + 1000);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_and_said() {
+    let (dir, store) = released(2_000).await;
+    store.close().await;
+    let file = dir.path().join("owabi.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 20_000].fill(0x5a);
+    std::fs::write(&file, bytes).unwrap();
+    let url = format!("sqlite:{}", file.display());
+    let found = match Store::open(&OpenOptions::new(url)).await {
+        Ok(store) => store.check_integrity().await,
+        Err(error) => Err(error),
+    };
+    assert!(matches!(found, Err(StoreError::Damaged(_))), "{found:?}");
+}
