@@ -109,7 +109,7 @@ pub(super) fn strike(document: &mut Value, path: &[Step]) -> bool {
 pub(super) fn locate(text: &str, path: &[Step]) -> Option<(usize, usize)> {
     (0..=path.len()).rev().find_map(|depth| {
         let error = Find(&path[..depth]).deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
-        let at = error.location().filter(|_| error.to_string().starts_with(Find::HERE))?;
+        let at = error.location().filter(|_| error.to_string().contains(Find::HERE))?;
         Some((at.line(), at.column()))
     })
 }
@@ -119,7 +119,7 @@ pub(super) fn locate(text: &str, path: &[Step]) -> Option<(usize, usize)> {
 struct Find<'a>(&'a [Step]);
 
 impl Find<'_> {
-    const HERE: &'static str = "here";
+    const HERE: &'static str = "<found it>";
 
     fn stop<E: serde::de::Error>(self) -> Result<(), E> {
         if self.0.is_empty() { Err(E::custom(Self::HERE)) } else { Ok(()) }
