@@ -1,0 +1,153 @@
+//! The configuration: one struct a section, each with its defaults and its checks.
+//!
+//! [`Config::load`] finds the file, lays the environment's overrides on it, gives it types, checks every section and
+//! resolves relative paths against the file's folder. It reports every problem it can find at once.
+
+mod database;
+mod dispatch;
+mod environment;
+mod find;
+mod log;
+mod pacing;
+mod problem;
+mod read;
+mod secret;
+mod smtp;
+mod span;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+pub use database::{Database, Keys, Notices, Target};
+pub use dispatch::{Dispatch, Jitter, Retry};
+pub use environment::Environment;
+pub use log::{Language, Log, LogFormat, TestSend};
+pub use pacing::{DomainLimit, Pacing, Presets};
+pub use problem::{ConfigError, Problem};
+pub use secret::{Key, SecretError, load_or_create_key};
+pub use smtp::{Bounce, Deadlines, Relay, Smtp, Tls};
+pub use span::{Span, SpanError};
+
+use problem::Findings;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The commented configuration that ships with owabi: every key with its default.
+pub const COMMENTED: &str = include_str!("../../../config/owabi.yaml");
+
+/// The whole configuration. After [`Config::load`] its paths are absolute or relative to the working directory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the queue is kept.
+    pub database: Database,
+    /// Where notices and templates lie.
+    pub notices: Notices,
+    /// Where the bounce tokens' secret lies.
+    pub keys: Keys,
+    /// Relays, deadlines and the envelope sender.
+    pub smtp: Smtp,
+    /// How rows are taken from the queue.
+    pub dispatch: Dispatch,
+    /// How members are tried again.
+    pub retry: Retry,
+    /// How fast mails go to one domain.
+    pub pacing: Pacing,
+    /// The program's own log.
+    pub log: Log,
+    /// Who may get a test mail.
+    pub test_send: TestSend,
+    /// The command line's language.
+    pub language: Language,
+    /// The file it was read from.
+    #[serde(skip)]
+    pub file: PathBuf,
+    #[serde(skip)]
+    credentials: Option<PathBuf>,
+}
+
+impl Config {
+    /// Finds and reads the configuration: `named` (`--config`), else the usual places.
+    pub fn load(named: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
+        let file = find::find(named, environment)?;
+        let text = std::fs::read_to_string(&file).map_err(|e| {
+            ConfigError::one(Problem {
+                file: file.display().to_string(),
+                message: format!("cannot be read: {e}"),
+                ..Problem::default()
+            })
+        })?;
+        Self::read(&file, &text, environment)
+    }
+
+    /// Reads a configuration text as if it stood in `file`; `file` itself is not opened.
+    pub fn read(file: &Path, text: &str, environment: &Environment) -> Result<Self, ConfigError> {
+        let mut config = read::read(&file.display().to_string(), text, environment)?;
+        config.resolve(file.parent().unwrap_or(Path::new("")));
+        config.file = file.to_owned();
+        config.credentials = environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        Ok(config)
+    }
+
+    /// The password of one of this configuration's relays; `None` when it needs no login.
+    pub fn relay_password(&self, relay: &Relay) -> Result<Option<SecretString>, SecretError> {
+        let (file, credential) = (relay.password_file.as_deref(), relay.password_credential.as_deref());
+        secret::read(file, credential, self.credentials.as_deref())
+    }
+
+    /// The PostgreSQL password, if there is one.
+    pub fn database_password(&self) -> Result<Option<SecretString>, SecretError> {
+        let (file, credential) = (self.database.password_file.as_deref(), self.database.password_credential.as_deref());
+        secret::read(file, credential, self.credentials.as_deref())
+    }
+
+    /// Reads every secret once, so that a missing or readable-by-all one is found at start.
+    pub fn check_secrets(&self) -> Result<(), ConfigError> {
+        let relays = self.smtp.relays.iter().enumerate();
+        let mut checks: Vec<_> =
+            relays.map(|(n, relay)| (format!("smtp.relays[{n}]"), self.relay_password(relay).err())).collect();
+        checks.push(("database".to_owned(), self.database_password().err()));
+        let problems: Vec<_> = checks
+            .into_iter()
+            .filter_map(|(at, error)| error.map(|error| error.into_problem(&self.file, &at)))
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        self.database.resolve(folder);
+        self.smtp.resolve(folder);
+        for path in [&mut self.notices.dir, &mut self.notices.templates, &mut self.keys.file] {
+            *path = folder.join(&*path);
+        }
+    }
+
+    fn validate(&self) -> Findings {
+        let mut found = Findings::default();
+        self.database.validate(&mut found);
+        self.smtp.validate(&mut found);
+        self.dispatch.validate(self.smtp.deadlines.dot, &mut found);
+        self.retry.validate(&mut found);
+        self.pacing.validate(&mut found);
+        self.log.validate(&mut found);
+        self.test_send.validate(&mut found);
+        for (key, path) in [
+            ("notices.dir", &self.notices.dir),
+            ("notices.templates", &self.notices.templates),
+            ("keys.file", &self.keys.file),
+        ] {
+            if path.as_os_str().is_empty() {
+                found.refuse(key, "must not be empty");
+            }
+        }
+        found
+    }
+}
+
+/// Makes an optional path relative to `folder`.
+fn resolve_option(path: &mut Option<PathBuf>, folder: &Path) {
+    if let Some(path) = path {
+        *path = folder.join(&*path);
+    }
+}

@@ -1,0 +1,67 @@
+//! From text to a checked configuration, with every problem found on the way.
+
+use super::problem::{ConfigError, Finding, Problem};
+use super::yaml::{self, Step, Value};
+use super::{Config, Environment};
+
+/// More mistakes than this in one file are not worth listing.
+const MOST_PROBLEMS: usize = 50;
+
+/// Reads, overrides, types and validates; paths are left as they are written.
+pub(super) fn read(file: &str, text: &str, environment: &Environment) -> Result<Config, ConfigError> {
+    let mut document = yaml::parse(text).map_err(|e| ConfigError::one(syntax(file, e)))?;
+    if document.is_null() {
+        document = Value::Mapping(Default::default());
+    }
+    let (overrides, mut problems) = environment.apply(&mut document);
+    let place = |path: &[Step]| -> Problem {
+        let path_text = yaml::path_of(path);
+        if let Some(by) = overrides.iter().find(|by| path.starts_with(&by.path) || by.path == path) {
+            return Problem { file: format!("${}", by.variable), path: path_text, ..Problem::default() };
+        }
+        let at = yaml::locate(text, path);
+        let (line, column) = (at.map(|at| at.0), at.map(|at| at.1));
+        Problem { file: file.to_owned(), line, column, path: path_text, ..Problem::default() }
+    };
+    let (config, mistakes) = typed(document);
+    problems.extend(mistakes.into_iter().map(|(path, message)| Problem { message, ..place(&path) }));
+    let found = config.as_ref().map(|config| config.validate().0).unwrap_or_default();
+    for Finding { path, message, hint } in found {
+        let steps = yaml::steps_of(&path);
+        if !problems.iter().any(|known| known.path == path) {
+            problems.push(Problem { message, hint, ..place(&steps) });
+        }
+    }
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(ConfigError { problems }),
+    }
+}
+
+/// Gives the document its types. A value that has the wrong one is noted, struck out and the rest read again.
+fn typed(mut document: Value) -> (Option<Config>, Vec<(Vec<Step>, String)>) {
+    let mut mistakes = Vec::new();
+    while mistakes.len() < MOST_PROBLEMS {
+        let (path, message) = match yaml::typed(document.clone()) {
+            Ok(config) => return (Some(config), mistakes),
+            Err(mistake) => mistake,
+        };
+        let struck = yaml::strike(&mut document, &path);
+        mistakes.push((path, message));
+        if !struck {
+            break;
+        }
+    }
+    (None, mistakes)
+}
+
+fn syntax(file: &str, error: yaml::YamlError) -> Problem {
+    Problem {
+        file: file.to_owned(),
+        line: error.line,
+        column: error.column,
+        path: error.path,
+        message: error.message,
+        hint: None,
+    }
+}

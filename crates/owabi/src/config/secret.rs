@@ -1,0 +1,176 @@
+//! Secrets: read from files that nobody else may read, never printed.
+
+use super::problem::{Findings, Problem};
+use secrecy::{SecretBox, SecretString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The secret behind bounce tokens and Message-IDs. Its Debug shows nothing of it.
+pub type Key = SecretBox<[u8; 32]>;
+
+/// A secret longer than this is no secret but the wrong file.
+const LONGEST: u64 = 64 * 1024;
+
+/// Why a secret cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// It cannot be opened or read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Others than its owner may read it.
+    #[error("{}: others can read it (mode {mode:04o})", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It holds nothing, or not what it should.
+    #[error("{}: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        reason: &'static str,
+    },
+    /// A credential is named and systemd passed none.
+    #[error("credential {name}: $CREDENTIALS_DIRECTORY is not set")]
+    NoCredentials {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl SecretError {
+    /// As a problem of the configuration that names the secret under key `at`.
+    pub fn into_problem(self, config: &Path, at: &str) -> Problem {
+        let hint = match &self {
+            Self::Exposed { path, .. } => format!("chmod 600 {}", path.display()),
+            Self::NoCredentials { name } => format!("in the systemd unit: LoadCredential={name}:/path/of/the/file"),
+            Self::Unreadable { .. } | Self::Malformed { .. } => {
+                "the file must exist, belong to the account that runs owabi, and hold the secret alone".to_owned()
+            }
+        };
+        Problem {
+            file: config.display().to_string(),
+            path: at.to_owned(),
+            message: self.to_string(),
+            hint: Some(hint),
+            ..Problem::default()
+        }
+    }
+}
+
+/// Refuses a section that names both a file and a credential, or a credential that is a path.
+pub(super) fn one_source(found: &mut Findings, at: &str, file: Option<&Path>, credential: Option<&str>) {
+    if file.is_some() && credential.is_some() {
+        found.refuse(format!("{at}.password_file"), "set password_file or password_credential, not both");
+    }
+    if credential.is_some_and(|name| name.is_empty() || name.starts_with('.') || name.contains('/')) {
+        found.refuse(format!("{at}.password_credential"), "is a name, not a path");
+    }
+}
+
+/// The secret in `file` or in the credential of that name.
+pub(super) fn read(
+    file: Option<&Path>,
+    credential: Option<&str>,
+    credentials: Option<&Path>,
+) -> Result<Option<SecretString>, SecretError> {
+    match (file, credential, credentials) {
+        (Some(file), _, _) => secret_text(file, credentials).map(Some),
+        (None, Some(name), Some(folder)) => secret_text(&folder.join(name), credentials).map(Some),
+        (None, Some(name), None) => Err(SecretError::NoCredentials { name: name.to_owned() }),
+        (None, None, _) => Ok(None),
+    }
+}
+
+/// Reads one line of secret. In systemd's folder of credentials the modes are systemd's affair.
+fn secret_text(path: &Path, credentials: Option<&Path>) -> Result<SecretString, SecretError> {
+    let guarded = credentials.is_some_and(|folder| lies_in(path, folder));
+    let text = read_guarded(path, !guarded)?;
+    let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if secret.is_empty() || secret.contains(['\n', '\0']) {
+        return Err(SecretError::Malformed { path: path.to_owned(), reason: "must hold one line" });
+    }
+    Ok(SecretString::from(secret))
+}
+
+fn lies_in(path: &Path, folder: &Path) -> bool {
+    match (path.canonicalize(), folder.canonicalize()) {
+        (Ok(path), Ok(folder)) => path.starts_with(folder),
+        _ => false,
+    }
+}
+
+fn read_guarded(path: &Path, check_mode: bool) -> Result<String, SecretError> {
+    let unreadable = |source| SecretError::Unreadable { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.mode() & 0o7777;
+    if check_mode && mode & 0o077 != 0 {
+        return Err(SecretError::Exposed { path: path.to_owned(), mode });
+    }
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+/// The key in `path`: 32 bytes as 64 hexadecimal digits, mode 0600. Where there is none and `may_create` is set, a
+/// random one is written, whole or not at all; of two processes that do so at once both get the same.
+pub fn load_or_create_key(path: &Path, may_create: bool) -> Result<Key, SecretError> {
+    match read_guarded(path, true) {
+        Err(SecretError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound && may_create => {
+            create_key(path).map_err(|source| SecretError::Unreadable { path: path.to_owned(), source })?;
+            parse_key(path, &read_guarded(path, true)?)
+        }
+        text => parse_key(path, &text?),
+    }
+}
+
+fn parse_key(path: &Path, text: &str) -> Result<Key, SecretError> {
+    let digits = text.trim_end();
+    let bytes: Option<Vec<u8>> =
+        digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
+    let key =
+        bytes.filter(|_| digits.bytes().all(|b| b.is_ascii_hexdigit())).and_then(|b| <[u8; 32]>::try_from(b).ok());
+    let malformed = || SecretError::Malformed { path: path.to_owned(), reason: "must hold 64 hexadecimal digits" };
+    key.map(|key| SecretBox::new(Box::new(key))).ok_or_else(malformed)
+}
+
+/// Writes a new key beside `path` and links it there: an existing file is never replaced.
+fn create_key(path: &Path) -> io::Result<()> {
+    let mut random = [0_u8; 40];
+    getrandom::fill(&mut random).map_err(|e| io::Error::other(e.to_string()))?;
+    let (key, suffix) = random.split_at(32);
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.new", hex(suffix)));
+    let beside = PathBuf::from(name);
+    let written = write_new(&beside, &hex(key)).and_then(|()| link_new(&beside, path));
+    fs::remove_file(&beside).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
+    written?;
+    File::open(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write_new(path: &Path, digits: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    writeln!(file, "{digits}")?;
+    file.sync_all()
+}
+
+fn link_new(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        done => done,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,226 @@
+//! Reading YAML so that a mistake is shown with its line, column and key path.
+
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_path_to_error::Segment;
+use std::fmt;
+
+pub(super) use serde_yaml::Value;
+
+/// What is wrong with a YAML text, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct YamlError {
+    pub(super) line: Option<usize>,
+    pub(super) column: Option<usize>,
+    pub(super) path: String,
+    pub(super) message: String,
+}
+
+/// One step from a map or list to what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// Reads a whole document without asking what it means; an empty one is null.
+pub(super) fn parse(text: &str) -> Result<Value, YamlError> {
+    serde_yaml::from_str(text).map_err(|e| YamlError {
+        line: e.location().map(|l| l.line()),
+        column: e.location().map(|l| l.column()),
+        path: String::new(),
+        message: without_location(&e),
+    })
+}
+
+/// Gives a document its type. The error has the key path and no line: [`locate`] finds it.
+pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, (Vec<Step>, String)> {
+    serde_path_to_error::deserialize(value).map_err(|e| {
+        let steps = e.path().iter().filter_map(step_of).collect();
+        (steps, without_path(e.inner().to_string(), &e.path().to_string()))
+    })
+}
+
+fn step_of(segment: &Segment) -> Option<Step> {
+    match segment {
+        Segment::Seq { index } => Some(Step::Index(*index)),
+        Segment::Map { key } => Some(Step::Key(key.clone())),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    }
+}
+
+fn without_location(error: &serde_yaml::Error) -> String {
+    let text = error.to_string();
+    match error.location() {
+        Some(at) => {
+            text.replace(&format!(" at line {} column {}", at.line(), at.column()), "").trim_end_matches(',').to_owned()
+        }
+        None => text,
+    }
+}
+
+fn without_path(message: String, path: &str) -> String {
+    message.strip_prefix(&format!("{path}: ")).map(str::to_owned).unwrap_or(message)
+}
+
+/// Writes steps as people read them: `smtp.relays[0].port`.
+pub(super) fn path_of(steps: &[Step]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        match step {
+            Step::Index(n) => path.push_str(&format!("[{n}]")),
+            Step::Key(key) if path.is_empty() => path.push_str(key),
+            Step::Key(key) => path.push_str(&format!(".{key}")),
+        }
+    }
+    path
+}
+
+/// Reads a path as [`path_of`] writes it.
+pub(super) fn steps_of(path: &str) -> Vec<Step> {
+    let parts = path.split(['.', '[']).filter(|part| !part.is_empty());
+    parts
+        .map(|part| match part.strip_suffix(']').and_then(|n| n.parse().ok()) {
+            Some(n) => Step::Index(n),
+            None => Step::Key(part.to_owned()),
+        })
+        .collect()
+}
+
+/// Takes away what `path` leads to; false when that is not there.
+pub(super) fn strike(document: &mut Value, path: &[Step]) -> bool {
+    match path {
+        [] => false,
+        [Step::Key(key)] => document.as_mapping_mut().is_some_and(|map| map.remove(key.as_str()).is_some()),
+        [Step::Index(n)] => match document.as_sequence_mut() {
+            Some(list) if *n < list.len() => {
+                list.remove(*n);
+                true
+            }
+            _ => false,
+        },
+        [Step::Key(key), rest @ ..] => document.get_mut(key.as_str()).is_some_and(|held| strike(held, rest)),
+        [Step::Index(n), rest @ ..] => document.get_mut(*n).is_some_and(|held| strike(held, rest)),
+    }
+}
+
+/// Line and column (from 1) of what `path` leads to, or of the nearest thing above it that the text has.
+pub(super) fn locate(text: &str, path: &[Step]) -> Option<(usize, usize)> {
+    (0..=path.len()).rev().find_map(|depth| {
+        let error = Find(&path[..depth]).deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
+        let at = error.location().filter(|_| error.to_string().contains(Find::HERE))?;
+        Some((at.line(), at.column()))
+    })
+}
+
+/// Walks down to the end of its steps and fails there on purpose: the reader adds the place to the error.
+#[derive(Clone, Copy)]
+struct Find<'a>(&'a [Step]);
+
+impl Find<'_> {
+    const HERE: &'static str = "<found it>";
+
+    fn stop<E: serde::de::Error>(self) -> Result<(), E> {
+        if self.0.is_empty() { Err(E::custom(Self::HERE)) } else { Ok(()) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Find<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Find<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
+        self.stop()
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
+        self.stop()
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
+        self.stop()
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
+        self.stop()
+    }
+
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
+        self.stop()
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.stop()
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.stop()?;
+        let wanted = match self.0.first() {
+            Some(Step::Index(n)) => *n,
+            _ => usize::MAX,
+        };
+        for _ in 0..wanted {
+            if list.next_element::<IgnoredAny>()?.is_none() {
+                return Ok(());
+            }
+        }
+        list.next_element_seed(Find(&self.0[1..])).map(|_| ())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.stop()?;
+        while let Some(key) = map.next_key::<String>()? {
+            if self.0.first() == Some(&Step::Key(key)) {
+                map.next_value_seed(Find(&self.0[1..]))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Err(A::Error::custom("not there"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "a: 1\nb:\n  - { c: x }\n  - c: true\n    d: ~\n";
+
+    fn at(path: &[Step]) -> Option<(usize, usize)> {
+        locate(TEXT, path)
+    }
+
+    fn key(name: &str) -> Step {
+        Step::Key(name.into())
+    }
+
+    #[test]
+    fn the_place_of_a_key_is_the_place_of_its_value() {
+        assert_eq!(at(&[key("a")]), Some((1, 4)));
+        assert_eq!(at(&[key("b"), Step::Index(0), key("c")]), Some((3, 10)));
+        assert_eq!(at(&[key("b"), Step::Index(1), key("d")]), Some((5, 8)));
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_has_the_place_of_what_should_hold_it() {
+        assert_eq!(at(&[key("b"), Step::Index(1), key("e")]), Some((4, 5)));
+        assert_eq!(at(&[key("z"), key("y")]), Some((1, 1)));
+    }
+
+    #[test]
+    fn a_path_reads_like_a_path() {
+        assert_eq!(path_of(&[key("b"), Step::Index(1), key("d")]), "b[1].d");
+    }
+}

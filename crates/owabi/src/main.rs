@@ -1,0 +1,3 @@
+//! The `owabi` program.
+
+fn main() {}

@@ -1,0 +1,9 @@
+//! End-to-end tests: the built `owabi` program and real servers. One test crate, a file a subject.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod support {
+    pub(crate) mod postfix;
+}
+
+mod private_postfix;

@@ -1,0 +1,73 @@
+//! The private Postfix itself: what the other tests rely on.
+
+use crate::support::postfix::{Options, Postfix};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A person at a terminal: says a line, reads the whole reply.
+struct Talk(BufReader<TcpStream>);
+
+impl Talk {
+    fn with(postfix: &Postfix) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", postfix.port())).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut talk = Self(BufReader::new(stream));
+        assert!(talk.reply().starts_with("220 "));
+        talk
+    }
+
+    fn say(&mut self, line: &str) -> String {
+        write!(self.0.get_mut(), "{line}\r\n").unwrap();
+        self.reply()
+    }
+
+    fn reply(&mut self) -> String {
+        let mut reply = String::new();
+        loop {
+            let start = reply.len();
+            assert_ne!(self.0.read_line(&mut reply).unwrap(), 0, "closed after {reply:?}");
+            if reply[start..].as_bytes().get(3) != Some(&b'-') {
+                return reply;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mail_to_any_domain_lands_in_the_maildir_and_scripted_recipients_are_refused() {
+    let Some(postfix) = Postfix::start(&Options::default()) else { return };
+    let mut talk = Talk::with(&postfix);
+    let offered = talk.say("EHLO client.test");
+    for keyword in ["PIPELINING", "CHUNKING", "DSN", "8BITMIME", "ENHANCEDSTATUSCODES", "SIZE 10240000"] {
+        assert!(offered.contains(keyword), "{keyword} is not in {offered}");
+    }
+    assert!(talk.say("MAIL FROM:<bounces+token@sender.test> RET=HDRS ENVID=e1").starts_with("250 "));
+    for (recipient, answer) in [
+        ("unknown7@docomo.ne.jp", "550 5.1.1"),
+        ("greylist@ezweb.ne.jp", "450 4.7.1"),
+        ("full@example.jp", "452 4.2.2"),
+        ("\"abc..def\"@docomo.ne.jp", "250 2.1.5"),
+        ("hanako@xn--wgv71a.example", "250 2.1.5"),
+    ] {
+        let reply = talk.say(&format!("RCPT TO:<{recipient}> NOTIFY=FAILURE"));
+        assert!(reply.starts_with(answer), "{recipient}: {reply}");
+    }
+    assert!(talk.say("DATA").starts_with("354 "));
+    assert!(talk.say("Subject: one\r\n\r\nhello\r\n.").starts_with("250 2.0.0"));
+    assert!(postfix.wait_delivered(2, Duration::from_secs(20)), "{}", postfix.log());
+    let mails: Vec<_> = postfix.delivered().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    assert!(mails.iter().all(|mail| mail.contains("\n\nhello\n")), "{mails:?}");
+    assert!(mails.iter().any(|mail| mail.contains("Delivered-To: hanako@xn--wgv71a.example")), "{mails:?}");
+    assert!(mails.iter().all(|mail| mail.starts_with("Return-Path: <bounces+token@sender.test>")), "{mails:?}");
+}
+
+#[test]
+fn what_a_test_asks_to_hide_is_not_offered() {
+    let Some(postfix) = Postfix::start(&Options { chunking: false, pipelining: false, ..Options::default() }) else {
+        return;
+    };
+    let offered = Talk::with(&postfix).say("EHLO client.test");
+    assert!(!offered.contains("CHUNKING") && !offered.contains("PIPELINING"), "{offered}");
+    assert_eq!((postfix.delivered().len(), postfix.queue_len()), (0, 0));
+}
