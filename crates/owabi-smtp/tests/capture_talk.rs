@@ -61,7 +61,7 @@ async fn a_mail_is_captured_exactly_as_sent_with_its_envelope() {
     assert_eq!(mail.envelope.envid(), Some("n-1"));
     assert_eq!(mail.envelope.recipients[0].param("NOTIFY"), Some("FAILURE,DELAY"));
     assert_eq!(reply, format!("250 2.0.0 Ok: queued as {}\r\n", mail.queue_id));
-    assert_eq!((mail.size, mail.connection), (33, 1));
+    assert_eq!((mail.size, mail.connection), (32, 1));
     assert_eq!(mail.sha256_hex().len(), 64);
 }
 
@@ -138,8 +138,6 @@ async fn text_sent_before_the_354_is_thrown_out() {
 async fn bdat_takes_octets_as_they_are_and_several_mails_in_one_write() {
     let relay = start(CaptureOptions::default()).await;
     let mut client = Client::hello(&relay).await;
-    let mail = format!("{GROUP}BDAT 8\r\n.\r\n.abc\rBDAT 2 LAST\r\n\r\n");
-    assert!(client.ask_lines(&mail, 4).await.ends_with("line too long\r\n") || relay.stats().mails == 0);
     let mail = format!("{GROUP}BDAT 9\r\n.\r\n.abc\r\nBDAT 3 LAST\r\nd\r\n");
     let replies = client.ask_lines(&mail.repeat(2), 8).await;
     assert_eq!(replies.matches("queued as").count(), 2, "{replies}");
