@@ -347,3 +347,18 @@ async fn a_lenient_relay_opens_the_body_without_a_recipient_and_refuses_after_th
         .talk(&[("MAIL FROM:<a@b.jp>", "250"), ("DATA", "354"), (".", "554 5.5.1"), ("MAIL FROM:<a@b.jp>", "250")])
         .await;
 }
+
+#[tokio::test]
+async fn a_large_body_can_be_stopped_half_way_so_that_its_dot_is_not_out() {
+    let script = Script::new().once(Point::BodyAfter(1000), Then::PauseUntil("body".into(), Moment::BeforeEffect));
+    let relay = start(CaptureOptions { script, receive_buffer: Some(4096), ..CaptureOptions::default() }).await;
+    let mut client = Client::hello(&relay).await;
+    client.ask_lines(&format!("{GROUP}DATA\r\n"), 3).await;
+    let body = "0123456789\r\n".repeat(500_000) + ".\r\n";
+    assert!(timeout(SHORT, client.send(&body)).await.is_err());
+    timeout(PATIENCE, relay.wait_reached("body")).await.unwrap();
+    drop(client);
+    relay.release("body");
+    relay.wait_closed().await;
+    assert_eq!((relay.stats().mails, relay.stats().bodies_cut), (0, 1));
+}

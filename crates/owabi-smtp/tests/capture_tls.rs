@@ -1,5 +1,7 @@
 //! The capture relay under TLS, from good to hostile, with lettre as a client from outside.
 
+#![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
+
 mod capture_client;
 
 use std::sync::Arc;

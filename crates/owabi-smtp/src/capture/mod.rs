@@ -3,7 +3,24 @@
 //! It listens on loopback, takes mails and delivers none: each goes into memory and, if asked, into a Maildir. A
 //! [`Script`] makes it misbehave in every way that a relay can. It never takes a mail whose final dot, or whose last
 //! BDAT octet, has not arrived.
+//!
+//! ```
+//! # use owabi_smtp::capture::*;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! // The first mail is taken, but its 250 is lost; a member of docomo is unknown.
+//! let script = Script::new()
+//!     .once(Point::Dot, Then::Drop(Hangup::Rst, Moment::BeforeReply))
+//!     .always(When::at(Point::Rcpt).domain("docomo.ne.jp"), Then::reply(550, "5.1.1 User unknown"));
+//! let relay = CaptureRelay::start(CaptureOptions { script, ..CaptureOptions::default() }).await?;
+//! // ... send to relay.addr(), then look at what arrived:
+//! assert!(relay.captured().is_empty());
+//! relay.stop().await;
+//! # Ok(())
+//! # }
+//! ```
 
+mod answer;
 mod auth;
 mod body;
 mod command;

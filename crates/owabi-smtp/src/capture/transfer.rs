@@ -180,13 +180,14 @@ impl Session {
         }
         let plan = self.begin(Point::Dot).await?;
         self.transaction = None;
-        let mut reply = self.normal(250, "2.0.0 Ok");
+        let mut queue_id = String::new();
         if plan.accepts(Point::Dot) {
-            reply = match self.capture(envelope, message).await {
-                Ok(queue_id) => self.normal(250, &format!("2.0.0 Ok: queued as {queue_id}")),
-                Err(_) => self.normal(451, "4.3.0 Error: queue file write error"),
-            };
+            match self.capture(envelope, message).await {
+                Ok(id) => queue_id = id,
+                Err(_) => return self.refuse((451, "4.3.0 Error: queue file write error")).await,
+            }
         }
+        let reply = self.normal(250, &format!("2.0.0 Ok: queued as {queue_id}"));
         self.finish(&plan, &reply).await?;
         self.check_step().await
     }

@@ -1,5 +1,10 @@
 //! A client that says exactly what a test tells it to.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "each test file uses its part; a failure here fails the test"
+)]
 
 use std::ops::Deref;
 use std::time::Duration;
