@@ -1,1 +1,3 @@
 //! owabi-smtp
+
+pub mod capture;
