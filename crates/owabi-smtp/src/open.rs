@@ -1,0 +1,118 @@
+//! From a configured relay to a connection that takes mails: connect, greeting, EHLO, TLS, AUTH.
+
+use crate::auth;
+use crate::capabilities::Capabilities;
+use crate::dialogue::{Dialogue, connection, late};
+use crate::relay::{Relay, Tls};
+use crate::session::Session;
+use crate::tls::{self, Stream};
+use lettre::transport::smtp::commands::{Ehlo, Starttls};
+use lettre::transport::smtp::extension::ClientId;
+use owabi_core::outcome::{Fault, FaultKind, Phase};
+use owabi_core::reply::Reply;
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+/// A dead peer is noticed after about this long, even while nothing is due from it.
+const KEEPALIVE: Duration = Duration::from_mins(1);
+
+/// Opens a connection to the relay, ready for mails.
+///
+/// # Errors
+/// A [`Fault`] of the step that failed: [`FaultKind::Connection`] and [`FaultKind::Timeout`] when the relay cannot be
+/// reached or is silent, [`FaultKind::Busy`] when it turns us away (421, 4xx, 554), [`FaultKind::Tls`] when the
+/// protection asked for cannot be had, [`FaultKind::Auth`] when the login is refused, [`FaultKind::Protocol`] for what
+/// is no SMTP. Nothing but EHLO is ever said before TLS where TLS is asked for.
+pub async fn open(relay: &Relay) -> Result<Session, Fault> {
+    let stream = connect(relay).await?;
+    let mut talk = Dialogue::new(Stream::Plain(stream), relay.deadlines);
+    if relay.tls == Tls::Implicit {
+        talk = talk.start_tls(relay).await?;
+    }
+    let greeting = talk.listen(Phase::Greeting).await?;
+    expect(greeting, Phase::Greeting, "the relay turned the connection away")?;
+    let mut offers = hello(&mut talk, relay).await?;
+    if relay.tls == Tls::StartTls {
+        talk = start_tls(talk, relay, &offers).await?;
+        offers = hello(&mut talk, relay).await?;
+    }
+    if let Some(login) = &relay.auth {
+        auth::log_in(&mut talk, relay, login, &offers).await?;
+    }
+    tracing::debug!(relay = relay.name, tls = talk.stream.description(), "relay connection open");
+    Ok(Session::new(talk, relay, offers))
+}
+
+/// Tries every address of the relay in turn.
+async fn connect(relay: &Relay) -> Result<TcpStream, Fault> {
+    let allowed = relay.deadlines.connect;
+    let host = relay.host.trim_start_matches('[').trim_end_matches(']');
+    let found = timeout(allowed, lookup_host((host, relay.port))).await.map_err(|_| late(Phase::Connect, allowed))?;
+    let addresses = found.map_err(|error| unreachable(relay, &error))?;
+    let mut last = connection(Phase::Connect, format!("the relay's name {} has no address", relay.host));
+    for address in addresses {
+        match timeout(allowed, dial(address, relay.deadlines.body_block)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = unreachable(relay, &error),
+            Err(_) => last = late(Phase::Connect, allowed),
+        }
+    }
+    Err(last)
+}
+
+/// Without `TCP_NODELAY` the end of a mail could wait 40 ms for an acknowledgement. The user timeout also ends a peer that
+/// acknowledges but takes nothing, so it may not be shorter than the deadline for writing.
+async fn dial(address: SocketAddr, body_block: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4).with_retries(4))?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(body_block))?;
+    Ok(stream)
+}
+
+/// EHLO, or HELO to a relay that does not know it.
+async fn hello(talk: &mut Dialogue, relay: &Relay) -> Result<Capabilities, Fault> {
+    let helo = relay.helo.replace(['\r', '\n'], "");
+    let command = Ehlo::new(ClientId::Domain(helo.clone())).to_string();
+    let reply = talk.ask(command.as_bytes(), Phase::Ehlo).await?;
+    if reply.class() == 5 {
+        let reply = talk.ask(format!("HELO {helo}\r\n").as_bytes(), Phase::Ehlo).await?;
+        expect(reply, Phase::Ehlo, "the relay refused EHLO and HELO")?;
+        return Ok(Capabilities::default());
+    }
+    Ok(Capabilities::parse(&expect(reply, Phase::Ehlo, "the relay refused EHLO")?))
+}
+
+async fn start_tls(mut talk: Dialogue, relay: &Relay, offers: &Capabilities) -> Result<Dialogue, Fault> {
+    if !offers.starttls {
+        return Err(tls::fault("the relay does not offer STARTTLS, which is required".to_owned()));
+    }
+    let reply = talk.ask(Starttls.to_string().as_bytes(), Phase::Tls).await?;
+    if reply.code != 220 {
+        return Err(Fault {
+            reply: Some(reply),
+            ..tls::fault("the relay refused STARTTLS, which is required".to_owned())
+        });
+    }
+    talk.start_tls(relay).await
+}
+
+/// 2xx, or the fault that the relay's refusal is.
+fn expect(reply: Reply, phase: Phase, detail: &str) -> Result<Reply, Fault> {
+    let kind = match reply.class() {
+        2 => return Ok(reply),
+        4 | 5 => FaultKind::Busy,
+        _ => FaultKind::Protocol,
+    };
+    Err(Fault { phase, kind, reply: Some(reply), detail: detail.to_owned() })
+}
+
+fn unreachable(relay: &Relay, error: &io::Error) -> Fault {
+    connection(Phase::Connect, format!("{}:{} cannot be reached: {error}", relay.host, relay.port))
+}

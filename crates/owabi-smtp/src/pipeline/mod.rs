@@ -1,0 +1,400 @@
+//! Mails, permits and replies in; bytes and outcomes out. No I/O, no clock: the rules of the wire as a state machine.
+//!
+//! What it promises:
+//! - Not one octet of a body is written before its permit.
+//! - Every mail that is pushed finishes exactly once.
+//! - A mail is `Unknown` only if its last octet was taken by the socket and no reply to it is known.
+//! - Replies settle a mail only as a whole group that lines up; a relay out of step ends the connection.
+//!
+//! After a 421 nothing more is written. The mail that it answers was not taken; of the mails behind it those whose last
+//! octet is out are `Unknown` unless the relay still answers them: RFC 5321 lets it close without doing so.
+
+mod answers;
+mod writing;
+
+use crate::capabilities::Capabilities;
+use crate::envelope::{self, Parcel};
+use crate::relay::Relay;
+use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
+use owabi_core::reply::Reply;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How mails follow one another, by what the relay offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// PIPELINING and CHUNKING: envelope and body of all permitted mails leave together.
+    Bdat,
+    /// PIPELINING: body and dot of one mail leave with MAIL, RCPT and DATA of the next (RFC 2920 section 3.1).
+    Chained,
+    /// One command at a time.
+    Step,
+}
+
+/// A mail whose outcome is known as well as it can be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// The parcel's number.
+    pub id: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// From the last step written of it (its body, else its envelope) to the reply; zero when nothing was written.
+    pub elapsed: Duration,
+}
+
+/// One connection's mails, from the first MAIL on.
+#[derive(Debug)]
+pub struct Pipeline {
+    mode: Mode,
+    offers: Capabilities,
+    notify_success: bool,
+    helo: String,
+    in_flight: usize,
+    left: u32,
+    mails: VecDeque<Mail>,
+    slots: VecDeque<Slot>,
+    next_key: u64,
+    out: Vec<u8>,
+    out_start: usize,
+    written: u64,
+    replies: u64,
+    settled: u64,
+    refused_in_a_row: usize,
+    dirty: bool,
+    fence: Fence,
+    held: Vec<Finished>,
+    finished: Vec<Finished>,
+    ending: Option<Fault>,
+    closed: Option<Fault>,
+}
+
+#[derive(Debug)]
+struct Mail {
+    key: u64,
+    parcel: Parcel,
+    permit: Permit,
+    stage: Stage,
+    refusal: Option<(Phase, Reply)>,
+    envelope_end: u64,
+    last_octet: Option<u64>,
+    since: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Permit {
+    Asked,
+    Granted,
+    Denied,
+}
+
+/// How far the writing of a mail has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    MailSaid,
+    RcptSaid,
+    DataSaid,
+    /// The relay said 354; the body may follow once it is permitted.
+    Ready,
+    BodySaid,
+}
+
+/// A reply that is due, in the order of the commands.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    what: Due,
+    key: u64,
+    /// Where in the output the command ends.
+    end: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Rset,
+    Mail,
+    Rcpt,
+    Data,
+    Dot,
+    /// The reply to the lone dot that follows a 354 without an accepted recipient.
+    EmptyDot,
+    Fence,
+}
+
+impl Due {
+    fn phase(self) -> Phase {
+        match self {
+            Self::Rset | Self::Mail => Phase::Mail,
+            Self::Rcpt => Phase::Rcpt,
+            Self::Data => Phase::Data,
+            Self::Dot | Self::EmptyDot => Phase::Dot,
+            Self::Fence => Phase::Ehlo,
+        }
+    }
+}
+
+/// A question whose answer cannot be mistaken for another: EHLO. It proves that replies still line up, when a relay took
+/// a body (2xx to BDAT LAST) whose only recipient it had refused. Until it is answered no outcome is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fence {
+    Down,
+    Wanted,
+    Sent,
+}
+
+impl Pipeline {
+    /// A pipeline for a connection whose EHLO was answered with `offers`.
+    pub fn new(relay: &Relay, offers: Capabilities) -> Self {
+        let mode = match (offers.pipelining, offers.chunking && relay.chunking) {
+            (true, true) => Mode::Bdat,
+            (true, false) => Mode::Chained,
+            (false, _) => Mode::Step,
+        };
+        Self {
+            mode,
+            offers,
+            notify_success: relay.notify_success,
+            helo: relay.helo.clone(),
+            in_flight: relay.in_flight.clamp(1, 64),
+            left: relay.messages_per_connection.max(1),
+            mails: VecDeque::new(),
+            slots: VecDeque::new(),
+            next_key: 0,
+            out: Vec::new(),
+            out_start: 0,
+            written: 0,
+            replies: 0,
+            settled: 0,
+            refused_in_a_row: 0,
+            dirty: false,
+            fence: Fence::Down,
+            held: Vec::new(),
+            finished: Vec::new(),
+            ending: None,
+            closed: None,
+        }
+    }
+
+    /// How mails follow one another here.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What the relay offered.
+    pub fn offers(&self) -> &Capabilities {
+        &self.offers
+    }
+
+    /// How many more mails may be pushed now: `in_flight` less the unfinished ones, and none once the connection is ending.
+    pub fn room(&self) -> usize {
+        if self.ending.is_some() || self.closed.is_some() {
+            return 0;
+        }
+        let open = self.mails.len() + self.held.len();
+        self.in_flight.saturating_sub(open).min(self.left as usize)
+    }
+
+    /// Whether the connection takes no more mails: its `messages_per_connection` are pushed, or it is ending.
+    pub fn is_spent(&self) -> bool {
+        self.left == 0 || self.ending.is_some() || self.closed.is_some()
+    }
+
+    /// Whether no mail is unfinished.
+    pub fn is_idle(&self) -> bool {
+        self.mails.is_empty() && self.held.is_empty() && self.slots.is_empty()
+    }
+
+    /// Why the connection is over, once it is.
+    pub fn closed(&self) -> Option<&Fault> {
+        self.closed.as_ref()
+    }
+
+    /// Takes a mail. Its envelope may be written at once; its body waits for [`Self::permit`].
+    ///
+    /// A mail that cannot be offered to this relay (SMTPUTF8 missing, an address no command may carry) finishes at once
+    /// as `Refused` in our own words; one that is pushed to an ended connection finishes as `NotSent`.
+    pub fn push(&mut self, parcel: Parcel) {
+        self.left = self.left.saturating_sub(1);
+        self.next_key += 1;
+        let id = parcel.id;
+        if let Some(fault) = self.closed.as_ref().or(self.ending.as_ref()) {
+            let outcome = Outcome::NotSent(fault.clone());
+            return self.finished.push(Finished { id, outcome, elapsed: Duration::ZERO });
+        }
+        if let Some((phase, reply)) = envelope::unspeakable(&parcel, &self.offers) {
+            let outcome = Outcome::Refused(phase, reply);
+            return self.finished.push(Finished { id, outcome, elapsed: Duration::ZERO });
+        }
+        self.mails.push_back(Mail::new(self.next_key, parcel));
+        self.advance();
+    }
+
+    /// The mail's intent is durable: its body may leave. Unknown and finished numbers are ignored.
+    pub fn permit(&mut self, id: u64) {
+        if let Some(mail) = self.mails.iter_mut().find(|mail| mail.parcel.id == id && mail.permit == Permit::Asked) {
+            mail.permit = Permit::Granted;
+            self.advance();
+        }
+    }
+
+    /// The mail's intent was refused: none of its body may ever leave. It finishes as `NotSent(Local)`, or as `Refused`
+    /// if the relay refused it first. If the relay already waits for the body, the connection ends.
+    ///
+    /// Has no effect on a mail whose body is already being written.
+    pub fn deny(&mut self, id: u64) {
+        let Some(at) = self.mails.iter().position(|mail| mail.parcel.id == id) else { return };
+        match self.mails[at].stage {
+            Stage::Waiting => self.finish(at, Outcome::NotSent(denied()), Duration::ZERO),
+            Stage::BodySaid => {}
+            stage => {
+                self.mails[at].permit = Permit::Denied;
+                if stage == Stage::Ready {
+                    self.end(denied());
+                }
+            }
+        }
+        self.advance();
+    }
+
+    /// The octets to write next.
+    pub fn pending(&self) -> &[u8] {
+        &self.out[self.out_start..]
+    }
+
+    /// The socket took the first `octets` of [`Self::pending`], at `now` (any steady clock).
+    pub fn written(&mut self, octets: usize, now: Duration) {
+        self.out_start += octets;
+        self.written += octets as u64;
+        if self.out_start == self.out.len() {
+            self.out.clear();
+            self.out_start = 0;
+        }
+        let before = self.written - octets as u64;
+        let crossed = |mark: u64| before < mark && mark <= self.written;
+        for mail in &mut self.mails {
+            if crossed(mail.envelope_end) || mail.last_octet.is_some_and(crossed) {
+                mail.since = Some(now);
+            }
+        }
+    }
+
+    /// The step whose reply is due next, once its command has been written in full.
+    pub fn awaiting(&self) -> Option<Phase> {
+        self.slots.front().filter(|slot| slot.end <= self.written).map(|slot| slot.what.phase())
+    }
+
+    /// How many replies were taken so far; changes exactly when the oldest due reply changes.
+    pub fn replies(&self) -> u64 {
+        self.replies
+    }
+
+    /// Whether a 421 or a refused permit is bringing the connection to its end.
+    pub fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    /// Outcomes since the last call.
+    pub fn take_finished(&mut self) -> Vec<Finished> {
+        std::mem::take(&mut self.finished)
+    }
+
+    /// Whether [`Self::take_finished`] would give anything.
+    pub fn has_finished(&self) -> bool {
+        !self.finished.is_empty()
+    }
+
+    /// The relay closed its side.
+    pub fn end_of_stream(&mut self) {
+        let kind = if self.is_quiet() && self.settled > 0 { FaultKind::ConnectionLimit } else { FaultKind::Connection };
+        let detail = "the relay closed the connection".to_owned();
+        self.close(Fault { phase: self.phase(), kind, reply: None, detail });
+    }
+
+    /// The connection is over: every unfinished mail finishes by what the socket took of it.
+    ///
+    /// What ended it first (a 421) is kept as the reason. A second call changes nothing.
+    pub fn close(&mut self, fault: Fault) {
+        if self.closed.is_some() {
+            return;
+        }
+        let broken = fault.kind == FaultKind::Protocol;
+        let fault = if broken { fault } else { self.ending.take().unwrap_or(fault) };
+        for done in std::mem::take(&mut self.held) {
+            self.finished.push(unproven(done, &fault));
+        }
+        for mail in std::mem::take(&mut self.mails) {
+            let outcome = mail.lost(&fault, self.written, broken);
+            self.finished.push(Finished { id: mail.parcel.id, outcome, elapsed: Duration::ZERO });
+        }
+        self.slots.clear();
+        self.out.clear();
+        self.out_start = 0;
+        self.closed = Some(fault);
+    }
+
+    /// The step that a loss of the connection belongs to.
+    pub fn phase(&self) -> Phase {
+        self.slots.front().map_or(Phase::Mail, |slot| slot.what.phase())
+    }
+
+    /// Whether nothing is under way: no reply is due and no mail has been begun.
+    fn is_quiet(&self) -> bool {
+        self.slots.is_empty() && self.mails.iter().all(|mail| mail.stage == Stage::Waiting)
+    }
+
+    fn end(&mut self, fault: Fault) {
+        if self.slots.is_empty() {
+            self.close(fault);
+        } else {
+            self.ending.get_or_insert(fault);
+        }
+    }
+
+    fn finish(&mut self, at: usize, outcome: Outcome, now: Duration) {
+        let Some(mail) = self.mails.remove(at) else { return };
+        self.settled += 1;
+        let elapsed = mail.since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        self.report(Finished { id: mail.parcel.id, outcome, elapsed });
+    }
+
+    fn report(&mut self, done: Finished) {
+        if self.fence == Fence::Down { self.finished.push(done) } else { self.held.push(done) }
+    }
+}
+
+impl Mail {
+    fn new(key: u64, parcel: Parcel) -> Self {
+        Self {
+            key,
+            parcel,
+            permit: Permit::Asked,
+            stage: Stage::Waiting,
+            refusal: None,
+            envelope_end: 0,
+            last_octet: None,
+            since: None,
+        }
+    }
+
+    /// What became of a mail whose connection is gone. A relay out of step (`broken`) makes earlier replies worthless.
+    fn lost(&self, fault: &Fault, written: u64, broken: bool) -> Outcome {
+        match &self.refusal {
+            Some((_, reply)) if !broken && reply.code == 421 => Outcome::NotSent(fault.clone()),
+            Some((phase, reply)) if !broken => Outcome::Refused(*phase, reply.clone()),
+            _ if self.last_octet.is_some_and(|end| end <= written) => Outcome::Unknown(fault.clone()),
+            _ => Outcome::NotSent(fault.clone()),
+        }
+    }
+}
+
+/// An outcome that was waiting for the fence when the connection ended.
+fn unproven(done: Finished, fault: &Fault) -> Finished {
+    match done.outcome {
+        Outcome::Accepted(_) | Outcome::Refused(..) => Finished { outcome: Outcome::Unknown(fault.clone()), ..done },
+        Outcome::NotSent(_) | Outcome::Unknown(_) => done,
+    }
+}
+
+fn denied() -> Fault {
+    let detail = "the intent to send was not granted".to_owned();
+    Fault { phase: Phase::Data, kind: FaultKind::Local, reply: None, detail }
+}

@@ -1,0 +1,148 @@
+//! TLS towards a relay: verified always, against the system's roots or a pinned authority.
+
+use crate::relay::Relay;
+use owabi_core::outcome::{Fault, FaultKind, Phase};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// A connection's byte stream.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// Protocol and cipher suite, as in `TLSv1.3 TLS_AES_256_GCM_SHA384`; `None` in plain text.
+    pub(crate) fn description(&self) -> Option<String> {
+        let Self::Tls(stream) = self else { return None };
+        let session = stream.get_ref().1;
+        let version = session.protocol_version()?.as_str()?.replace('_', ".");
+        let suite = session.negotiated_cipher_suite()?.suite().as_str()?.replacen("TLS13_", "TLS_", 1);
+        Some(format!("{version} {suite}"))
+    }
+}
+
+/// Wraps a connection in TLS. The caller sets the deadline.
+///
+/// # Errors
+/// [`FaultKind::Tls`], whose detail names what is wrong with the certificate.
+pub(crate) async fn wrap(stream: TcpStream, relay: &Relay) -> Result<Stream, Fault> {
+    let name = ServerName::try_from(relay.tls_name().to_owned())
+        .map_err(|_| fault("the relay's name cannot stand in a certificate".to_owned()))?;
+    let connector = TlsConnector::from(config(relay.ca_pem.as_deref())?);
+    let wrapped = connector.connect(name, stream).await.map_err(|error| fault(describe(&error)))?;
+    Ok(Stream::Tls(Box::new(wrapped)))
+}
+
+pub(crate) fn fault(detail: String) -> Fault {
+    Fault { phase: Phase::Tls, kind: FaultKind::Tls, reply: None, detail }
+}
+
+/// The system's roots are read once: every connection would otherwise parse a hundred certificates.
+fn config(pinned: Option<&[u8]>) -> Result<Arc<ClientConfig>, Fault> {
+    static SYSTEM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    match (pinned, SYSTEM.get()) {
+        (Some(pem), _) => Ok(Arc::new(trusting(pinned_roots(pem)?)?)),
+        (None, Some(config)) => Ok(Arc::clone(config)),
+        (None, None) => {
+            let config = Arc::new(trusting(system_roots()?)?);
+            Ok(Arc::clone(SYSTEM.get_or_init(|| config)))
+        }
+    }
+}
+
+fn trusting(roots: RootCertStore) -> Result<ClientConfig, Fault> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = versions.map_err(|error| fault(format!("TLS cannot be set up: {error}")))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn system_roots() -> Result<RootCertStore, Fault> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(fault("the system has no root certificates; install ca-certificates or pin a CA file".to_owned()));
+    }
+    Ok(roots)
+}
+
+fn pinned_roots(pem: &[u8]) -> Result<RootCertStore, Fault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| fault(format!("the pinned CA file is not PEM: {error}")))?;
+        roots.add(certificate).map_err(|error| fault(format!("the pinned CA file holds no usable CA: {error}")))?;
+    }
+    if roots.is_empty() {
+        return Err(fault("the pinned CA file holds no certificate".to_owned()));
+    }
+    Ok(roots)
+}
+
+/// What is wrong, in words an operator can act on.
+fn describe(error: &io::Error) -> String {
+    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(problem)) => format!("the relay's certificate {}", certificate(problem)),
+        Some(other) => format!("the TLS handshake failed: {other}"),
+        None => format!("the TLS handshake failed: {error}"),
+    }
+}
+
+fn certificate(problem: &CertificateError) -> String {
+    match problem {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "is not valid yet".to_owned(),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "is for another name".to_owned()
+        }
+        CertificateError::UnknownIssuer => "comes from an unknown authority".to_owned(),
+        other => format!("was not accepted: {other}"),
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
