@@ -10,6 +10,7 @@ pub use problem::{GuardProblem, Part};
 use crate::render::Letter;
 use aho_corasick::{AhoCorasick, BuildError};
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// What a guard is built from: phrases and URLs as they must stand, with facts already put in.
 #[derive(Clone, Debug, Default)]
@@ -96,30 +97,18 @@ impl Guard {
         if cards::found_in(text) {
             found.push(GuardProblem::CardNumber(part));
         }
+        let mut judged_to = 0;
         for hit in self.signs.find_iter(text) {
-            let problem = self.judge_sign(part, text, hit.pattern().as_usize(), hit.range(), name);
-            found.extend(problem.filter(|problem| !found.contains(problem)));
-        }
-    }
-
-    fn judge_sign(
-        &self,
-        part: Part,
-        text: &str,
-        sign: usize,
-        at: std::ops::Range<usize>,
-        name: &str,
-    ) -> Option<GuardProblem> {
-        let own = name.to_ascii_lowercase().contains(&SIGNS[sign].to_ascii_lowercase());
-        match sign {
-            // A member may be called Null, and may have written braces into a form; the letter then says so rightly.
-            _ if own && sign < FIRST_URL => None,
-            ..FIRST_WORD => Some(GuardProblem::Braces(part)),
-            FIRST_WORD..FIRST_URL if is_part_of_word(text, &at) => None,
-            FIRST_WORD..FIRST_URL => Some(GuardProblem::Unresolved(part, SIGNS[sign])),
-            _ => {
-                let url = url_around(text, at.start);
-                (!self.allowed_urls.contains(url)).then(|| GuardProblem::UrlNotAllowed(part, url.to_owned()))
+            let sign = hit.pattern().as_usize();
+            if sign < FIRST_URL {
+                let problem = judge_sign(part, text, sign, &hit.range(), name);
+                found.extend(problem.filter(|problem| !found.contains(problem)));
+            } else if hit.start() >= judged_to {
+                let at = url_around(text, hit.start());
+                judged_to = at.end;
+                let url = &text[at];
+                let wrong = !self.allowed_urls.contains(url);
+                found.extend(wrong.then(|| GuardProblem::UrlNotAllowed(part, url.to_owned())));
             }
         }
     }
@@ -138,6 +127,17 @@ impl Guard {
     }
 }
 
+fn judge_sign(part: Part, text: &str, sign: usize, at: &Range<usize>, name: &str) -> Option<GuardProblem> {
+    let own = name.to_ascii_lowercase().contains(&SIGNS[sign].to_ascii_lowercase());
+    match sign {
+        // A member may be called Null, and may have written braces into a form; the letter then says so rightly.
+        _ if own => None,
+        ..FIRST_WORD => Some(GuardProblem::Braces(part)),
+        _ if is_part_of_word(text, at) => None,
+        _ => Some(GuardProblem::Unresolved(part, SIGNS[sign])),
+    }
+}
+
 /// The text without white space, so that line ends and layout do not matter.
 fn squeeze(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
@@ -149,19 +149,20 @@ fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-fn is_part_of_word(text: &str, at: &std::ops::Range<usize>) -> bool {
+fn is_part_of_word(text: &str, at: &Range<usize>) -> bool {
     let before = text[..at.start].bytes().next_back();
     let after = text[at.end..].bytes().next();
     [before, after].into_iter().flatten().any(|b| b.is_ascii_alphanumeric())
 }
 
 /// The URL that the sign at `at` belongs to: back over the scheme, forward over what may stand in a URL.
-fn url_around(text: &str, at: usize) -> &str {
+fn url_around(text: &str, at: usize) -> Range<usize> {
     let of_url = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b);
     let of_scheme = |b: &u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
     let start = at - text.as_bytes()[..at].iter().rev().take_while(|b| of_scheme(b)).count();
     let length = text.as_bytes()[start..].iter().take_while(|b| of_url(**b)).count();
-    text[start..start + length].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '\''])
+    let url = text[start..start + length].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '\'']);
+    start..start + url.len()
 }
 
 /// Reads what a reader sees of an HTML page, for tests that hold text and HTML against each other.

@@ -69,7 +69,9 @@ fn describe(file: &str, text: &str, path: &str, error: &serde_yaml::Error) -> Ya
     let message = place.map_or(whole.as_str(), |(line, column)| {
         whole.trim_end_matches(format!(" at line {line} column {column}").as_str())
     });
-    let message = message.strip_prefix(path).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message);
+    // serde_yaml leads with the path of the mapping, which the key's own path tells better.
+    let led = message.split_once(": ").filter(|(lead, _)| path.starts_with(lead));
+    let message = led.map_or(message, |(_, rest)| rest);
     let path = if path == "." { String::new() } else { path.to_owned() };
     let tab = place.and_then(|(line, _)| text.lines().nth(line - 1)).is_some_and(indented_by_tab);
     let hint = if tab { " (the line is indented with a tab; YAML wants spaces)" } else { "" };
@@ -96,7 +98,6 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
-        #[expect(dead_code, reason = "only its reading is tested")]
         relays: Vec<Relay>,
         #[serde(default)]
         names: BTreeMap<String, String>,

@@ -39,7 +39,8 @@ impl Page {
         let end = tag_end(html);
         let inner = html[1..end].trim_end_matches('/');
         let after = html.get(end + 1..).unwrap_or("");
-        let length = inner.find(|c: char| c.is_ascii_whitespace()).unwrap_or(inner.len());
+        let of_name = |(at, c): (usize, char)| !(c.is_ascii_whitespace() || (c == '/' && at > 0));
+        let length = inner.char_indices().take_while(|pair| of_name(*pair)).map(|(_, c)| c.len_utf8()).sum();
         let name = inner[..length].to_ascii_lowercase();
         if !INLINE.contains(&name.trim_start_matches('/')) {
             self.visible.push('\n');

@@ -59,8 +59,17 @@ pub(super) fn register(registry: &mut Handlebars<'static>, language: Language, w
 
 type Compute = fn(&Arguments<'_, '_>) -> Result<Value, RenderError>;
 
-const VALUES: [(&str, Compute); 5] =
-    [("date", date), ("date_range", date_range), ("date_time", date_time), ("join", join), ("any_paid", any_paid)];
+/// `and`, `or` and `not` replace the usual ones, which take a missing value for a false one.
+const VALUES: [(&str, Compute); 8] = [
+    ("date", date),
+    ("date_range", date_range),
+    ("date_time", date_time),
+    ("join", join),
+    ("any_paid", any_paid),
+    ("and", |arguments| Ok(arguments.truths()?.into_iter().all(|truth| truth).into())),
+    ("or", |arguments| Ok(arguments.truths()?.into_iter().any(|truth| truth).into())),
+    ("not", |arguments| Ok((!arguments.value(0)?.is_truthy(false)).into())),
+];
 
 struct ValueHelper {
     name: &'static str,
@@ -90,6 +99,10 @@ impl Arguments<'_, '_> {
     fn value(&self, index: usize) -> Result<&Value, RenderError> {
         let param = self.helper.param(index).filter(|param| !param.is_value_missing());
         param.map(handlebars::PathAndJson::value).ok_or_else(|| self.wrong(index, "a value"))
+    }
+
+    fn truths(&self) -> Result<Vec<bool>, RenderError> {
+        (0..self.helper.params().len()).map(|index| Ok(self.value(index)?.is_truthy(false))).collect()
     }
 
     fn text(&self, index: usize) -> Result<&str, RenderError> {

@@ -110,6 +110,6 @@ mod tests {
     #[test]
     fn a_bare_number_in_yaml_is_refused_with_an_example() {
         let error = crate::yaml::parse::<Span>("f", "30").expect_err("a number");
-        assert!(error.to_string().contains("a duration such as 30s"), "{error}");
+        assert!(error.to_string().contains("is not a duration"), "{error}");
     }
 }

@@ -6,8 +6,8 @@ use owabi_core::notice::NoticeDefinition;
 use owabi_core::render::{Renderer, Stamp, TemplateSources};
 use std::path::PathBuf;
 
-pub const SHIPPED: [&str; 3] = ["metaps-2022", "generic-breach", "generic-breach-ja"];
-pub const STAMP: Stamp<'static> =
+pub(crate) const SHIPPED: [&str; 3] = ["metaps-2022", "generic-breach", "generic-breach-ja"];
+pub(crate) const STAMP: Stamp<'static> =
     Stamp { to: "ichiro@example.jp", message_id: "01900000.1@example.jp", dated_at_ms: 1_646_179_200_000 };
 
 fn read(path: &str) -> String {
@@ -15,21 +15,21 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-pub fn definition(id: &str) -> NoticeDefinition {
+pub(crate) fn definition(id: &str) -> NoticeDefinition {
     let file = format!("config/notices/{id}.yaml");
     NoticeDefinition::parse(&file, &read(&file)).unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub fn sources(id: &str) -> TemplateSources {
+pub(crate) fn sources(id: &str) -> TemplateSources {
     let part = |name: &str| read(&format!("templates/notices/{id}/{name}.hbs"));
     TemplateSources { subject: part("subject.txt"), text: part("body.txt"), html: part("body.html") }
 }
 
-pub fn renderer(id: &str) -> Renderer {
+pub(crate) fn renderer(id: &str) -> Renderer {
     Renderer::compile(&definition(id), &sources(id)).unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub fn member(name: &str, payments: &[(&str, &str)]) -> Member {
+pub(crate) fn member(name: &str, payments: &[(&str, &str)]) -> Member {
     let purpose = |cohort: &str| match cohort {
         "registration" => "公認野球指導者資格 登録費",
         _ => "野球指導者講習会 受講料",
@@ -53,7 +53,7 @@ pub fn member(name: &str, payments: &[(&str, &str)]) -> Member {
 }
 
 /// A minimal notice and a renderer of the given bodies.
-pub fn small(text: &str, html: &str) -> Result<Renderer, owabi_core::render::TemplateError> {
+pub(crate) fn small(text: &str, html: &str) -> Result<Renderer, owabi_core::render::TemplateError> {
     let yaml = "
 id: small
 title: A small notice
@@ -68,8 +68,5 @@ facts:
 cohorts: [{ id: a, title: A }, { id: b, title: B }]
 ";
     let definition = NoticeDefinition::parse("small.yaml", yaml).expect("a small notice");
-    Renderer::compile(
-        &definition,
-        &TemplateSources { subject: "Subject".into(), text: text.into(), html: html.into() },
-    )
+    Renderer::compile(&definition, &TemplateSources { subject: "Subject".into(), text: text.into(), html: html.into() })
 }
