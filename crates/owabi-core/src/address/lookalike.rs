@@ -22,13 +22,14 @@ impl Warning {
     /// One sentence for the operator.
     pub fn text(&self, lang: Lang) -> String {
         match self {
-            Self::LikelyTypo { suggestion } => {
-                lang.of(format!("「{suggestion}」の打ち間違いかもしれません"), format!("perhaps {suggestion} was meant"))
+            Self::LikelyTypo { suggestion } => lang
+                .of(format!("「{suggestion}」の打ち間違いかもしれません"), format!("perhaps {suggestion} was meant")),
+            Self::MixedScript => lang
+                .of("ドメイン名に紛らわしい文字が混じっています", "the domain mixes letters that look alike")
+                .to_owned(),
+            Self::UnusualDomain => {
+                lang.of("ドメイン名が通常の形ではありません", "the domain has an unusual form").to_owned()
             }
-            Self::MixedScript => {
-                lang.of("ドメイン名に紛らわしい文字が混じっています", "the domain mixes letters that look alike").to_owned()
-            }
-            Self::UnusualDomain => lang.of("ドメイン名が通常の形ではありません", "the domain has an unusual form").to_owned(),
         }
     }
 }
@@ -48,31 +49,64 @@ fn is_unusual(domain: &str) -> bool {
 
 /// Domains that many members use, each with a first label long enough that one wrong letter is a slip.
 const COMMON: [&str; 20] = [
-    "gmail.com", "yahoo.co.jp", "yahoo.ne.jp", "yahoo.com", "docomo.ne.jp", "ezweb.ne.jp", "softbank.ne.jp", "icloud.com",
-    "hotmail.com", "hotmail.co.jp", "outlook.com", "outlook.jp", "biglobe.ne.jp", "nifty.com", "rakuten.jp", "ymobile.ne.jp",
-    "vodafone.ne.jp", "i.softbank.jp", "au.com", "live.jp",
+    "gmail.com",
+    "yahoo.co.jp",
+    "yahoo.ne.jp",
+    "yahoo.com",
+    "docomo.ne.jp",
+    "ezweb.ne.jp",
+    "softbank.ne.jp",
+    "icloud.com",
+    "hotmail.com",
+    "hotmail.co.jp",
+    "outlook.com",
+    "outlook.jp",
+    "biglobe.ne.jp",
+    "nifty.com",
+    "rakuten.jp",
+    "ymobile.ne.jp",
+    "vodafone.ne.jp",
+    "i.softbank.jp",
+    "au.com",
+    "live.jp",
 ];
 
 /// Real providers that stand one letter from a common one.
-const REAL: [&str; 7] = ["mail.com", "email.com", "ymail.com", "fmail.com", "rocketmail.com", "yahoo.co", "nifty.ne.jp"];
+const REAL: [&str; 7] =
+    ["mail.com", "email.com", "ymail.com", "fmail.com", "rocketmail.com", "yahoo.co", "nifty.ne.jp"];
 
 /// Providers that exist under one ending only.
 const ONE_ENDING: [(&str, &str); 6] = [
-    ("gmail", "gmail.com"), ("docomo", "docomo.ne.jp"), ("ezweb", "ezweb.ne.jp"), ("icloud", "icloud.com"),
-    ("i.softbank", "i.softbank.jp"), ("vodafone", "vodafone.ne.jp"),
+    ("gmail", "gmail.com"),
+    ("docomo", "docomo.ne.jp"),
+    ("ezweb", "ezweb.ne.jp"),
+    ("icloud", "icloud.com"),
+    ("i.softbank", "i.softbank.jp"),
+    ("vodafone", "vodafone.ne.jp"),
 ];
 
 /// Endings that no registry has, and what was meant.
 const ENDINGS: [(&str, &str); 12] = [
-    (".con", ".com"), (".cmo", ".com"), (".ocm", ".com"), (".comm", ".com"), (".ne.jo", ".ne.jp"), (".co.jo", ".co.jp"), (".ne.jpp", ".ne.jp"),
-    (".co.jpp", ".co.jp"), (".ne.pj", ".ne.jp"), (".co.pj", ".co.jp"), (".nejp", ".ne.jp"), (".cojp", ".co.jp"),
+    (".con", ".com"),
+    (".cmo", ".com"),
+    (".ocm", ".com"),
+    (".comm", ".com"),
+    (".ne.jo", ".ne.jp"),
+    (".co.jo", ".co.jp"),
+    (".ne.jpp", ".ne.jp"),
+    (".co.jpp", ".co.jp"),
+    (".ne.pj", ".ne.jp"),
+    (".co.pj", ".co.jp"),
+    (".nejp", ".ne.jp"),
+    (".cojp", ".co.jp"),
 ];
 
 fn suggestion(domain: &str) -> Option<String> {
     if COMMON.contains(&domain) || REAL.contains(&domain) {
         return None;
     }
-    let by_ending = ENDINGS.iter().find_map(|(wrong, right)| domain.strip_suffix(wrong).map(|rest| format!("{rest}{right}")));
+    let by_ending =
+        ENDINGS.iter().find_map(|(wrong, right)| domain.strip_suffix(wrong).map(|rest| format!("{rest}{right}")));
     by_ending.or_else(|| one_ending(domain)).or_else(|| one_slip(domain)).map(|found| one_slip(&found).unwrap_or(found))
 }
 
@@ -80,7 +114,8 @@ fn suggestion(domain: &str) -> Option<String> {
 fn one_ending(domain: &str) -> Option<String> {
     const WRONG: [&str; 12] =
         [".com", ".co", ".jp", ".co.jp", ".ne.jp", ".or.jp", ".ne", ".cm", ".om", ".net", ".com.jp", ".ne.co.jp"];
-    let (_, right) = ONE_ENDING.iter().find(|(name, _)| domain.strip_prefix(name).is_some_and(|end| WRONG.contains(&end)))?;
+    let (_, right) =
+        ONE_ENDING.iter().find(|(name, _)| domain.strip_prefix(name).is_some_and(|end| WRONG.contains(&end)))?;
     Some((*right).to_owned())
 }
 

@@ -5,13 +5,32 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Domains whose subscribers could once choose local parts that are no dot-strings. Their subdomains count too.
 const CARRIERS: [&str; 20] = [
-    "docomo.ne.jp", "ezweb.ne.jp", "au.com", "ido.ne.jp", "softbank.ne.jp", "i.softbank.jp", "softbank.jp", "vodafone.ne.jp",
-    "disney.ne.jp", "disneymobile.ne.jp", "ymobile.ne.jp", "ymobile1.ne.jp", "y-mobile.ne.jp", "emnet.ne.jp", "emobile.ne.jp", "pdx.ne.jp",
-    "willcom.com", "wcm.ne.jp", "jp-t.ne.jp", "uqmobile.jp",
+    "docomo.ne.jp",
+    "ezweb.ne.jp",
+    "au.com",
+    "ido.ne.jp",
+    "softbank.ne.jp",
+    "i.softbank.jp",
+    "softbank.jp",
+    "vodafone.ne.jp",
+    "disney.ne.jp",
+    "disneymobile.ne.jp",
+    "ymobile.ne.jp",
+    "ymobile1.ne.jp",
+    "y-mobile.ne.jp",
+    "emnet.ne.jp",
+    "emobile.ne.jp",
+    "pdx.ne.jp",
+    "willcom.com",
+    "wcm.ne.jp",
+    "jp-t.ne.jp",
+    "uqmobile.jp",
 ];
 
 fn is_carrier(domain: &str) -> bool {
-    CARRIERS.iter().any(|carrier| domain.strip_suffix(carrier).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+    CARRIERS
+        .iter()
+        .any(|carrier| domain.strip_suffix(carrier).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 /// Splits at the last `@`, because a quoted local part may hold others.
@@ -32,7 +51,11 @@ pub(super) fn domain(raw: &str) -> Result<String, Invalid> {
         return literal(inside).ok_or(Invalid::Literal);
     }
     // Plain domains are not sent through IDNA: a label such as `xn--example` resolves although it decodes to nothing.
-    let ascii = if raw.is_ascii() { raw.to_ascii_lowercase() } else { idna::domain_to_ascii(raw).map_err(|_| Invalid::Domain)? };
+    let ascii = if raw.is_ascii() {
+        raw.to_ascii_lowercase()
+    } else {
+        idna::domain_to_ascii(raw).map_err(|_| Invalid::Domain)?
+    };
     if ascii.split('.').any(|label| label.len() > 63) || ascii.len() > 253 {
         return Err(Invalid::TooLong);
     }

@@ -118,15 +118,48 @@ fn is_invisible(c: char) -> bool {
 
 /// Words that people write where they have no address.
 const PLACEHOLDERS: [&str; 34] = [
-    "なし", "無し", "ナシ", "無", "ない", "無い", "不明", "未登録", "未記入", "未設定", "未入力", "未定", "不要", "空欄", "非公開",
-    "特になし", "該当なし", "登録なし", "記載なし", "メールなし", "アドレスなし", "持っていない", "持っていません", "ありません",
-    "none", "null", "nil", "nothing", "n/a", "n.a.", "na", "no", "unknown", "undefined",
+    "なし",
+    "無し",
+    "ナシ",
+    "無",
+    "ない",
+    "無い",
+    "不明",
+    "未登録",
+    "未記入",
+    "未設定",
+    "未入力",
+    "未定",
+    "不要",
+    "空欄",
+    "非公開",
+    "特になし",
+    "該当なし",
+    "登録なし",
+    "記載なし",
+    "メールなし",
+    "アドレスなし",
+    "持っていない",
+    "持っていません",
+    "ありません",
+    "none",
+    "null",
+    "nil",
+    "nothing",
+    "n/a",
+    "n.a.",
+    "na",
+    "no",
+    "unknown",
+    "undefined",
 ];
 
 /// Whether a cell says "there is none": nothing, a word for it, or only dashes and the like.
 pub(super) fn is_placeholder(text: &str) -> bool {
     let bare = text.trim().trim_matches(['(', ')', '[', ']', '「', '」', '<', '>']);
     let bare: Cow<'_, str> = if bare.is_ascii() { bare.to_ascii_lowercase().into() } else { bare.nfkc().collect() };
-    let only_marks = bare.chars().all(|c| matches!(c, '-' | 'ー' | '―' | '‐' | '–' | '—' | '−' | '*' | '×' | '?' | '.' | '/' | '_' | '・' | ' '));
+    let only_marks = bare.chars().all(|c| {
+        matches!(c, '-' | 'ー' | '―' | '‐' | '–' | '—' | '−' | '*' | '×' | '?' | '.' | '/' | '_' | '・' | ' ')
+    });
     only_marks || PLACEHOLDERS.contains(&bare.as_ref()) || bare == "x" || bare == "0"
 }
