@@ -169,8 +169,11 @@ async fn a_drop_before_capture_takes_nothing_and_a_drop_after_it_loses_only_the_
 
 #[tokio::test]
 async fn a_reset_is_seen_as_a_reset_and_a_fin_as_an_end() {
-    for (how, reset) in [(Hangup::Fin, false), (Hangup::Rst, true)] {
-        let relay = with(Script::new().always(Point::Mail, Then::Drop(how, Moment::BeforeReply))).await;
+    let latencies = [Duration::ZERO, Duration::from_millis(10)];
+    for (how, reset, rtt) in latencies.into_iter().flat_map(|rtt| [(Hangup::Fin, false, rtt), (Hangup::Rst, true, rtt)])
+    {
+        let script = Script::new().always(Point::Mail, Then::Drop(how, Moment::BeforeReply));
+        let relay = start(CaptureOptions { script, rtt, ..CaptureOptions::default() }).await;
         let mut client = Client::hello(&relay).await;
         client.send("MAIL FROM:<a@b>\r\n").await;
         let end = tokio::io::AsyncReadExt::read(&mut client.io, &mut [0]).await;
