@@ -137,7 +137,7 @@ async fn latency_is_paid_once_for_a_group_and_not_summed_over_groups() {
     }
     client.read_lines(15).await;
     let spent = begun.elapsed();
-    assert!(spent >= rtt && spent < 3 * rtt, "{spent:?}");
+    assert!(spent >= rtt && spent < 4 * rtt, "{spent:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 const GROUP: &str = "MAIL FROM:<a@example.jp>\r\nRCPT TO:<b@example.jp>\r\n";
 const MAIL: &str = "MAIL FROM:<a@example.jp>\r\nRCPT TO:<b@example.jp>\r\nBDAT 4 LAST\r\nHi\r\n";
 const SHORT: Duration = Duration::from_millis(100);
+const LONG: Duration = Duration::from_millis(500);
 
 async fn with(script: Script) -> Relay {
     start(CaptureOptions { script, ..CaptureOptions::default() }).await
@@ -101,7 +102,7 @@ async fn an_endless_line_and_an_endless_reply_go_on_until_the_client_leaves() {
         let mut client = Client::hello(&relay).await;
         client.send(MAIL).await;
         client.read_lines(2).await;
-        let got = client.read_for(SHORT).await;
+        let got = client.read_for(LONG).await;
         assert!(got.len() > 100_000 && got.starts_with(start.as_bytes()), "{}", got.len());
         drop(client);
         relay.wait_closed().await;
@@ -110,14 +111,14 @@ async fn an_endless_line_and_an_endless_reply_go_on_until_the_client_leaves() {
 
 #[tokio::test]
 async fn a_delay_comes_between_capture_and_reply() {
-    let relay = with(Script::new().always(Point::Dot, Then::Delay(SHORT))).await;
+    let relay = with(Script::new().always(Point::Dot, Then::Delay(LONG))).await;
     let mut client = Client::hello(&relay).await;
     let begun = Instant::now();
     client.ask_lines(MAIL, 2).await;
     assert_eq!(client.read_for(SHORT / 4).await, b"");
     assert_eq!(relay.stats().mails, 1);
     client.read_lines(1).await;
-    assert!(begun.elapsed() >= SHORT);
+    assert!(begun.elapsed() >= LONG);
 }
 
 #[tokio::test]
@@ -168,8 +169,11 @@ async fn a_drop_before_capture_takes_nothing_and_a_drop_after_it_loses_only_the_
 
 #[tokio::test]
 async fn a_reset_is_seen_as_a_reset_and_a_fin_as_an_end() {
-    for (how, reset) in [(Hangup::Fin, false), (Hangup::Rst, true)] {
-        let relay = with(Script::new().always(Point::Mail, Then::Drop(how, Moment::BeforeReply))).await;
+    let latencies = [Duration::ZERO, Duration::from_millis(10)];
+    for (how, reset, rtt) in latencies.into_iter().flat_map(|rtt| [(Hangup::Fin, false, rtt), (Hangup::Rst, true, rtt)])
+    {
+        let script = Script::new().always(Point::Mail, Then::Drop(how, Moment::BeforeReply));
+        let relay = start(CaptureOptions { script, rtt, ..CaptureOptions::default() }).await;
         let mut client = Client::hello(&relay).await;
         client.send("MAIL FROM:<a@b>\r\n").await;
         let end = tokio::io::AsyncReadExt::read(&mut client.io, &mut [0]).await;
@@ -292,10 +296,10 @@ async fn the_first_time_for_each_recipient_can_be_refused() {
 
 #[tokio::test]
 async fn greylisting_lets_a_triplet_pass_after_its_delay_and_a_changed_sender_starts_anew() {
-    let relay = with(Script::new().greylist(SHORT)).await;
+    let relay = with(Script::new().greylist(LONG)).await;
     let mut client = Client::hello(&relay).await;
     client.talk(&[("MAIL FROM:<a@b.jp>", "250"), ("RCPT TO:<c@d.jp>", "450 4.7.1"), ("RCPT TO:<c@d.jp>", "450")]).await;
-    tokio::time::sleep(SHORT).await;
+    tokio::time::sleep(LONG).await;
     client.talk(&[("RCPT TO:<c@d.jp>", "250"), ("RSET", "250"), ("MAIL FROM:<other@b.jp>", "250")]).await;
     client.talk(&[("RCPT TO:<c@d.jp>", "450 4.7.1")]).await;
 }

@@ -1,5 +1,7 @@
 //! A network that takes its time: bytes arrive late, and do not wait for each other.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -11,25 +13,32 @@ use tokio::time::{Instant, sleep_until};
 const ROOM: usize = 1 << 20;
 const CHUNK: usize = 16 << 10;
 
-/// Puts `rtt` between the two ends of a connection, half in each direction.
-pub(super) fn delayed(socket: TcpStream, rtt: Duration) -> DuplexStream {
+/// Puts `rtt` between the two ends of a connection, half in each direction. With `reset` set when the near end is
+/// dropped, the socket closes as its linger option says, otherwise in order.
+pub(super) fn delayed(socket: TcpStream, rtt: Duration, reset: Arc<AtomicBool>) -> DuplexStream {
     let (near, far) = tokio::io::duplex(ROOM);
-    let (socket_in, socket_out) = socket.into_split();
-    let (far_in, far_out) = tokio::io::split(far);
+    // Unlike the halves of `into_split`, these do not end the stream by themselves when they are dropped.
+    let (socket_in, mut socket_out) = tokio::io::split(socket);
+    let (far_in, mut far_out) = tokio::io::split(far);
     tokio::spawn(async move {
         let inward = async {
-            pump(socket_in, far_out, rtt / 2).await;
+            pump(socket_in, &mut far_out, rtt / 2).await;
+            // The other end may be gone already; then there is nothing to close.
+            let _ = far_out.shutdown().await;
             std::future::pending::<()>().await;
         };
         tokio::select! {
             () = inward => {}
-            () = pump(far_in, socket_out, rtt / 2) => {}
+            () = pump(far_in, &mut socket_out, rtt / 2) => {}
+        }
+        if !reset.load(Relaxed) {
+            let _ = socket_out.shutdown().await;
         }
     });
     near
 }
 
-async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, delay: Duration) {
+async fn pump(mut from: impl AsyncRead + Unpin, to: &mut (impl AsyncWrite + Unpin), delay: Duration) {
     let (sender, mut queue) = mpsc::channel::<(Instant, Bytes)>(256);
     let reading = async move {
         let mut chunk = BytesMut::with_capacity(CHUNK);
@@ -47,8 +56,6 @@ async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
                 return;
             }
         }
-        // The other end may be gone already; then there is nothing to close.
-        let _ = to.shutdown().await;
     };
     tokio::join!(reading, writing);
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -36,6 +37,8 @@ pub(super) struct Wire {
     io: Box<dyn Io>,
     /// The same socket once more, to choose how it closes.
     socket: Socket,
+    /// Says the same to a delayed connection.
+    reset: Arc<AtomicBool>,
     pub(super) inbox: BytesMut,
     out: BytesMut,
     counters: Arc<Counters>,
@@ -49,8 +52,10 @@ impl Wire {
     pub(super) fn new(stream: TcpStream, rtt: Duration, counters: Arc<Counters>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let socket = SockRef::from(&stream).try_clone()?;
-        let io: Box<dyn Io> = if rtt.is_zero() { Box::new(stream) } else { Box::new(delayed(stream, rtt)) };
-        Ok(Self { io, socket, inbox: BytesMut::new(), out: BytesMut::new(), counters })
+        let reset = Arc::new(AtomicBool::new(false));
+        let io: Box<dyn Io> =
+            if rtt.is_zero() { Box::new(stream) } else { Box::new(delayed(stream, rtt, Arc::clone(&reset))) };
+        Ok(Self { io, socket, reset, inbox: BytesMut::new(), out: BytesMut::new(), counters })
     }
 
     /// Reads once, after all replies so far are written. The end of the stream is an error.
@@ -124,6 +129,7 @@ impl Wire {
 
     /// Closing will reset the connection.
     pub(super) fn reset_on_close(&self) -> io::Result<()> {
+        self.reset.store(true, Relaxed);
         self.socket.set_linger(Some(Duration::ZERO))
     }
 
