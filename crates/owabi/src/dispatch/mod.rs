@@ -1,0 +1,1 @@
+//! From the queue to the relays and back: claim, render, intend, send, settle.
