@@ -1,5 +1,7 @@
 //! What becomes of the lines of a roster.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 use owabi_core::address::{AddressProblem, Change, Lang, Warning};
 use owabi_core::roster::{
     CohortRule, Column, Delimiter, Encoding, Entry, Kind, Line, NotAffected, PaidAt, Refusal, RefusedWriter,

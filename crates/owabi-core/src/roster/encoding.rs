@@ -14,7 +14,7 @@ pub enum Encoding {
     Utf8,
     /// UTF-8 with byte order mark, as Excel writes.
     Utf8Bom,
-    /// Windows-31J: Shift_JIS with the NEC and IBM extensions.
+    /// Windows-31J: `Shift_JIS` with the NEC and IBM extensions.
     Cp932,
     /// UTF-16, little end first: Excel's "Unicode text".
     Utf16Le,

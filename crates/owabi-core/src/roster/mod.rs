@@ -96,7 +96,7 @@ pub struct Line {
 
 /// Reads a roster line by line. After an error it yields nothing more.
 pub struct RosterReader<R> {
-    records: Records<Chain<Cursor<Vec<u8>>, R>>,
+    records: Records<Whole<R>>,
     record: Record,
     judge: Judge,
     encoding: Detected,
@@ -169,11 +169,11 @@ impl<R: Read> Iterator for RosterReader<R> {
     }
 }
 
+/// A reader with the sample that was taken of it put back in front.
+type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// Settles the encoding, from the first 64 KiB if need be, and gives the bytes back whole.
-fn with_encoding<R: Read>(
-    mut reader: R,
-    forced: Option<Encoding>,
-) -> Result<(Detected, Chain<Cursor<Vec<u8>>, R>), RosterError> {
+fn with_encoding<R: Read>(mut reader: R, forced: Option<Encoding>) -> Result<(Detected, Whole<R>), RosterError> {
     let mut sample = vec![0; 64 * 1024];
     let mut filled = 0;
     while filled < sample.len() {

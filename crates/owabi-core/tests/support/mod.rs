@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 /// The lines of one corpus's index; `None`, said on stderr, when the folder is absent.
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 pub(crate) fn corpus(name: &str) -> Option<Vec<serde_json::Value>> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
     let root = std::env::var_os("OWABI_CORPORA").map_or(beside, PathBuf::from);
