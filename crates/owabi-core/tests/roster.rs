@@ -339,6 +339,17 @@ fn other_purposes_and_methods_are_not_affected_and_an_unreadable_date_is_refused
 }
 
 #[test]
+fn what_a_reader_cannot_see_in_a_purpose_never_makes_a_payment_unaffected() {
+    let seen = paid("公認野球指導者資格\u{200b} 登録費\u{feff}", "クレジットカード", "2021-11-01");
+    assert!(matches!(seen, Verdict::Affected(_)));
+    let Verdict::Refused { reason, .. } = paid("公認野球指導者資\u{e000} 登録費", "クレジットカード", "2021-11-01")
+    else {
+        panic!()
+    };
+    assert_eq!(reason, Refusal::Gaiji { column: "支払内容".into() });
+}
+
+#[test]
 fn a_payment_export_for_a_notice_without_rules_is_an_error() {
     let text = "会員番号,氏名,メール,支払内容,支払方法,支払日時\n";
     assert!(matches!(RosterReader::new(text.as_bytes(), &RosterOptions::default()), Err(RosterError::NoRules)));

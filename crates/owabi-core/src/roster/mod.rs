@@ -94,7 +94,9 @@ pub struct Line {
     pub verdict: Verdict,
 }
 
-/// Reads a roster line by line. After an error it yields nothing more.
+/// Reads a roster line by line.
+///
+/// After an error it yields nothing more, and the file was not read to its end: what was taken from it has to be undone.
 pub struct RosterReader<R> {
     records: Records<Whole<R>>,
     record: Record,
