@@ -46,7 +46,7 @@ impl Postfix {
                 "{reason}, and OWABI_REQUIRE names postfix"
             );
             // Not eprintln!: the test harness keeps that to itself when a test passes.
-            writeln!(std::io::stderr(), "SKIPPED: {reason}").unwrap();
+            std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
             return None;
         }
         // Another process may take the free port before Postfix does: then the next one is tried.
