@@ -110,7 +110,10 @@ fn certificate(problem: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "is for another name".to_owned()
         }
-        CertificateError::UnknownIssuer => "comes from an unknown authority".to_owned(),
+        // An authority of the trusted one's name but with another key shows as a bad signature.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "comes from an unknown authority".to_owned()
+        }
         other => format!("was not accepted: {other}"),
     }
 }
