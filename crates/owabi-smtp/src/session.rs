@@ -44,6 +44,8 @@ pub struct Session {
     /// When the socket must have taken something more.
     write_due: Option<Instant>,
     needs_flush: bool,
+    /// Something was read and nothing written since, so that no acknowledgement has travelled with it.
+    unacknowledged: bool,
     alarm: Pin<Box<Sleep>>,
 }
 
@@ -61,6 +63,7 @@ impl Session {
             reply_due: None,
             write_due: None,
             needs_flush: false,
+            unacknowledged: false,
             alarm: Box::pin(tokio::time::sleep_until(opened + relay.deadlines.dot)),
         }
     }
@@ -156,6 +159,7 @@ impl Session {
                 return Poll::Ready(self.progress());
             }
             if !self.poll_write(cx) && self.poll_alarm(cx).is_pending() {
+                self.acknowledge();
                 return Poll::Pending;
             }
         }
@@ -174,6 +178,7 @@ impl Session {
             Ok(()) if octets == 0 => self.pipeline.end_of_stream(),
             Ok(()) => {
                 self.reader.feed(&self.inbox[..octets]);
+                self.unacknowledged = true;
                 self.drain();
             }
             Err(error) => self.lose(&error),
@@ -226,7 +231,15 @@ impl Session {
         true
     }
 
+    fn acknowledge(&mut self) {
+        if self.unacknowledged && self.pipeline.awaiting().is_some() {
+            self.stream.acknowledge();
+            self.unacknowledged = false;
+        }
+    }
+
     fn took(&mut self, octets: usize) {
+        self.unacknowledged = false;
         self.pipeline.written(octets, self.opened.elapsed());
         self.needs_flush = self.stream.is_tls();
         self.write_due = None;
