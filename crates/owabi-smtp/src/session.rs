@@ -181,6 +181,8 @@ impl Session {
                 self.unacknowledged = true;
                 self.drain();
             }
+            // TLS without a farewell.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.pipeline.end_of_stream(),
             Err(error) => self.lose(&error),
         }
         Poll::Ready(())

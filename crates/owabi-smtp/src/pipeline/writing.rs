@@ -1,6 +1,7 @@
 //! What may be written next, in each of the three modes.
 
-use super::{Due, Fence, Mail, Mode, Permit, Pipeline, Slot, Stage, denied};
+use super::mail::{Due, Mail, Permit, Slot, Stage};
+use super::{Fence, Mode, Pipeline, denied};
 use crate::envelope;
 use lettre::transport::smtp::commands::{Data, Ehlo, Rset};
 use lettre::transport::smtp::extension::ClientId;
