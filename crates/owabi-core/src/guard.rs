@@ -81,7 +81,7 @@ impl Guard {
         if squeezed.is_empty() {
             return found.push(GuardProblem::Empty(part));
         }
-        if memchr::memmem::find(squeezed.as_bytes(), squeeze(name).as_bytes()).is_none() {
+        if memchr::memmem::find(&squeezed, &squeeze(name)).is_none() {
             found.push(GuardProblem::NameMissing(part));
         }
         let mut stands = vec![false; self.phrases.len()];
@@ -138,11 +138,31 @@ fn judge_sign(part: Part, text: &str, sign: usize, at: &Range<usize>, name: &str
     }
 }
 
-/// The text without white space, so that line ends and layout do not matter.
-fn squeeze(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    text.split(char::is_whitespace).for_each(|piece| kept.push_str(piece));
+/// The text's bytes without white space, so that line ends and layout do not matter.
+fn squeeze(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut kept = Vec::with_capacity(bytes.len());
+    let (mut from, mut at) = (0, 0);
+    while at < bytes.len() {
+        let blank = blank_at(&bytes[at..]);
+        if blank > 0 {
+            kept.extend_from_slice(&bytes[from..at]);
+            from = at + blank;
+        }
+        at += blank.max(1);
+    }
+    kept.extend_from_slice(&bytes[from..]);
     kept
+}
+
+/// The length of the white space character at the start, 0 if there is none. No other character has these bytes inside.
+fn blank_at(bytes: &[u8]) -> usize {
+    match bytes {
+        [b'\t'..=b'\r' | b' ', ..] => 1,
+        [0xC2, 0x85 | 0xA0, ..] => 2,
+        [0xE3, 0x80, 0x80, ..] | [0xE2, 0x80, 0x80..=0x8A | 0xA8 | 0xA9 | 0xAF, ..] => 3,
+        _ => 0,
+    }
 }
 
 fn digits(text: &str) -> String {
