@@ -112,7 +112,7 @@ impl Renderer {
         let base = context::base(definition).map_err(|error| broken(&error))?;
         let fields = lint_all(definition, sources, &base)?;
         let (plain, escaped) = (registry(definition, false), registry(definition, true));
-        let guard = Guard::new(&guard_rules(definition, &plain, &base)?).map_err(|error| broken(&error))?;
+        let guard = Guard::new(&guard_rules(definition, &plain, &base)?);
         let renderer = Self {
             letter: LetterPieces::compile(sources)?,
             paragraphs: compile_paragraphs(definition)?,

@@ -54,7 +54,9 @@ fn may_break(before: char, after: char) -> bool {
     if NO_START.contains(after) || NO_END.contains(before) || after == ' ' || char_columns(after) == 0 {
         return false;
     }
-    before == ' ' || is_wide(before) || is_wide(after)
+    // A figure stays with its unit (2022年), a Latin name with what belongs to it (MP社).
+    let unit = before.is_ascii_alphanumeric() && ('\u{4e00}'..='\u{9fff}').contains(&after);
+    before == ' ' || !unit && (is_wide(before) || is_wide(after))
 }
 
 fn columns(text: &str) -> usize {
