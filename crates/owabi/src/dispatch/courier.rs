@@ -151,7 +151,8 @@ struct Courier<'a> {
     jobs: HashMap<u64, Job>,
     answer: mpsc::UnboundedSender<Grants>,
     grants: mpsc::UnboundedReceiver<Grants>,
-    accepted: u32,
+    /// Mails finished on this connection.
+    finished: u32,
     probing: bool,
     /// When a job may next be asked for (epoch milliseconds).
     ask_at: Option<i64>,
@@ -162,7 +163,7 @@ impl<'a> Courier<'a> {
     fn new(desk: &'a Arc<Desk>, shared: &'a Shared, session: Session, probing: bool) -> Self {
         let (answer, grants) = mpsc::unbounded_channel();
         let (jobs, note) = (HashMap::new(), Note::default());
-        Self { desk, shared, session, jobs, answer, grants, accepted: 0, probing, ask_at: None, note }
+        Self { desk, shared, session, jobs, answer, grants, finished: 0, probing, ask_at: None, note }
     }
 
     async fn start(&mut self, first: Vec<Job>) {
@@ -308,7 +309,7 @@ impl<'a> Courier<'a> {
         }
         let Some(fault) = progress.closed else { return false };
         self.send_note().await;
-        let consequence = self.desk.fault(&fault, self.accepted, now_ms(), jitter());
+        let consequence = self.desk.fault(&fault, self.finished, now_ms(), jitter());
         alert(self.desk, consequence, &fault);
         self.shared.feed.set_up(self.desk.number, self.desk.is_up());
         true
@@ -321,7 +322,7 @@ impl<'a> Courier<'a> {
         }
         let now = now_ms();
         let (consequence, suspect) = self.desk.judge(&finished.outcome, job.address.domain(), now, jitter());
-        self.accepted += u32::from(matches!(finished.outcome, Outcome::Accepted(_)));
+        self.finished += u32::from(matches!(finished.outcome, Outcome::Accepted(_) | Outcome::Refused(..)));
         let settlement = settle(&finished.outcome, &self.circumstances(&job, &finished.outcome, now, suspect));
         self.shared.counters.count(settlement.word);
         if let Ok(row) = self.row(&job, &settlement, finished, now) {

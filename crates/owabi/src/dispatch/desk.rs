@@ -141,20 +141,22 @@ impl Desk {
         self.lock().pace.allow(wanted, now)
     }
 
-    /// A connection failed or ended by the relay's or our own fault, after `accepted` mails on it.
-    pub(super) fn fault(&self, fault: &Fault, accepted: u32, now: i64, jitter: f64) -> Consequence {
+    /// A connection failed or ended by the relay's or our own fault, after `finished` mails on it.
+    ///
+    /// One that did its work and then broke is simply renewed; what the relay says of its limit is learned.
+    pub(super) fn fault(&self, fault: &Fault, finished: u32, now: i64, jitter: f64) -> Consequence {
         let mut state = self.lock();
-        if fault.kind == FaultKind::Local {
-            return Consequence::None;
+        match fault.kind {
+            FaultKind::Local => Consequence::None,
+            FaultKind::ConnectionLimit if finished > 0 => {
+                if fault.reply.is_some() {
+                    state.per_connection = finished.min(state.per_connection);
+                }
+                Consequence::None
+            }
+            FaultKind::Connection if finished > 0 => Consequence::None,
+            _ => self.pause(&mut state, now, jitter),
         }
-        if accepted > 0 && fault.kind == FaultKind::Busy && fault.phase == Phase::Mail {
-            state.per_connection = accepted.min(state.per_connection);
-            return Consequence::None;
-        }
-        if accepted > 0 && fault.kind != FaultKind::Busy {
-            return Consequence::None;
-        }
-        self.pause(&mut state, now, jitter)
     }
 
     /// What one mail's outcome says about the relay and the sender. `domain` is the recipient's.
