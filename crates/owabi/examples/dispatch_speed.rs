@@ -1,5 +1,5 @@
-//! dispatch_speed CONFIG load N | run : fills a queue, or drains it and prints one JSON line.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark that cannot go on fails")]
+//! `dispatch_speed CONFIG load N | run`: fills a queue, or drains it and prints one JSON line.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
 use owabi::config::{Config, Environment};
 use owabi::dispatch::{self, Live, Options};
@@ -32,14 +32,28 @@ async fn main() {
     let began = owabi::clock::monotonic();
     let keys = Keys::new(&[7; 32]).unwrap();
     let options = Options { until_idle: true };
-    let summary = dispatch::run(&config, relays, store, library, keys, options, Live::default(), CancellationToken::new());
+    let summary = dispatch::run(
+        &config,
+        dispatch::Parts { relays, store, library, keys },
+        options,
+        Live::default(),
+        CancellationToken::new(),
+    );
     let summary = summary.await.unwrap();
     println!("{} {:.3}", serde_json::to_string(&summary).unwrap(), began.elapsed().as_secs_f64());
 }
 
 async fn load(store: &Store, library: &Library, id: &str, n: usize) {
     store.know_notice(id, "t", 1).await.unwrap();
-    let batch = BatchRecord { id: "b".into(), notice_id: id.into(), actor: "b".into(), file_name: "b".into(), file_sha256: "b".into(), encoding: "b".into(), at: 1 };
+    let batch = BatchRecord {
+        id: "b".into(),
+        notice_id: id.into(),
+        actor: "b".into(),
+        file_name: "b".into(),
+        file_sha256: "b".into(),
+        encoding: "b".into(),
+        at: 1,
+    };
     let mut import = store.begin_import(batch).await.unwrap();
     let rows: Vec<NewRow> = (0..n).map(row).collect();
     for chunk in rows.chunks(2000) {
@@ -53,11 +67,24 @@ async fn load(store: &Store, library: &Library, id: &str, n: usize) {
 }
 
 fn row(n: usize) -> NewRow {
-    let fields = [("company", "株式会社山田製作所"), ("plan", "スタンダードプラン"), ("due_date", "2026年12月1日"), ("amount", "12,800"), ("agent", "佐藤 花子")];
-    let mut fields: std::collections::BTreeMap<String, String> = fields.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let fields = [
+        ("company", "株式会社山田製作所"),
+        ("plan", "スタンダードプラン"),
+        ("due_date", "2026年12月1日"),
+        ("amount", "12,800"),
+        ("agent", "佐藤 花子"),
+    ];
+    let mut fields: std::collections::BTreeMap<String, String> =
+        fields.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     fields.insert("customer_no".into(), format!("C-{n}"));
     fields.insert("notice_no".into(), format!("N-2026-{n}"));
     let email = format!("u{n}@example.jp");
-    let member = Member { member_no: format!("M{n}"), name: format!("山田 太郎{n}"), email: Some(email.clone()), fields, ..Member::default() };
+    let member = Member {
+        member_no: format!("M{n}"),
+        name: format!("山田 太郎{n}"),
+        email: Some(email.clone()),
+        fields,
+        ..Member::default()
+    };
     NewRow { member, given_email: email, unreachable: None }
 }

@@ -109,7 +109,7 @@ impl Claimer {
         for row in rows {
             match Job::new(row, Arc::clone(run)) {
                 Ok(job) => jobs.push(job),
-                Err((row, reason)) => self.shared.fail_unsent(&row, reason).await,
+                Err(unsendable) => self.shared.fail_unsent(&unsendable.row, unsendable.reason).await,
             }
         }
         let over = self.shared.feed.put(jobs, now);

@@ -102,7 +102,9 @@ async fn wait(desk: &Desk, until: Option<i64>, stop: &CancellationToken) {
 fn put_back(shared: &Shared, jobs: Vec<Job>) {
     let domains: Vec<String> = jobs.iter().map(|job| job.address.domain().to_owned()).collect();
     shared.feed.put(jobs, now_ms());
-    domains.iter().for_each(|domain| shared.feed.finished(domain));
+    for domain in &domains {
+        shared.feed.finished(domain);
+    }
 }
 
 async fn connect(desk: &Arc<Desk>, shared: &Shared, first: Vec<Job>, probing: bool) {
@@ -193,7 +195,7 @@ impl<'a> Courier<'a> {
                         return;
                     }
                 }
-                Some(grants) = self.grants.recv() => self.obey(grants),
+                Some(grants) = self.grants.recv() => self.obey(&grants),
                 () = feed.work.notified(), if hungry => {}
                 () = sleep_until(self.ask_at), if hungry && self.ask_at.is_some() => {}
                 () = stop.cancelled(), if hungry => {}
@@ -288,7 +290,7 @@ impl<'a> Courier<'a> {
         self.shared.feed.finished(job.address.domain());
     }
 
-    fn obey(&mut self, grants: Grants) {
+    fn obey(&mut self, grants: &Grants) {
         grants.granted.iter().for_each(|id| self.session.permit(id.unsigned_abs()));
         grants.denied.iter().for_each(|id| self.session.deny(id.unsigned_abs()));
     }

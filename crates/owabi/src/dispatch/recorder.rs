@@ -6,6 +6,8 @@
 
 use crate::clock::now_ms;
 use owabi_store::{Group, Intent, Settle, Store, StoreError};
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -39,20 +41,12 @@ pub(super) struct Recorder {
     notes: mpsc::Sender<Note>,
 }
 
-/// Commits and rows so far, for the benchmark's figures.
-#[derive(Debug, Default)]
-pub(super) struct Commits {
-    pub(super) commits: AtomicU64,
-    pub(super) settled: AtomicU64,
-    pub(super) stale: AtomicU64,
-}
-
 impl Recorder {
-    /// Starts the recorder's task. It ends when every `Recorder` is dropped and every note is written.
+    /// Starts the recorder's task, which counts its `commits`. It ends when every `Recorder` is dropped and every note is written.
     pub(super) fn start(
         store: Store,
         lease_at_least_ms: i64,
-        commits: std::sync::Arc<Commits>,
+        commits: Arc<AtomicU64>,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (notes, inbox) = mpsc::channel(WAITING_NOTES);
         (Self { notes }, tokio::spawn(write_all(store, lease_at_least_ms, inbox, commits)))
@@ -67,12 +61,7 @@ impl Recorder {
     }
 }
 
-async fn write_all(
-    store: Store,
-    lease_at_least_ms: i64,
-    mut inbox: mpsc::Receiver<Note>,
-    commits: std::sync::Arc<Commits>,
-) {
+async fn write_all(store: Store, lease_at_least_ms: i64, mut inbox: mpsc::Receiver<Note>, commits: Arc<AtomicU64>) {
     let mut notes = Vec::new();
     while inbox.recv_many(&mut notes, WAITING_NOTES).await > 0 {
         let granted = commit(&store, lease_at_least_ms, &mut notes, &commits).await;
@@ -83,12 +72,7 @@ async fn write_all(
 }
 
 /// Writes one group, however long the database takes to come back.
-async fn commit(
-    store: &Store,
-    lease_at_least_ms: i64,
-    notes: &mut [Note],
-    commits: &Commits,
-) -> std::collections::HashSet<i64> {
+async fn commit(store: &Store, lease_at_least_ms: i64, notes: &mut [Note], commits: &AtomicU64) -> HashSet<i64> {
     let mut group = Group::default();
     let mut back = Vec::new();
     for note in notes.iter_mut() {
@@ -105,11 +89,9 @@ async fn commit(
     if !back.is_empty() {
         until_written("giving rows back", || store.give_back(&back, now_ms())).await;
     }
-    commits.commits.fetch_add(1, Ordering::Relaxed);
-    commits.settled.fetch_add(recorded.settled.len() as u64, Ordering::Relaxed);
+    commits.fetch_add(1, Ordering::Relaxed);
     let stale = group.settles.len() - recorded.settled.len();
     if stale > 0 {
-        commits.stale.fetch_add(stale as u64, Ordering::Relaxed);
         tracing::warn!(stale, "outcomes came after their lease had ended; the rows are with somebody else or in doubt");
     }
     recorded.granted
@@ -141,7 +123,7 @@ where
     }
 }
 
-fn answer(note: Note, granted: &std::collections::HashSet<i64>) {
+fn answer(note: Note, granted: &HashSet<i64>) {
     let Some(to) = note.answer else { return };
     let (yes, no): (Vec<i64>, Vec<i64>) = note.intents.iter().map(|i| i.id).partition(|id| granted.contains(id));
     // A courier that is gone has settled its mails already.
