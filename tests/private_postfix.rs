@@ -27,7 +27,7 @@ impl Talk {
         loop {
             let start = reply.len();
             assert_ne!(self.0.read_line(&mut reply).unwrap(), 0, "closed after {reply:?}");
-            if reply[start..].as_bytes().get(3) != Some(&b'-') {
+            if reply.as_bytes().get(start + 3) != Some(&b'-') {
                 return reply;
             }
         }

@@ -57,7 +57,7 @@ impl Postfix {
         let postfix = Self { port: free_port(), folder };
         postfix.write_configuration(options);
         let started = postfix.postfix("start");
-        if started.status.success() && postfix.wait(Duration::from_secs(10), || postfix.answers()) {
+        if started.status.success() && wait(Duration::from_secs(10), || postfix.answers()) {
             return Some(postfix);
         }
         eprintln!("Postfix on port {}: {started:?}\n{}", postfix.port, postfix.log());
@@ -78,7 +78,7 @@ impl Postfix {
 
     /// Waits until at least `n` mails are delivered; false when they are not in time.
     pub(crate) fn wait_delivered(&self, n: usize, timeout: Duration) -> bool {
-        self.wait(timeout, || self.delivered().len() >= n)
+        wait(timeout, || self.delivered().len() >= n)
     }
 
     /// Mails that Postfix has taken and not yet delivered.
@@ -105,17 +105,6 @@ impl Postfix {
         let mut command = Command::new("postfix");
         command.arg("-c").arg(config).arg(verb).env("LC_ALL", "C").env("PATH", SYSTEM_PATH);
         command.output().unwrap()
-    }
-
-    fn wait(&self, timeout: Duration, done: impl Fn() -> bool) -> bool {
-        const PAUSE: Duration = Duration::from_millis(20);
-        (0..=timeout.as_millis() / PAUSE.as_millis()).any(|_| {
-            let is_done = done();
-            if !is_done {
-                std::thread::sleep(PAUSE);
-            }
-            is_done
-        })
     }
 
     fn write_configuration(&self, options: &Options) {
@@ -151,11 +140,23 @@ impl Postfix {
 impl Drop for Postfix {
     fn drop(&mut self) {
         let _asked = self.postfix("stop");
-        let stopped = self.wait(Duration::from_secs(5), || !self.postfix("status").status.success());
+        let stopped = wait(Duration::from_secs(5), || !self.postfix("status").status.success());
         if !stopped {
             let _forced = self.postfix("abort");
         }
     }
+}
+
+/// Looks again and again until `done`; false when it is not in time.
+fn wait(timeout: Duration, done: impl Fn() -> bool) -> bool {
+    const PAUSE: Duration = Duration::from_millis(20);
+    (0..=timeout.as_millis() / PAUSE.as_millis()).any(|_| {
+        let is_done = done();
+        if !is_done {
+            std::thread::sleep(PAUSE);
+        }
+        is_done
+    })
 }
 
 /// Where Debian keeps what `postfix` calls, whatever the test's own PATH is.

@@ -85,7 +85,7 @@ impl Config {
     pub fn read(file: &Path, text: &str, environment: &Environment) -> Result<Self, ConfigError> {
         let mut config = read::read(&file.display().to_string(), text, environment)?;
         config.resolve(file.parent().unwrap_or(Path::new("")));
-        config.file = file.to_owned();
+        file.clone_into(&mut config.file);
         config.credentials = environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         Ok(config)
     }

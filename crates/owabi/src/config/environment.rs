@@ -1,7 +1,7 @@
 //! The process environment as a value, and the overrides in it: `OWABI_SMTP__RELAYS__0__HOST=…`.
 
 use super::problem::Problem;
-use super::yaml::{self, Step, Value};
+use super::yaml::{self, Mapping, Step, Value};
 use std::collections::BTreeMap;
 
 /// Names that begin like an override and mean something else.
@@ -72,7 +72,7 @@ fn set(document: &mut Value, path: &[Step], value: Value) -> Result<(), String> 
     let held = match step {
         Step::Key(key) => {
             if document.is_null() {
-                *document = Value::Mapping(Default::default());
+                *document = Value::Mapping(Mapping::new());
             }
             let map =
                 document.as_mapping_mut().ok_or_else(|| format!("{key} would be inside something without keys"))?;

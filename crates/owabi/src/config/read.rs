@@ -1,7 +1,7 @@
 //! From text to a checked configuration, with every problem found on the way.
 
 use super::problem::{ConfigError, Finding, Problem};
-use super::yaml::{self, Step, Value};
+use super::yaml::{self, Mapping, Step, Value};
 use super::{Config, Environment};
 
 /// More mistakes than this in one file are not worth listing.
@@ -11,7 +11,7 @@ const MOST_PROBLEMS: usize = 50;
 pub(super) fn read(file: &str, text: &str, environment: &Environment) -> Result<Config, ConfigError> {
     let mut document = yaml::parse(text).map_err(|e| ConfigError::one(syntax(file, e)))?;
     if document.is_null() {
-        document = Value::Mapping(Default::default());
+        document = Value::Mapping(Mapping::new());
     }
     let (overrides, mut problems) = environment.apply(&mut document);
     let place = |path: &[Step]| -> Problem {

@@ -6,7 +6,7 @@ use serde::de::{
 use serde_path_to_error::Segment;
 use std::fmt;
 
-pub(super) use serde_yaml::Value;
+pub(super) use serde_yaml::{Mapping, Value};
 
 /// What is wrong with a YAML text, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,15 +66,12 @@ fn without_path(message: String, path: &str) -> String {
 
 /// Writes steps as people read them: `smtp.relays[0].port`.
 pub(super) fn path_of(steps: &[Step]) -> String {
-    let mut path = String::new();
-    for step in steps {
-        match step {
-            Step::Index(n) => path.push_str(&format!("[{n}]")),
-            Step::Key(key) if path.is_empty() => path.push_str(key),
-            Step::Key(key) => path.push_str(&format!(".{key}")),
-        }
-    }
-    path
+    let parts = steps.iter().enumerate().map(|(n, step)| match step {
+        Step::Index(n) => format!("[{n}]"),
+        Step::Key(key) if n == 0 => key.clone(),
+        Step::Key(key) => format!(".{key}"),
+    });
+    parts.collect::<Vec<_>>().concat()
 }
 
 /// Reads a path as [`path_of`] writes it.
