@@ -69,7 +69,8 @@ impl Library {
             return Ok(Arc::clone(notice));
         }
         let own = |problem: &&NoticeProblem| !problem.warning && problem.file.contains(id);
-        let mine: Vec<String> = self.problems.iter().filter(own).map(|p| format!("{}: {}", p.file, p.message)).collect();
+        let mine: Vec<String> =
+            self.problems.iter().filter(own).map(|p| format!("{}: {}", p.file, p.message)).collect();
         if !mine.is_empty() {
             return Err(mine.join("\n"));
         }
