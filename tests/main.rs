@@ -4,6 +4,8 @@
 
 mod support {
     pub(crate) mod postfix;
+    pub(crate) mod world;
 }
 
+mod dispatch;
 mod private_postfix;

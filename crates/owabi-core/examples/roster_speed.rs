@@ -4,36 +4,42 @@ use owabi_core::roster::{CohortRule, Encoding, RosterCohort, RosterOptions, Rost
 use std::error::Error;
 use std::io::Read;
 
-/// Makes rows as they are read, so that only the reader's own memory shows.
+/// A header and the same ten thousand rows again and again: encoding them is not what is measured.
 struct Export {
-    rows: u64,
-    next: u64,
-    encoding: Encoding,
+    left: u64,
+    block: Vec<u8>,
     ready: Vec<u8>,
     taken: usize,
 }
 
+const BLOCK: u64 = 10_000;
+
 impl Export {
-    fn row(n: u64) -> String {
-        let purpose = if n.is_multiple_of(3) {
-            "野球指導者講習会 受講料"
-        } else {
-            "公認野球指導者資格 登録費"
-        };
-        let (month, day) = (10 + n % 3, 1 + n % 28);
-        format!(
-            "M{n:08},山田 太郎{n},taro.yamada{n}@example.jp,{purpose},クレジットカード,2021-{month}-{day:02} 09:30:00,備考{n}\r\n"
-        )
+    fn new(rows: u64, encoding: Encoding) -> Self {
+        let encoded = |text: &str| encode(text, encoding).unwrap_or_default();
+        let block: String = (0..BLOCK).map(row).collect::<Vec<_>>().concat();
+        let ready = encoded("会員番号,氏名,メールアドレス,支払内容,支払方法,支払日時,備考\r\n");
+        Self { left: rows / BLOCK, block: encoded(&block), ready, taken: 0 }
     }
+}
+
+fn row(n: u64) -> String {
+    let purpose = if n.is_multiple_of(3) {
+        "野球指導者講習会 受講料"
+    } else {
+        "公認野球指導者資格 登録費"
+    };
+    let (month, day) = (10 + n % 3, 1 + n % 28);
+    format!(
+        "M{n:08},山田 太郎{n},taro.yamada{n}@example.jp,{purpose},クレジットカード,2021-{month}-{day:02} 09:30:00,備考{n}\r\n"
+    )
 }
 
 impl Read for Export {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        while self.taken == self.ready.len() && self.next <= self.rows {
-            let header = "会員番号,氏名,メールアドレス,支払内容,支払方法,支払日時,備考\r\n".to_owned();
-            let text = if self.next == 0 { header } else { Self::row(self.next) };
-            self.ready = encode(&text, self.encoding).unwrap_or_default();
-            (self.next, self.taken) = (self.next + 1, 0);
+        if self.taken == self.ready.len() && self.left > 0 {
+            self.ready.clone_from(&self.block);
+            (self.left, self.taken) = (self.left - 1, 0);
         }
         let n = out.len().min(self.ready.len() - self.taken);
         out[..n].copy_from_slice(&self.ready[self.taken..self.taken + n]);
@@ -62,9 +68,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         cohort("course", rule("野球指導者講習会 受講料")?),
     ];
     let options = RosterOptions { cohorts, encoding: Some(encoding), ..RosterOptions::default() };
+    let export = Export::new(rows, encoding);
     #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
     let start = std::time::Instant::now();
-    let export = Export { rows, next: 0, encoding, ready: Vec::new(), taken: 0 };
     let mut counts = [0_u64; 3];
     for line in RosterReader::new(export, &options)? {
         match line?.verdict {

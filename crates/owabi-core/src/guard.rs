@@ -4,11 +4,13 @@
 mod cards;
 mod html;
 mod problem;
+mod scan;
 
 pub use problem::{GuardProblem, Part};
 
 use crate::render::Letter;
-use aho_corasick::{AhoCorasick, BuildError};
+use memchr::memmem::{self, Finder};
+use scan::{Sign, scan};
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -27,89 +29,86 @@ pub struct GuardRules {
 
 /// A guard, built once for a notice and used for every letter.
 pub struct Guard {
-    phrases: Vec<String>,
-    required: AhoCorasick,
-    signs: AhoCorasick,
+    required: Vec<(String, Finder<'static>)>,
     allowed_urls: HashSet<String>,
     allowed_links: HashSet<String>,
 }
 
-/// Signs of trouble, looked for in one pass. The first two are braces, then words, then the marks of URLs.
-const SIGNS: [&str; 8] = ["{{", "}}", "undefined", "null", "NaN", "[object", "://", "www."];
-const FIRST_WORD: usize = 2;
-const FIRST_URL: usize = 6;
-
 impl Guard {
     /// Builds a guard.
-    ///
-    /// # Errors
-    /// Only when the phrases are too many for the searching automaton.
-    pub fn new(rules: &GuardRules) -> Result<Self, BuildError> {
-        let squeezed = rules.required_phrases.iter().map(|phrase| squeeze(phrase));
+    pub fn new(rules: &GuardRules) -> Self {
+        let finder = |phrase: &String| (phrase.clone(), Finder::new(&scan(phrase).squeezed).into_owned());
         let telephones = rules.telephones.iter().map(|number| format!("tel:{}", digits(number)));
         let addresses = rules.addresses.iter().map(|address| format!("mailto:{address}"));
-        Ok(Self {
-            phrases: rules.required_phrases.clone(),
-            required: AhoCorasick::new(squeezed)?,
-            signs: AhoCorasick::builder().ascii_case_insensitive(true).build(SIGNS)?,
+        Self {
+            required: rules.required_phrases.iter().map(finder).collect(),
             allowed_urls: rules.allowed_urls.iter().cloned().collect(),
             allowed_links: telephones.chain(addresses).collect(),
-        })
+        }
     }
 
     /// Every reason why this letter may not go to a member of this name; empty when it may.
     pub fn check(&self, name: &str, letter: &Letter) -> Vec<GuardProblem> {
         let page = html::read(&letter.html);
         let mut found = Vec::new();
-        if squeeze(name).is_empty() {
+        let name = Name { text: name, squeezed: scan(name).squeezed };
+        if name.squeezed.is_empty() {
             found.push(GuardProblem::EmptyName);
         }
         for (part, text) in [(Part::Subject, &letter.subject), (Part::Text, &letter.text), (Part::Html, &page.visible)]
         {
-            self.check_signs(part, text, name, &mut found);
-            if part != Part::Subject {
-                self.check_phrases(part, text, name, &mut found);
-            }
+            self.check_part(part, text, &name, &mut found);
         }
         found.extend(page.forbidden.into_iter().map(GuardProblem::Forbidden));
         found.extend(page.links.into_iter().filter_map(|link| self.check_link(link)));
         found
     }
 
-    fn check_phrases(&self, part: Part, text: &str, name: &str, found: &mut Vec<GuardProblem>) {
-        let squeezed = squeeze(text);
-        if squeezed.is_empty() {
+    fn check_part(&self, part: Part, text: &str, name: &Name<'_>, found: &mut Vec<GuardProblem>) {
+        let scanned = scan(text);
+        if scanned.squeezed.is_empty() {
             return found.push(GuardProblem::Empty(part));
         }
-        if memchr::memmem::find(squeezed.as_bytes(), squeeze(name).as_bytes()).is_none() {
+        if scanned.card {
+            found.push(GuardProblem::CardNumber(part));
+        }
+        self.check_signs(part, text, &scanned.signs, name, found);
+        if part != Part::Subject {
+            self.check_words(part, &scanned.squeezed, name, found);
+        }
+    }
+
+    fn check_words(&self, part: Part, squeezed: &[u8], name: &Name<'_>, found: &mut Vec<GuardProblem>) {
+        if memmem::find(squeezed, &name.squeezed).is_none() {
             found.push(GuardProblem::NameMissing(part));
         }
-        let mut stands = vec![false; self.phrases.len()];
-        self.required.find_overlapping_iter(&squeezed).for_each(|hit| stands[hit.pattern().as_usize()] = true);
-        let missing = self.phrases.iter().zip(stands).filter(|(_, stands)| !stands);
+        let missing = self.required.iter().filter(|(_, finder)| finder.find(squeezed).is_none());
         found.extend(missing.map(|(phrase, _)| GuardProblem::PhraseMissing(part, phrase.clone())));
     }
 
-    fn check_signs(&self, part: Part, text: &str, name: &str, found: &mut Vec<GuardProblem>) {
-        if part == Part::Subject && text.trim().is_empty() {
-            found.push(GuardProblem::Empty(part));
-        }
-        if cards::found_in(text) {
-            found.push(GuardProblem::CardNumber(part));
-        }
+    fn check_signs(
+        &self,
+        part: Part,
+        text: &str,
+        signs: &[(usize, Sign)],
+        name: &Name<'_>,
+        found: &mut Vec<GuardProblem>,
+    ) {
         let mut judged_to = 0;
-        for hit in self.signs.find_iter(text) {
-            let sign = hit.pattern().as_usize();
-            if sign < FIRST_URL {
-                let problem = judge_sign(part, text, sign, &hit.range(), name);
-                found.extend(problem.filter(|problem| !found.contains(problem)));
-            } else if hit.start() >= judged_to {
-                let at = url_around(text, hit.start());
-                judged_to = at.end;
-                let url = &text[at];
-                let wrong = !self.allowed_urls.contains(url);
-                found.extend(wrong.then(|| GuardProblem::UrlNotAllowed(part, url.to_owned())));
-            }
+        for (at, sign) in signs.iter().copied().filter(|(_, sign)| !name.holds(*sign)) {
+            let problem = match sign {
+                Sign::Braces(_) => Some(GuardProblem::Braces(part)),
+                Sign::Word(word) if is_part_of_word(text, at, word) => None,
+                Sign::Word(word) => Some(GuardProblem::Unresolved(part, word)),
+                Sign::Url(_) if at < judged_to => None,
+                Sign::Url(_) => {
+                    let url = url_around(text, at);
+                    judged_to = url.end;
+                    let url = &text[url];
+                    (!self.allowed_urls.contains(url)).then(|| GuardProblem::UrlNotAllowed(part, url.to_owned()))
+                }
+            };
+            found.extend(problem.filter(|problem| !found.contains(problem)));
         }
     }
 
@@ -127,31 +126,27 @@ impl Guard {
     }
 }
 
-fn judge_sign(part: Part, text: &str, sign: usize, at: &Range<usize>, name: &str) -> Option<GuardProblem> {
-    let own = name.to_ascii_lowercase().contains(&SIGNS[sign].to_ascii_lowercase());
-    match sign {
-        // A member may be called Null, and may have written braces into a form; the letter then says so rightly.
-        _ if own => None,
-        ..FIRST_WORD => Some(GuardProblem::Braces(part)),
-        _ if is_part_of_word(text, at) => None,
-        _ => Some(GuardProblem::Unresolved(part, SIGNS[sign])),
-    }
+/// The name a letter must address.
+struct Name<'a> {
+    text: &'a str,
+    squeezed: Vec<u8>,
 }
 
-/// The text without white space, so that line ends and layout do not matter.
-fn squeeze(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    text.split(char::is_whitespace).for_each(|piece| kept.push_str(piece));
-    kept
+impl Name<'_> {
+    /// A member may be called Null, and may have written braces into a form; the letter then says so rightly.
+    fn holds(&self, sign: Sign) -> bool {
+        let own = || self.text.to_ascii_lowercase().contains(&sign.text().to_ascii_lowercase());
+        !matches!(sign, Sign::Url(_)) && own()
+    }
 }
 
 fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-fn is_part_of_word(text: &str, at: &Range<usize>) -> bool {
-    let before = text[..at.start].bytes().next_back();
-    let after = text[at.end..].bytes().next();
+fn is_part_of_word(text: &str, at: usize, word: &str) -> bool {
+    let before = text[..at].bytes().next_back();
+    let after = text[at + word.len()..].bytes().next();
     [before, after].into_iter().flatten().any(|b| b.is_ascii_alphanumeric())
 }
 

@@ -1,5 +1,7 @@
 //! What becomes of the addresses that members write.
 
+#![expect(clippy::panic, reason = "helpers of tests fail by panicking")]
+
 use owabi_core::address::{Address, AddressProblem, Change, Invalid, Lang, Warning};
 
 fn parsed(raw: &str) -> (String, Vec<Change>) {

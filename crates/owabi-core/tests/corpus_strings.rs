@@ -1,5 +1,7 @@
 //! Published awkward strings as names. Skipped, loudly, where they are absent.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 mod support;
 
 use owabi_core::roster::{Encoding, Line, Refusal, RosterOptions, RosterReader, Verdict};

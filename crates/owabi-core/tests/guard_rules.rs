@@ -15,7 +15,7 @@ fn guard() -> Guard {
         telephones: vec!["0120-816-620".into()],
         addresses: vec!["help@example.jp".into()],
     };
-    Guard::new(&rules).expect("a guard")
+    Guard::new(&rules)
 }
 
 fn letter(subject: &str, text: &str, html: &str) -> Letter {

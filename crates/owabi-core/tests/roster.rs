@@ -1,5 +1,7 @@
 //! What becomes of the lines of a roster.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 use owabi_core::address::{AddressProblem, Change, Lang, Warning};
 use owabi_core::roster::{
     CohortRule, Column, Delimiter, Encoding, Entry, Kind, Line, NotAffected, PaidAt, Refusal, RefusedWriter,
@@ -334,6 +336,17 @@ fn other_purposes_and_methods_are_not_affected_and_an_unreadable_date_is_refused
         };
         assert_eq!(reason, Refusal::UnreadableDate { given: date.into() });
     }
+}
+
+#[test]
+fn what_a_reader_cannot_see_in_a_purpose_never_makes_a_payment_unaffected() {
+    let seen = paid("公認野球指導者資格\u{200b} 登録費\u{feff}", "クレジットカード", "2021-11-01");
+    assert!(matches!(seen, Verdict::Affected(_)));
+    let Verdict::Refused { reason, .. } = paid("公認野球指導者資\u{e000} 登録費", "クレジットカード", "2021-11-01")
+    else {
+        panic!()
+    };
+    assert_eq!(reason, Refusal::Gaiji { column: "支払内容".into() });
 }
 
 #[test]

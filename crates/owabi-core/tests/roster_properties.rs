@@ -1,5 +1,8 @@
 //! What holds for every roster.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use owabi_core::address::Address;
 use owabi_core::roster::{Encoding, RosterError, RosterOptions, RosterReader, Verdict, detect, encode};
 use proptest::prelude::*;
 
@@ -17,6 +20,19 @@ fn any_encoding() -> impl Strategy<Value = Encoding> {
 }
 
 proptest! {
+    #[test]
+    fn any_text_is_judged_as_an_address_and_what_is_accepted_is_safe_and_reads_back(
+        local in "\\PC{0,20}|[a-z.\"\\\\ ]{1,12}", domain in "\\PC{1,12}|example.jp|docomo.ne.jp|日本語.jp",
+    ) {
+        if let Ok(parsed) = Address::parse(&format!("{local}@{domain}")) {
+            let address = parsed.address;
+            prop_assert!(!address.envelope().chars().any(char::is_control));
+            prop_assert!(address.domain().is_ascii());
+            prop_assert_eq!(Address::from_stored(address.as_str()), Ok(address.clone()));
+            prop_assert_eq!(Address::parse(&address.envelope()).map(|parsed| parsed.address), Ok(address));
+        }
+    }
+
     #[test]
     fn any_bytes_give_lines_or_an_error_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..3000), encoding in any_encoding()) {
         let _ = detect(&bytes);
@@ -77,7 +93,8 @@ proptest! {
             }
         }
         let end = if lone_cr { "\r" } else { "\r\n" };
-        let rows: String = (0..3000).map(|i| format!("M{i},\"髙﨑\"\"{i}{end}\",a{i}@example.jp{end}")).collect();
+        let row = |i| format!("M{i},\"髙﨑\"\"{i}{end}\",a{i}@example.jp{end}");
+        let rows = (0..3000).map(row).collect::<Vec<_>>().concat();
         let bytes = encode(&format!("会員番号,氏名,メール{end}{rows}"), Encoding::Cp932).unwrap();
         let options = RosterOptions::default();
         let whole: Vec<_> = RosterReader::new(&bytes[..], &options).unwrap().map(Result::unwrap).collect();

@@ -30,7 +30,6 @@ pub struct Progress {
 }
 
 /// A connection that takes mails. Dropping it closes the socket without a word.
-#[derive(Debug)]
 pub struct Session {
     stream: Stream,
     reader: ReplyReader,
@@ -44,7 +43,16 @@ pub struct Session {
     /// When the socket must have taken something more.
     write_due: Option<Instant>,
     needs_flush: bool,
+    /// Something was read and nothing written since, so that no acknowledgement has travelled with it.
+    unacknowledged: bool,
     alarm: Pin<Box<Sleep>>,
+}
+
+impl std::fmt::Debug for Session {
+    /// Shows no buffer: they hold addresses.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("tls", &self.tls).field("pipeline", &self.pipeline).finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -61,6 +69,7 @@ impl Session {
             reply_due: None,
             write_due: None,
             needs_flush: false,
+            unacknowledged: false,
             alarm: Box::pin(tokio::time::sleep_until(opened + relay.deadlines.dot)),
         }
     }
@@ -156,6 +165,7 @@ impl Session {
                 return Poll::Ready(self.progress());
             }
             if !self.poll_write(cx) && self.poll_alarm(cx).is_pending() {
+                self.acknowledge();
                 return Poll::Pending;
             }
         }
@@ -174,8 +184,11 @@ impl Session {
             Ok(()) if octets == 0 => self.pipeline.end_of_stream(),
             Ok(()) => {
                 self.reader.feed(&self.inbox[..octets]);
+                self.unacknowledged = true;
                 self.drain();
             }
+            // TLS without a farewell.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.pipeline.end_of_stream(),
             Err(error) => self.lose(&error),
         }
         Poll::Ready(())
@@ -226,7 +239,15 @@ impl Session {
         true
     }
 
+    fn acknowledge(&mut self) {
+        if self.unacknowledged && self.pipeline.awaiting().is_some() {
+            self.stream.acknowledge();
+            self.unacknowledged = false;
+        }
+    }
+
     fn took(&mut self, octets: usize) {
+        self.unacknowledged = false;
         self.pipeline.written(octets, self.opened.elapsed());
         self.needs_flush = self.stream.is_tls();
         self.write_due = None;

@@ -4,8 +4,8 @@ use crate::error::StoreError;
 use crate::open::{Store, on_both};
 use crate::rows::{MemberText, member_text};
 use crate::sql::{
-    CLAIM, END_LEASES, GIVE_BACK, INTEND, NEXT_DUE, SEND_AGAIN, SETTLE_ATTEMPTS, SETTLE_MEMBERS, TAKE_OVER_ATTEMPTS,
-    TAKE_OVER_MEMBERS,
+    CLAIM, END_LEASES, FAIL_UNSENT, GIVE_BACK, INTEND, NEXT_DUE, SEND_AGAIN, SETTLE_ATTEMPTS, SETTLE_MEMBERS,
+    TAKE_OVER_ATTEMPTS, TAKE_OVER_MEMBERS,
 };
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -186,6 +186,17 @@ impl Store {
         let rows = json!(rows).to_string();
         on_both!(self, writer, |pool, dialect| {
             Ok(sqlx::query(GIVE_BACK.on(dialect)).bind(&rows).bind(now).execute(pool).await?.rows_affected())
+        })
+    }
+
+    /// Fails rows that cannot be rendered: `(id, fence, reason)`.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn fail_unsent(&self, rows: &[(i64, i64, String)], now: i64) -> Result<u64, StoreError> {
+        let rows = json!(rows).to_string();
+        on_both!(self, writer, |pool, dialect| {
+            Ok(sqlx::query(FAIL_UNSENT.on(dialect)).bind(&rows).bind(now).execute(pool).await?.rows_affected())
         })
     }
 

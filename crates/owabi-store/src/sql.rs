@@ -89,6 +89,7 @@ statements! {
     CLAIM = "claim";
     COUNTS = "counts";
     END_LEASES = "end_leases";
+    FAIL_UNSENT = "fail_unsent";
     FINDINGS_INSERT = "findings_insert";
     GIVE_BACK = "give_back";
     INSERT_MEMBERS = "insert_members";

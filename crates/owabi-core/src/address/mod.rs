@@ -13,7 +13,7 @@ pub use lookalike::Warning;
 pub use problem::{AddressProblem, Invalid};
 pub use tidy::Change;
 
-pub(crate) use tidy::is_bidi_control;
+pub(crate) use tidy::{is_bidi_control, is_invisible};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -112,7 +112,8 @@ pub(crate) fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn is_invisible(c: char) -> bool {
+/// Characters that take no room: they are never meant in an address, a number or a rule.
+pub(crate) fn is_invisible(c: char) -> bool {
     is_bidi_control(c) || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
 

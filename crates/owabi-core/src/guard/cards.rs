@@ -3,23 +3,10 @@
 const SHORTEST: usize = 13;
 const LONGEST: usize = 19;
 
-/// Whether the text holds what may be a card number.
-pub(super) fn found_in(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(start) = next_digit(bytes, at) {
-        let run = Run::read(bytes, start);
-        if run.digits.len() >= SHORTEST && run.has_card() {
-            return true;
-        }
-        at = run.end;
-    }
-    false
-}
-
-fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
-    let digit_ahead = |n: &usize| bytes[*n].is_ascii_digit() || (bytes[*n] == 0xEF && digit(&bytes[*n..]).is_some());
-    (from..bytes.len()).find(digit_ahead)
+/// Whether the digits at `start`, with those that follow in groups, hold what may be a card number; and where they end.
+pub(super) fn number_at(bytes: &[u8], start: usize) -> (bool, usize) {
+    let run = Run::read(bytes, start);
+    (run.digits.len() >= SHORTEST && run.has_card(), run.end)
 }
 
 /// The digit at the start, 0 to 9, and its length in bytes.
@@ -84,12 +71,14 @@ fn passes_luhn(digits: &[u8]) -> bool {
         (_, d) => d * 2 - 9,
     };
     let sum: u32 = digits.iter().rev().enumerate().map(value).map(u32::from).sum();
-    sum > 0 && sum % 10 == 0
+    sum > 0 && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::found_in;
+    fn found_in(text: &str) -> bool {
+        crate::guard::scan::scan(text).card
+    }
 
     #[test]
     fn a_card_number_is_found_in_every_usual_writing() {

@@ -1,4 +1,8 @@
 //! What a reader of the HTML body sees, and what the HTML body would load or lead to.
+//!
+//! Every letter passes here, so a harmless tag costs no allocation.
+
+use std::borrow::Cow;
 
 /// The visible text and the parts that a guard must judge.
 #[derive(Default)]
@@ -17,6 +21,9 @@ const FORBIDDEN: [&str; 22] = [
     "img", "script", "iframe", "frame", "frameset", "object", "embed", "applet", "form", "input", "button", "textarea",
     "select", "link", "base", "video", "audio", "source", "picture", "svg", "math", "template",
 ];
+
+const LOADING: [&str; 10] =
+    ["src", "srcset", "background", "poster", "action", "formaction", "ping", "data", "xlink:href", "srcdoc"];
 
 /// Reads a page once, from front to back.
 pub(super) fn read(html: &str) -> Page {
@@ -41,45 +48,53 @@ impl Page {
         let after = html.get(end + 1..).unwrap_or("");
         let of_name = |(at, c): (usize, char)| !(c.is_ascii_whitespace() || (c == '/' && at > 0));
         let length = inner.char_indices().take_while(|pair| of_name(*pair)).map(|(_, c)| c.len_utf8()).sum();
-        let name = inner[..length].to_ascii_lowercase();
-        if !INLINE.contains(&name.trim_start_matches('/')) {
+        let name = &inner[..length];
+        if !is_one_of(name.strip_prefix('/').unwrap_or(name), &INLINE) {
             self.visible.push('\n');
         }
         if !name.starts_with('/') {
-            self.judge(&name, &inner[length..]);
+            self.judge(name, &inner[length..]);
         }
-        if HIDDEN.contains(&name.as_str()) { self.skip_hidden(&name, after) } else { after }
+        if is_one_of(name, &HIDDEN) { self.skip_hidden(name, after) } else { after }
     }
 
     fn skip_hidden<'a>(&mut self, name: &str, html: &'a str) -> &'a str {
-        let end = html.find(&format!("</{name}")).unwrap_or(html.len());
-        if name == "style" {
+        let closes = |at: &usize| {
+            let tag = html.as_bytes().get(at + 2..at + 2 + name.len());
+            html.as_bytes()[*at..].starts_with(b"</")
+                && tag.is_some_and(|tag| tag.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        let end = memchr::memchr_iter(b'<', html.as_bytes()).find(closes).unwrap_or(html.len());
+        if name.eq_ignore_ascii_case("style") {
             self.judge_style(&html[..end]);
         }
         &html[end..]
     }
 
     fn judge(&mut self, name: &str, attributes: &str) {
-        if FORBIDDEN.contains(&name) {
-            self.forbidden.push(format!("<{name}>"));
+        if is_one_of(name, &FORBIDDEN) {
+            self.forbidden.push(format!("<{}>", name.to_ascii_lowercase()));
         }
-        each_attribute(attributes, |key, value| match key {
-            "href" => self.links.push(value),
-            "src" | "srcset" | "background" | "poster" | "action" | "formaction" | "ping" | "data" | "xlink:href" => {
-                self.forbidden.push(format!("{key}="));
+        each_attribute(attributes, |key, value| {
+            let is = |name: &str| key.eq_ignore_ascii_case(name);
+            if is("href") {
+                self.links.push(value.into_owned());
+            } else if is("style") {
+                self.judge_style(&value);
+            } else if is("http-equiv") && !value.eq_ignore_ascii_case("content-type") {
+                self.forbidden.push(format!("http-equiv={value}"));
+            } else if is_one_of(key, &LOADING) || key.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("on")) {
+                self.forbidden.push(format!("{}=", key.to_ascii_lowercase()));
             }
-            "http-equiv" if !value.eq_ignore_ascii_case("content-type") => {
-                self.forbidden.push(format!("http-equiv={value}"))
-            }
-            "style" => self.judge_style(&value),
-            _ if key.starts_with("on") => self.forbidden.push(format!("{key}=")),
-            _ => {}
         });
     }
 
     fn judge_style(&mut self, style: &str) {
+        if memchr::memchr3(b'(', b'@', b'\\', style.as_bytes()).is_none() {
+            return;
+        }
         let lower = style.to_ascii_lowercase();
-        for word in ["url(", "@import", "expression("] {
+        for word in ["url(", "image(", "image-set(", "expression(", "@import", "\\"] {
             if lower.contains(word) {
                 self.forbidden.push(format!("{word} in a style"));
             }
@@ -87,35 +102,38 @@ impl Page {
     }
 }
 
+fn is_one_of(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|other| name.eq_ignore_ascii_case(other))
+}
+
 /// The index of the `>` that ends the tag at the start, past quoted values; the end of the text if there is none.
 fn tag_end(html: &str) -> usize {
-    let mut quote = None;
-    for (at, byte) in html.bytes().enumerate() {
-        match (quote, byte) {
-            (None, b'>') => return at,
-            (None, b'"' | b'\'') => quote = Some(byte),
-            (Some(open), _) if open == byte => quote = None,
-            _ => {}
+    let bytes = html.as_bytes();
+    let mut at = 0;
+    while let Some(next) = memchr::memchr3(b'>', b'"', b'\'', &bytes[at..]) {
+        at += next;
+        if bytes[at] == b'>' {
+            return at;
         }
+        let Some(length) = memchr::memchr(bytes[at], &bytes[at + 1..]) else { break };
+        at += length + 2;
     }
     html.len()
 }
 
-fn each_attribute(mut text: &str, mut tell: impl FnMut(&str, String)) {
+fn each_attribute(mut text: &str, mut tell: impl FnMut(&str, Cow<'_, str>)) {
     loop {
         text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
         let length = text.find(|c: char| c == '=' || c == '/' || c.is_ascii_whitespace()).unwrap_or(text.len());
         if length == 0 {
             return;
         }
-        let key = text[..length].to_ascii_lowercase();
+        let key = &text[..length];
         text = text[length..].trim_start();
         let value = text.strip_prefix('=').map(|rest| attribute_value(rest.trim_start()));
         let (raw, rest) = value.unwrap_or(("", text));
         text = rest;
-        let mut value = String::new();
-        unescape(raw, &mut value);
-        tell(&key, value);
+        tell(key, unescaped(raw));
     }
 }
 
@@ -126,6 +144,15 @@ fn attribute_value(text: &str) -> (&str, &str) {
         return inner.find(quote).map_or((inner, ""), |end| (&inner[..end], &inner[end + 1..]));
     }
     text.split_at(text.find(|c: char| c.is_ascii_whitespace()).unwrap_or(text.len()))
+}
+
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('&') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    unescape(text, &mut plain);
+    Cow::Owned(plain)
 }
 
 fn unescape(text: &str, into: &mut String) {
@@ -187,6 +214,8 @@ mod tests {
             "<td background='x'>",
             "<p style='background:URL(x)'>",
             "<style>@import 'x'</style>",
+            "<p style='background:u\\72l(x)'>",
+            "<STYLE>p{background:URL(x)}</Style>",
             "<meta http-equiv=refresh content=1>",
             "<form>",
             "<link rel=stylesheet>",

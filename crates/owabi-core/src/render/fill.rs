@@ -54,7 +54,9 @@ fn may_break(before: char, after: char) -> bool {
     if NO_START.contains(after) || NO_END.contains(before) || after == ' ' || char_columns(after) == 0 {
         return false;
     }
-    before == ' ' || is_wide(before) || is_wide(after)
+    // A figure stays with its unit (2022年), a Latin name with what belongs to it (MP社).
+    let unit = before.is_ascii_alphanumeric() && ('\u{4e00}'..='\u{9fff}').contains(&after);
+    before == ' ' || !unit && (is_wide(before) || is_wide(after))
 }
 
 fn columns(text: &str) -> usize {
@@ -64,11 +66,9 @@ fn columns(text: &str) -> usize {
 /// How many columns a character takes in the fixed-width fonts that Japanese mail programs use.
 pub(super) fn char_columns(c: char) -> usize {
     match u32::from(c) {
-        0x20..=0x7E => 1,
         0x300..=0x36F | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x2069 | 0xFE00..=0xFE0F | 0xE0100..=0xE01EF => 0,
-        0xFF61..=0xFF9F => 1,
-        0x1100.. => 2,
-        _ => 1,
+        0x0..0x1100 | 0xFF61..=0xFF9F => 1,
+        _ => 2,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who is affected: the rules by which a payment makes its payer a member of a cohort.
 
 use super::paid_at::PaidAt;
-use crate::address::Lang;
+use crate::address::{Lang, is_invisible};
 use crate::yaml::one_or_many;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -60,14 +60,15 @@ impl NotAffected {
     }
 }
 
-/// Text as rules and cohort names are compared: NFKC, one space for each run of space, none at the ends.
+/// Text as rules, cohort names and member numbers are compared: NFKC, nothing invisible, one space for each run of space, none at the ends.
 pub(super) fn fold(text: &str) -> Cow<'_, str> {
     let single =
         !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ") && !text.contains(['\t', '\r', '\n']);
-    if single && (text.is_ascii() || is_nfkc_quick(text.chars()) == IsNormalized::Yes) {
+    let is_plain = || !text.contains(is_invisible) && is_nfkc_quick(text.chars()) == IsNormalized::Yes;
+    if single && (text.is_ascii() || is_plain()) {
         return Cow::Borrowed(text);
     }
-    let plain: String = text.nfkc().collect();
+    let plain: String = text.chars().filter(|c| !is_invisible(*c)).nfkc().collect();
     Cow::Owned(plain.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
@@ -140,7 +141,11 @@ mod day {
     use jiff::civil::Date;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    #[expect(clippy::ref_option, reason = "serde's `with` hands over a reference to the field")]
+    #[expect(
+        clippy::ref_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's `with` hands over a reference to the field"
+    )]
     pub(super) fn serialize<S: Serializer>(day: &Option<Date>, to: S) -> Result<S::Ok, S::Error> {
         day.map(|day| day.to_string()).serialize(to)
     }

@@ -201,7 +201,7 @@ fn further(headers: &[String], used: &[usize]) -> Vec<(usize, String)> {
     {
         let base = header.trim();
         let numbered = |n: usize| if n == 1 { base.to_owned() } else { format!("{base} ({n})") };
-        let free = (1..).map(numbered).find(|name| kept.iter().all(|(_, taken)| taken != name));
+        let free = (1..=headers.len()).map(numbered).find(|name| kept.iter().all(|(_, taken)| taken != name));
         kept.extend(free.map(|name| (index, name)));
     }
     kept

@@ -14,7 +14,7 @@ pub enum Encoding {
     Utf8,
     /// UTF-8 with byte order mark, as Excel writes.
     Utf8Bom,
-    /// Windows-31J: Shift_JIS with the NEC and IBM extensions.
+    /// Windows-31J: `Shift_JIS` with the NEC and IBM extensions.
     Cp932,
     /// UTF-16, little end first: Excel's "Unicode text".
     Utf16Le,
@@ -91,6 +91,8 @@ pub enum Why {
     Ascii,
     /// The escape sequences of ISO-2022-JP.
     Escapes,
+    /// The sample is valid UTF-8, which text in another encoding hardly ever is.
+    ValidUtf8,
     /// Only this encoding decodes the sample without an error.
     OnlyThisDecodes,
     /// Several encodings decode the sample; its characters speak for this one.
@@ -108,6 +110,7 @@ impl Why {
             Self::ZeroBytes => ("UTF-16 に特有の 0 バイトがあります", "it has the zero bytes of UTF-16"),
             Self::Ascii => ("調べた範囲は ASCII 文字だけです", "the sample is plain ASCII"),
             Self::Escapes => ("ISO-2022-JP のエスケープがあります", "it has the escapes of ISO-2022-JP"),
+            Self::ValidUtf8 => ("UTF-8 として正しく読めます", "it is valid UTF-8"),
             Self::OnlyThisDecodes => {
                 ("誤りなく読める文字コードはこれだけです", "no other encoding reads it without errors")
             }
@@ -158,7 +161,7 @@ fn detect_by_decoding(sample: &[u8]) -> Detected {
         candidates.iter().filter(|(_, faults)| *faults == 0).map(|(encoding, _)| *encoding).collect();
     match clean[..] {
         // Text in another encoding that happens to be valid UTF-8 is not met in practice.
-        [Encoding::Utf8, ..] => Detected { encoding: Encoding::Utf8, confident: true, why: Why::OnlyThisDecodes },
+        [Encoding::Utf8, ..] => Detected { encoding: Encoding::Utf8, confident: true, why: Why::ValidUtf8 },
         [only] => Detected { encoding: only, confident: true, why: Why::OnlyThisDecodes },
         [] => {
             let fewest =

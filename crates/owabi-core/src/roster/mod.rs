@@ -94,9 +94,11 @@ pub struct Line {
     pub verdict: Verdict,
 }
 
-/// Reads a roster line by line. After an error it yields nothing more.
+/// Reads a roster line by line.
+///
+/// After an error it yields nothing more, and the file was not read to its end: what was taken from it has to be undone.
 pub struct RosterReader<R> {
-    records: Records<Chain<Cursor<Vec<u8>>, R>>,
+    records: Records<Whole<R>>,
     record: Record,
     judge: Judge,
     encoding: Detected,
@@ -169,11 +171,11 @@ impl<R: Read> Iterator for RosterReader<R> {
     }
 }
 
+/// A reader with the sample that was taken of it put back in front.
+type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// Settles the encoding, from the first 64 KiB if need be, and gives the bytes back whole.
-fn with_encoding<R: Read>(
-    mut reader: R,
-    forced: Option<Encoding>,
-) -> Result<(Detected, Chain<Cursor<Vec<u8>>, R>), RosterError> {
+fn with_encoding<R: Read>(mut reader: R, forced: Option<Encoding>) -> Result<(Detected, Whole<R>), RosterError> {
     let mut sample = vec![0; 64 * 1024];
     let mut filled = 0;
     while filled < sample.len() {

@@ -30,7 +30,7 @@ impl PaidAt {
         cursor.weekday();
         let time = if cursor.rest.is_empty() { None } else { Some(cursor.time()?) };
         let read = Self { date, time };
-        let offset = cursor.offset()?;
+        let offset = cursor.offset();
         if cursor.rest.is_empty() { read.in_japan(offset) } else { None }
     }
 
@@ -143,21 +143,27 @@ impl Cursor<'_> {
         Time::new(small(hour)?, small(minute)?, small(second)?, 0).ok()
     }
 
-    /// `Z`, `+09:00`, `+0900`, `JST`; the outer `None` for an offset that makes no sense.
-    fn offset(&mut self) -> Option<Option<Offset>> {
+    /// `Z`, `+09:00`, `+0900`, `JST`; an offset that makes no sense is left where it stands.
+    fn offset(&mut self) -> Option<Offset> {
         self.spaces();
-        if self.take("JST") || self.rest.is_empty() {
-            return Some(None);
+        if self.take("JST") {
+            return None;
         }
         if self.take("Z") {
-            return Some(Some(Offset::UTC));
+            return Some(Offset::UTC);
         }
+        let begin = self.rest;
+        let offset = self.signed_offset();
+        self.rest = if offset.is_some() { self.rest } else { begin };
+        offset
+    }
+
+    fn signed_offset(&mut self) -> Option<Offset> {
         let sign = if self.take("+") { 1 } else { self.take("-").then_some(-1)? };
         let hours = self.number(2)?;
         self.take(":");
         let minutes = self.number(2).unwrap_or(0);
-        let seconds = sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60);
-        Offset::from_seconds(seconds).ok().map(Some)
+        Offset::from_seconds(sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60)).ok()
     }
 }
 

@@ -256,3 +256,26 @@ fn at_end(state: State, begun: bool, record: &mut Record) -> Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Encoding;
+    use super::*;
+
+    #[test]
+    fn the_memory_of_a_record_stays_bounded_whatever_the_file_holds() {
+        let endless_field = format!("\"{}\"\n", "x".repeat(10 << 20));
+        let endless_row = format!("{}\n", "abc,".repeat(1 << 20));
+        let large_fields = format!("{}\n", format!("{},", "y".repeat(60_000)).repeat(100));
+        let text = [endless_field, endless_row, large_fields].concat();
+        let mut records = Records::new(Decoding::new(text.as_bytes(), Encoding::Utf8));
+        let mut record = Record::default();
+        for _ in 0..3 {
+            assert!(matches!(records.next(&mut record), Ok(Step::Record)));
+            assert!(record.too_long.is_some());
+        }
+        assert!(matches!(records.next(&mut record), Ok(Step::End)));
+        assert!(record.bytes.capacity() <= 1 << 20, "{}", record.bytes.capacity());
+        assert!(record.ends.capacity() <= 2 * FIELDS_LIMIT);
+    }
+}

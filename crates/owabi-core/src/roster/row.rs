@@ -54,7 +54,7 @@ pub enum RowChange {
         /// Which.
         repair: Change,
     },
-    /// The member number had full-width characters or inner runs of space.
+    /// The member number had full-width or invisible characters, or inner runs of space.
     MemberNo,
     /// Bidi controls were taken out of the name.
     NameBidi,
@@ -176,6 +176,10 @@ impl Judge {
         let Shape::PaymentExport { purpose, method, paid_at } = self.columns.shape else { return Ok(Ok(None)) };
         let given = &fields[paid_at];
         let paid_at = PaidAt::parse(given).ok_or_else(|| Refusal::UnreadableDate { given: shorten(given, 100) })?;
+        // Whether such a payment is affected cannot be told, so 〓 is no way out here.
+        if let Some(unclear) = [purpose, method].into_iter().find(|index| fields[*index].contains(is_gaiji)) {
+            return Err(Refusal::Gaiji { column: self.columns.headers[unclear].clone() });
+        }
         let (purpose, method) = (fields[purpose].trim(), fields[method].trim());
         let cohorts = match self.rules.cohorts(purpose, method, &paid_at) {
             Ok(cohorts) => cohorts,

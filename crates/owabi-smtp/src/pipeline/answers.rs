@@ -1,6 +1,7 @@
 //! What each reply means for the mail that it answers.
 
-use super::{Due, Fence, Mode, Permit, Pipeline, Slot, Stage, denied};
+use super::mail::{Due, Permit, Slot, Stage};
+use super::{Fence, Mode, Pipeline, denied};
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use owabi_core::reply::Reply;
 use std::time::Duration;

@@ -10,13 +10,14 @@
 //! octet is out are `Unknown` unless the relay still answers them: RFC 5321 lets it close without doing so.
 
 mod answers;
+mod mail;
 mod writing;
 
 use crate::capabilities::Capabilities;
 use crate::envelope::{self, Parcel};
 use crate::relay::Relay;
+use mail::{Mail, Permit, Slot, Stage};
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
-use owabi_core::reply::Reply;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -43,7 +44,6 @@ pub struct Finished {
 }
 
 /// One connection's mails, from the first MAIL on.
-#[derive(Debug)]
 pub struct Pipeline {
     mode: Mode,
     offers: Capabilities,
@@ -68,70 +68,6 @@ pub struct Pipeline {
     closed: Option<Fault>,
 }
 
-#[derive(Debug)]
-struct Mail {
-    key: u64,
-    parcel: Parcel,
-    permit: Permit,
-    stage: Stage,
-    refusal: Option<(Phase, Reply)>,
-    envelope_end: u64,
-    last_octet: Option<u64>,
-    since: Option<Duration>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Permit {
-    Asked,
-    Granted,
-    Denied,
-}
-
-/// How far the writing of a mail has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Waiting,
-    MailSaid,
-    RcptSaid,
-    DataSaid,
-    /// The relay said 354; the body may follow once it is permitted.
-    Ready,
-    BodySaid,
-}
-
-/// A reply that is due, in the order of the commands.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    what: Due,
-    key: u64,
-    /// Where in the output the command ends.
-    end: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    Rset,
-    Mail,
-    Rcpt,
-    Data,
-    Dot,
-    /// The reply to the lone dot that follows a 354 without an accepted recipient.
-    EmptyDot,
-    Fence,
-}
-
-impl Due {
-    fn phase(self) -> Phase {
-        match self {
-            Self::Rset | Self::Mail => Phase::Mail,
-            Self::Rcpt => Phase::Rcpt,
-            Self::Data => Phase::Data,
-            Self::Dot | Self::EmptyDot => Phase::Dot,
-            Self::Fence => Phase::Ehlo,
-        }
-    }
-}
-
 /// A question whose answer cannot be mistaken for another: EHLO. It proves that replies still line up, when a relay took
 /// a body (2xx to BDAT LAST) whose only recipient it had refused. Until it is answered no outcome is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +75,15 @@ enum Fence {
     Down,
     Wanted,
     Sent,
+}
+
+impl std::fmt::Debug for Pipeline {
+    /// Shows no octet of the output and no reply: both hold addresses.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Pipeline");
+        shown.field("mode", &self.mode).field("mails", &self.mails.len()).field("due", &self.slots.len());
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl Pipeline {
@@ -358,31 +303,6 @@ impl Pipeline {
 
     fn report(&mut self, done: Finished) {
         if self.fence == Fence::Down { self.finished.push(done) } else { self.held.push(done) }
-    }
-}
-
-impl Mail {
-    fn new(key: u64, parcel: Parcel) -> Self {
-        Self {
-            key,
-            parcel,
-            permit: Permit::Asked,
-            stage: Stage::Waiting,
-            refusal: None,
-            envelope_end: 0,
-            last_octet: None,
-            since: None,
-        }
-    }
-
-    /// What became of a mail whose connection is gone. A relay out of step (`broken`) makes earlier replies worthless.
-    fn lost(&self, fault: &Fault, written: u64, broken: bool) -> Outcome {
-        match &self.refusal {
-            Some((_, reply)) if !broken && reply.code == 421 => Outcome::NotSent(fault.clone()),
-            Some((phase, reply)) if !broken => Outcome::Refused(*phase, reply.clone()),
-            _ if self.last_octet.is_some_and(|end| end <= written) => Outcome::Unknown(fault.clone()),
-            _ => Outcome::NotSent(fault.clone()),
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What may be written next, in each of the three modes.
 
-use super::{Due, Fence, Mail, Mode, Permit, Pipeline, Slot, Stage, denied};
+use super::mail::{Due, Mail, Permit, Slot, Stage};
+use super::{Fence, Mode, Pipeline, denied};
 use crate::envelope;
 use lettre::transport::smtp::commands::{Data, Ehlo, Rset};
 use lettre::transport::smtp::extension::ClientId;
@@ -9,9 +10,10 @@ use std::fmt::Display;
 use std::io::Write as _;
 use std::time::Duration;
 
-/// A relay hangs up on a client that makes many mistakes in a row (Postfix: 20, and a refused mail counts as two). The
-/// more refusals in a row, the fewer mails are sent along, so that the hang-up leaves none of them in doubt.
+/// A relay hangs up on a client that makes many mistakes in a row (Postfix: 20, and a refused mail counts as two). From
+/// the third refusal in a row on fewer mails are sent along, so that the hang-up leaves none of them in doubt.
 const REFUSALS_IN_A_ROW: usize = 8;
+const FIRST_REFUSALS: usize = 3;
 
 impl Pipeline {
     /// Writes whatever may be written now.
@@ -42,7 +44,7 @@ impl Pipeline {
             if mail.stage != Stage::Waiting || mail.permit != Permit::Granted {
                 continue;
             }
-            if self.refused_in_a_row > 0 && self.groups_out() >= self.window() {
+            if self.refused_in_a_row >= FIRST_REFUSALS && self.groups_out() >= self.window() {
                 return;
             }
             self.write_reset(at);

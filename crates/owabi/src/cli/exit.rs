@@ -2,7 +2,6 @@
 
 use super::say::{Text, say};
 use crate::config::ConfigError;
-use crate::dispatch::DispatchError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
 use owabi_store::StoreError;
@@ -86,12 +85,6 @@ impl From<KeyError> for Failure {
             KeyError::Store(error) => error.into(),
             other => Self { exit: Exit::BadConfig, what: other.what(), next: other.next() },
         }
-    }
-}
-
-impl From<DispatchError> for Failure {
-    fn from(error: DispatchError) -> Self {
-        Self::new(Exit::Failed, say!(ja: "送信を続けられません: {error}", en: "sending cannot go on: {error}"))
     }
 }
 

@@ -6,12 +6,13 @@ use super::session::Session;
 use crate::config::Config;
 use crate::dispatch::{self, Live, Summary};
 use crate::library::Library;
-use crate::{clock, keys};
+use crate::{clock, keys, relays};
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
 use serde_json::json;
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -35,20 +36,21 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     store.check_integrity().await?;
     let _lock = lock(&store)?;
     let keys = keys::load(&config, &store).await?;
-    let library = usable_library(&config, &store).await?;
+    let library = Arc::new(usable_library(&config, &store).await?);
+    let relays = relays::relays(&config)?;
     let (live, stop) = (Live::default(), CancellationToken::new());
     stop_on_signal(stop.clone())?;
     let begun = clock::monotonic();
     let bar = tokio::spawn(follow(session.bar(due(&store).await?, &say!(ja: "送信", en: "sending")), live.clone()));
     let options = dispatch::Options { until_idle: options.until_idle };
-    let summary = dispatch::run(&config, store.clone(), library, keys, options, live, stop).await;
+    let summary = dispatch::run(&config, relays, store.clone(), library, keys, options, live, stop).await;
     bar.abort();
     store.close().await;
     finish(session, &summary?, clock::monotonic().duration_since(begun))
 }
 
 fn finish(session: &Session, summary: &Summary, took: Duration) -> Answer {
-    let Summary { accepted, deferred, failed, in_doubt, not_sent, relays_down } = *summary;
+    let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, relays_down } = *summary;
     let seconds = took.as_secs_f64();
     session.tell(&say!(
         ja: "受付 {accepted}、延期 {deferred}、失敗 {failed}、結果不明 {in_doubt}、未送信 {not_sent}({seconds:.1} 秒)",
@@ -62,6 +64,7 @@ fn finish(session: &Session, summary: &Summary, took: Duration) -> Answer {
     }
     session.answer(&json!({
         "counts": { "accepted": accepted, "deferred": deferred, "failed": failed, "in_doubt": in_doubt, "not_sent": not_sent },
+        "commits": commits,
         "seconds": seconds,
         "relays_down": relays_down,
     }));

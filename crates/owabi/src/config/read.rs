@@ -1,5 +1,6 @@
 //! From text to a checked configuration, with every problem found on the way.
 
+use super::environment::Override;
 use super::problem::{ConfigError, Finding, Problem};
 use super::{Config, Environment};
 use owabi_core::yaml::YamlError;
@@ -17,7 +18,8 @@ pub(super) fn read(file: &str, text: &str, environment: &Environment) -> Result<
     let (overrides, mut problems) = environment.apply(&mut document);
     let place = |path: &[Step]| -> Problem {
         let path_text = yaml::path_of(path);
-        if let Some(by) = overrides.iter().find(|by| path.starts_with(&by.path) || by.path == path) {
+        let touches = |by: &&Override| path.starts_with(&by.path) || (!path.is_empty() && by.path.starts_with(path));
+        if let Some(by) = overrides.iter().find(touches) {
             return Problem { file: format!("${}", by.variable), path: path_text, ..Problem::default() };
         }
         let at = yaml::locate(text, path);

@@ -177,6 +177,7 @@ fn an_override_of_an_unknown_key_names_the_variable() {
         ("OWABI_COLOUR", "colour"),
         ("OWABI_SMTP__RELAYS__7__HOST", "smtp.relays[7].host"),
         ("OWABI_DISPATCH__CLAIM__X", "dispatch.claim.x"),
+        ("OWABI_DISPATCH__POLL__X", "dispatch.poll"),
     ] {
         let error = load_with(SMALLEST, &[(variable, "1")]).unwrap_err().to_string();
         assert!(error.starts_with(&format!("${variable}: {path}: ")), "{error}");

@@ -1,64 +1,247 @@
 //! From the queue to the relays and back: claim, render, intend, send, settle.
+//!
+//! One claimer fills the feed, couriers keep a connection each, one recorder writes. Nothing is shared but the feed, the
+//! relays' desks and the recorder's channel; each holds a bounded number of rows, so memory does not grow with the queue.
+//!
+//! What happens when something fails stands in the code where it is handled: a relay at its desk, one mail in
+//! `owabi_core::settle`, the database in the recorder, a crash in the store's claim.
 
-use crate::config::Config;
+mod claimer;
+mod courier;
+mod desk;
+mod feed;
+mod job;
+mod recorder;
+
+use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
+use claimer::{Claimer, End};
+use courier::Shared;
+use desk::{Desk, Pauses};
+use feed::Feed;
 use owabi_core::ids::Keys;
-use owabi_store::Store;
+use owabi_core::retry::RetryPolicy;
+use owabi_core::settle::Word;
+use owabi_smtp::relay::Relay;
+use owabi_store::{Store, StoreError};
+use recorder::{Commits, Recorder};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Stop when nothing more is due.
+    /// Send what is due, wait for nothing that is due later, and end.
     pub until_idle: bool,
 }
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Summary {
     /// Mails that a relay took.
     pub accepted: u64,
-    /// Put off.
+    /// Attempts put off.
     pub deferred: u64,
-    /// Refused for good.
+    /// Members refused for good or given up.
     pub failed: u64,
-    /// Without a known outcome.
+    /// Mails whose fate is unknown.
     pub in_doubt: u64,
-    /// Never left.
+    /// Attempts that never left this machine.
     pub not_sent: u64,
-    /// No relay could be reached.
+    /// Commits of intents and outcomes.
+    pub commits: u64,
+    /// It ended because no relay could be reached.
     pub relays_down: bool,
 }
 
-/// Counters to look at while it runs.
+/// Counters that a progress bar can look at while the dispatcher works.
 #[derive(Clone, Debug, Default)]
-pub struct Live;
+pub struct Live(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    accepted: AtomicU64,
+    deferred: AtomicU64,
+    failed: AtomicU64,
+    in_doubt: AtomicU64,
+    not_sent: AtomicU64,
+}
 
 impl Live {
-    /// Final outcomes so far.
+    /// Mails that a relay took so far.
+    pub fn accepted(&self) -> u64 {
+        self.0.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Attempts put off so far.
+    pub fn deferred(&self) -> u64 {
+        self.0.deferred.load(Ordering::Relaxed)
+    }
+
+    /// Members failed so far.
+    pub fn failed(&self) -> u64 {
+        self.0.failed.load(Ordering::Relaxed)
+    }
+
+    /// Mails in doubt so far.
+    pub fn in_doubt(&self) -> u64 {
+        self.0.in_doubt.load(Ordering::Relaxed)
+    }
+
+    /// Members that are finished with: accepted or failed.
     pub fn done(&self) -> u64 {
-        0
+        self.accepted() + self.failed()
     }
 }
 
-/// Why dispatching ended early.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no dispatcher yet")]
-pub struct DispatchError;
+impl Counters {
+    fn count(&self, word: Word) {
+        let counter = match word {
+            Word::Accepted => &self.accepted,
+            Word::Deferred => &self.deferred,
+            Word::Failed => &self.failed,
+            Word::InDoubt => &self.in_doubt,
+            Word::NotSent => &self.not_sent,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
-/// Runs.
+/// What the configuration means to the dispatcher. Milliseconds.
+#[derive(Debug)]
+struct Settings {
+    keys: Keys,
+    bounce: String,
+    claim: i64,
+    lease_ms: i64,
+    /// The least that a lease must last when a body leaves.
+    lease_at_least_ms: i64,
+    retry: RetryPolicy,
+    jitter: bool,
+    pauses: Pauses,
+    poll: Duration,
+    stop_timeout: Duration,
+}
+
+impl Settings {
+    fn new(config: &Config, keys: Keys) -> Self {
+        let (dispatch, retry, deadlines) = (&config.dispatch, &config.retry, &config.smtp.deadlines);
+        let phases = [deadlines.mail, deadlines.rcpt, deadlines.data, deadlines.body, deadlines.dot];
+        let lease_at_least_ms = phases.into_iter().map(ms).sum();
+        Self {
+            keys,
+            bounce: config.smtp.bounce.address.clone(),
+            claim: i64::from(dispatch.claim),
+            lease_ms: ms(dispatch.lease) + lease_at_least_ms,
+            lease_at_least_ms,
+            retry: RetryPolicy {
+                first_ms: ms(retry.first),
+                max_ms: ms(retry.max),
+                attempts: i64::from(retry.attempts),
+                deadline_ms: ms(retry.deadline),
+            },
+            jitter: retry.jitter == Jitter::Full,
+            pauses: Pauses { first_ms: ms(dispatch.backoff_first), max_ms: ms(dispatch.backoff_max) },
+            poll: dispatch.poll.into(),
+            stop_timeout: dispatch.stop_timeout.into(),
+        }
+    }
+}
+
+fn ms(span: Span) -> i64 {
+    i64::try_from(Duration::from(span).as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Runs the dispatcher until `stop`, or until nothing is due.
+///
+/// On `stop` no new mail is begun; mails in flight get `dispatch.stop_timeout` to finish; everything else goes back to
+/// the queue unspent.
 ///
 /// # Errors
-/// Always, for now.
-#[expect(clippy::unused_async, reason = "a stand-in")]
+/// The database was not available at the start.
 pub async fn run(
-    _config: &Config,
-    _store: Store,
-    _library: Library,
-    _keys: Keys,
-    _options: Options,
-    _live: Live,
-    _stop: CancellationToken,
-) -> Result<Summary, DispatchError> {
-    Err(DispatchError)
+    config: &Config,
+    relays: Vec<Relay>,
+    store: Store,
+    library: Arc<Library>,
+    keys: Keys,
+    options: Options,
+    live: Live,
+    stop: CancellationToken,
+) -> Result<Summary, StoreError> {
+    if store.file().is_some() {
+        store.end_leases(crate::clock::now_ms()).await?;
+    }
+    let settings = Arc::new(Settings::new(config, keys));
+    let weights: Vec<u32> = config.smtp.relays.iter().map(|relay| relay.weight).collect();
+    let feed = Arc::new(Feed::new(&config.pacing.limits(), &weights));
+    let desks: Vec<Arc<Desk>> = relays
+        .into_iter()
+        .enumerate()
+        .map(|(n, relay)| Arc::new(Desk::new(n, relay, config.smtp.relays[n].rate, settings.pauses)))
+        .collect();
+    let commits = Arc::new(Commits::default());
+    let (recorder, writing) = Recorder::start(store.clone(), settings.lease_at_least_ms, Arc::clone(&commits));
+    let abandon = CancellationToken::new();
+    let counters = Arc::clone(&live.0);
+    let shared = Shared { feed, recorder, store, settings, counters, stop, abandon };
+    let couriers = start_couriers(config, &desks, &shared);
+    let (runs, complained) = (BTreeMap::new(), BTreeSet::new());
+    let until_idle = options.until_idle;
+    let mut claimer = Claimer { shared: shared.clone(), desks, library, until_idle, runs, complained };
+    let end = claimer.work().await;
+    shut_down(claimer, shared, couriers).await;
+    // The recorder ends when its last sender is gone and everything is written.
+    if writing.await.is_err() {
+        tracing::error!("the recorder ended badly; the leases keep its rows safe");
+    }
+    Ok(summary(&live, &commits, end))
+}
+
+fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared) -> JoinSet<()> {
+    let mut couriers = JoinSet::new();
+    for (desk, relay) in desks.iter().zip(&config.smtp.relays) {
+        for _ in 0..relay.max_connections {
+            couriers.spawn(courier::work(Arc::clone(desk), shared.clone()));
+        }
+    }
+    couriers
+}
+
+/// No new mails; those in flight finish, or are given up when the time is over; the rest goes back.
+async fn shut_down(claimer: Claimer, shared: Shared, mut couriers: JoinSet<()>) {
+    shared.stop.cancel();
+    shared.feed.close();
+    let all_home = async { while couriers.join_next().await.is_some() {} };
+    if tokio::time::timeout(shared.settings.stop_timeout, all_home).await.is_err() {
+        tracing::warn!("mails in flight got no reply within dispatch.stop_timeout; they are settled as they stand");
+        shared.abandon.cancel();
+        while couriers.join_next().await.is_some() {}
+    }
+    if let Err(error) = claimer.give_all_back().await {
+        tracing::error!(%error, "rows could not be given back; they are free when their leases end");
+    }
+}
+
+fn summary(live: &Live, commits: &Commits, end: End) -> Summary {
+    Summary {
+        accepted: live.accepted(),
+        deferred: live.deferred(),
+        failed: live.failed(),
+        in_doubt: live.in_doubt(),
+        not_sent: live.0.not_sent.load(Ordering::Relaxed),
+        commits: commits.commits.load(Ordering::Relaxed),
+        relays_down: end == End::RelaysDown,
+    }
+}
+
+/// Uniform in `[0, 1)`. Only for spreading waits: the standard library's per-process hash keys are random enough.
+fn jitter() -> f64 {
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    (random >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -1,0 +1,258 @@
+//! What is known of one relay: whether it may be used now, how fast, and whether it refuses everybody.
+//!
+//! Its own faults pause it with growing waits; after a pause one connection tries with one mail, and the rest follow
+//! when that mail is taken. Time is an argument.
+
+use owabi_core::classify::{Meaning, meaning};
+use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
+use owabi_core::retry::relay_pause_ms;
+use owabi_smtp::relay::Relay;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// Refusals of the sender in a row after which the relay is paused.
+const SENDER_STREAK: usize = 3;
+/// The slowest pace that throttling leads to, in mails a second.
+const SLOWEST: f64 = 0.5;
+
+/// How long pauses are, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pauses {
+    pub(super) first_ms: i64,
+    pub(super) max_ms: i64,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Faults in a row; 0: in good order.
+    failures: i64,
+    paused_until: i64,
+    /// A courier is trying the relay after a pause.
+    probing: bool,
+    /// Domains whose refusals may mean the sender, since the last acceptance.
+    refusing: Vec<String>,
+    accepted_any: bool,
+    /// Mails after which this relay ends a connection, as far as learned.
+    per_connection: u32,
+    pace: Pace,
+}
+
+/// Mails a second, lowered by throttling and raised again step by step.
+#[derive(Debug)]
+struct Pace {
+    configured: Option<f64>,
+    current: Option<f64>,
+    next_at: f64,
+    /// Mails handed over in the second that began at `second`.
+    second: i64,
+    in_second: f64,
+    last_second: f64,
+}
+
+/// One relay's desk, shared by its couriers.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) number: usize,
+    pub(super) relay: Relay,
+    pauses: Pauses,
+    state: Mutex<State>,
+    /// Couriers of a paused relay wait here.
+    pub(super) changed: Notify,
+}
+
+/// Whether a courier may connect and send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// Go on.
+    Go,
+    /// Go on alone, with one mail: the relay is being tried.
+    Probe,
+    /// Wait until this time (epoch milliseconds), or for a change.
+    Wait(Option<i64>),
+}
+
+/// What a judged outcome asks for beside the settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consequence {
+    /// Nothing.
+    None,
+    /// The relay was paused: one alert.
+    Paused,
+    /// The message is too large for the relay: the notice must stop.
+    StopNotice,
+}
+
+impl Desk {
+    pub(super) fn new(number: usize, relay: Relay, rate: Option<f64>, pauses: Pauses) -> Self {
+        let pace = Pace { configured: rate, current: rate, next_at: 0.0, second: 0, in_second: 0.0, last_second: 0.0 };
+        let state = State {
+            failures: 0,
+            paused_until: 0,
+            probing: false,
+            refusing: Vec::new(),
+            accepted_any: false,
+            per_connection: relay.messages_per_connection,
+            pace,
+        };
+        Self { number, relay, pauses, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// May a courier open a connection now? `Probe` is given to one courier at a time.
+    pub(super) fn ask(&self, now: i64) -> Leave {
+        let mut state = self.lock();
+        match () {
+            () if state.failures == 0 => Leave::Go,
+            () if state.probing => Leave::Wait(None),
+            () if now < state.paused_until => Leave::Wait(Some(state.paused_until)),
+            () => {
+                state.probing = true;
+                Leave::Probe
+            }
+        }
+    }
+
+    /// The probing courier goes without a verdict.
+    pub(super) fn probe_ended(&self) {
+        self.lock().probing = false;
+        self.changed.notify_waiters();
+    }
+
+    /// In good order, so that couriers may take mails.
+    pub(super) fn is_up(&self) -> bool {
+        self.lock().failures == 0
+    }
+
+    /// Faults in a row.
+    pub(super) fn failures(&self) -> i64 {
+        self.lock().failures
+    }
+
+    /// The relay, with what was learned of its limit of mails a connection.
+    pub(super) fn relay_now(&self) -> Relay {
+        Relay { messages_per_connection: self.lock().per_connection, ..self.relay.clone() }
+    }
+
+    /// How many of `wanted` mails may leave now; otherwise when the next one may.
+    pub(super) fn paced(&self, wanted: usize, now: i64) -> Result<usize, i64> {
+        self.lock().pace.allow(wanted, now)
+    }
+
+    /// A connection failed or ended by the relay's or our own fault, after `finished` mails on it.
+    ///
+    /// One that did its work and then broke is simply renewed; what the relay says of its limit is learned.
+    pub(super) fn fault(&self, fault: &Fault, finished: u32, now: i64, jitter: f64) -> Consequence {
+        let mut state = self.lock();
+        match fault.kind {
+            FaultKind::Local => Consequence::None,
+            FaultKind::ConnectionLimit if finished > 0 => {
+                if fault.reply.is_some() {
+                    state.per_connection = finished.min(state.per_connection);
+                }
+                Consequence::None
+            }
+            FaultKind::Connection if finished > 0 => Consequence::None,
+            _ => self.pause(&mut state, now, jitter),
+        }
+    }
+
+    /// What one mail's outcome says about the relay and the sender. `domain` is the recipient's.
+    pub(super) fn judge(&self, outcome: &Outcome, domain: &str, now: i64, jitter: f64) -> (Consequence, bool) {
+        let mut state = self.lock();
+        let Outcome::Refused(phase, reply) = outcome else {
+            if matches!(outcome, Outcome::Accepted(_)) {
+                self.recovered(&mut state);
+            }
+            return (Consequence::None, false);
+        };
+        match meaning(*phase, reply) {
+            Meaning::SenderRefused | Meaning::Policy => {
+                let suspect = !state.accepted_any || !state.refusing.iter().all(|other| other == domain);
+                let new = *phase == Phase::Mail || !state.refusing.iter().any(|other| other == domain);
+                if new {
+                    state.refusing.push(domain.to_owned());
+                }
+                let pause = state.refusing.len() >= SENDER_STREAK;
+                (if pause { self.pause(&mut state, now, jitter) } else { Consequence::None }, suspect)
+            }
+            Meaning::NotAllowed => (self.pause(&mut state, now, jitter), false),
+            Meaning::Throttled => {
+                state.pace.halve(now);
+                (Consequence::None, false)
+            }
+            Meaning::MessageTooBig => (Consequence::StopNotice, false),
+            Meaning::Protocol => (Consequence::None, false),
+            _ => {
+                self.recovered(&mut state);
+                (Consequence::None, false)
+            }
+        }
+    }
+
+    /// A mail was taken, or refused for its recipient's own sake: the relay works.
+    fn recovered(&self, state: &mut State) {
+        state.accepted_any = true;
+        state.refusing.clear();
+        state.probing = false;
+        if state.failures > 0 {
+            state.failures = 0;
+            self.changed.notify_waiters();
+        }
+    }
+
+    fn pause(&self, state: &mut State, now: i64, jitter: f64) -> Consequence {
+        if state.failures > 0 && now < state.paused_until {
+            return Consequence::None;
+        }
+        state.failures += 1;
+        state.probing = false;
+        state.refusing.clear();
+        state.paused_until = now + relay_pause_ms(self.pauses.first_ms, self.pauses.max_ms, state.failures, jitter);
+        self.changed.notify_waiters();
+        Consequence::Paused
+    }
+}
+
+impl Pace {
+    fn allow(&mut self, wanted: usize, now: i64) -> Result<usize, i64> {
+        self.tick(now);
+        let Some(rate) = self.current else {
+            self.in_second += wanted as f64;
+            return Ok(wanted);
+        };
+        if self.next_at > now as f64 {
+            return Err(ceil_ms(self.next_at));
+        }
+        self.next_at = self.next_at.max(now as f64 - 1000.0 / rate) + 1000.0 / rate;
+        self.in_second += 1.0;
+        Ok(1)
+    }
+
+    /// Counts seconds; each one without throttling raises the pace a little, and lifts it when it no longer binds.
+    fn tick(&mut self, now: i64) {
+        let second = now / 1000;
+        if second == self.second {
+            return;
+        }
+        (self.second, self.last_second, self.in_second) = (second, self.in_second, 0.0);
+        if self.current != self.configured {
+            let raised = self.current.map(|rate| rate + (rate * 0.05).max(0.5));
+            let free = raised.is_none_or(|rate| rate > self.configured.unwrap_or(1000.0));
+            self.current = if free { self.configured } else { raised };
+        }
+    }
+
+    fn halve(&mut self, now: i64) {
+        self.tick(now);
+        let measured = self.last_second.max(self.in_second).max(1.0);
+        self.current = Some((self.current.unwrap_or(measured) / 2.0).max(SLOWEST));
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "times are far below 2^53")]
+fn ceil_ms(at: f64) -> i64 {
+    at.ceil() as i64
+}

@@ -1,0 +1,252 @@
+//! The claimed rows that wait in memory, and the order in which relays may take them.
+//!
+//! Domains with a limit wait in a lane of their own, so that a slow carrier never blocks the others. Time is an argument.
+
+use super::job::Job;
+use crate::config::DomainLimit;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// How far one relay may run ahead of its share, in mails.
+const AHEAD: f64 = 50.0;
+/// A lane holds this many seconds of its rate; what is over goes back to the queue with a later time.
+const LANE_SECONDS: f64 = 60.0;
+/// A lane without a rate holds this many rows.
+const LANE_ROWS: usize = 500;
+
+/// What one relay gets of the mails.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    weight: u32,
+    taken: f64,
+    up: bool,
+}
+
+/// A recipient domain with limits.
+#[derive(Debug)]
+struct Lane {
+    /// Milliseconds between two mails; 0: no rate.
+    every_ms: f64,
+    concurrency: usize,
+    waiting: VecDeque<Job>,
+    under_way: usize,
+    /// When the next mail may leave (epoch milliseconds).
+    next_at: f64,
+    /// When the last of the rows that were sent back to the queue is due.
+    back_until: f64,
+}
+
+impl Lane {
+    fn new(limit: &DomainLimit) -> Self {
+        let every_ms = limit.rate.map_or(0.0, |rate| 1000.0 / rate);
+        let concurrency = limit.concurrency.map_or(usize::MAX, |n| n as usize);
+        Self { every_ms, concurrency, waiting: VecDeque::new(), under_way: 0, next_at: 0.0, back_until: 0.0 }
+    }
+
+    fn holds(&self) -> usize {
+        if self.every_ms > 0.0 { to_count(LANE_SECONDS * 1000.0 / self.every_ms).max(10) } else { LANE_ROWS }
+    }
+
+    /// When the row that is one too many will have its turn.
+    fn later(&mut self, now: i64) -> i64 {
+        let after_waiting = self.next_at.max(now as f64) + self.every_ms * self.waiting.len() as f64;
+        self.back_until = self.back_until.max(after_waiting) + self.every_ms.max(1.0);
+        to_ms(self.back_until)
+    }
+
+    fn take(&mut self, now: i64) -> Option<Job> {
+        let ready = self.under_way < self.concurrency && self.next_at <= now as f64;
+        let job = ready.then(|| self.waiting.pop_front()).flatten()?;
+        self.under_way += 1;
+        self.next_at = self.next_at.max(now as f64 - self.every_ms) + self.every_ms;
+        Some(job)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    free: VecDeque<Job>,
+    lanes: HashMap<String, Lane>,
+    shares: Vec<Share>,
+    /// Jobs handed to couriers and not yet settled or put back.
+    out: usize,
+    closed: bool,
+}
+
+/// The rows in memory.
+#[derive(Debug)]
+pub(super) struct Feed {
+    inner: Mutex<Inner>,
+    /// Couriers wait here for work.
+    pub(super) work: Notify,
+    /// The claimer waits here for room.
+    pub(super) room: Notify,
+}
+
+/// What a courier gets.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// Up to as many as asked for.
+    Jobs(Vec<Job>),
+    /// Nothing now; look again at this time (epoch milliseconds), or when notified.
+    Later(Option<i64>),
+    /// Nothing will come any more.
+    Closed,
+}
+
+impl Feed {
+    pub(super) fn new(limits: &[DomainLimit], weights: &[u32]) -> Self {
+        let lanes = limits.iter().map(|limit| (limit.domain.clone(), Lane::new(limit))).collect();
+        let shares = weights.iter().map(|weight| Share { weight: *weight, taken: 0.0, up: true }).collect();
+        let inner = Inner { lanes, shares, ..Inner::default() };
+        Self { inner: Mutex::new(inner), work: Notify::new(), room: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes claimed rows in. Rows over a lane's limit come back with the time at which they will have their turn.
+    pub(super) fn put(&self, jobs: Vec<Job>, now: i64) -> Vec<(Job, i64)> {
+        let mut inner = self.lock();
+        let mut over = Vec::new();
+        for job in jobs {
+            match inner.lanes.get_mut(job.address.domain()) {
+                None => inner.free.push_back(job),
+                Some(lane) if lane.waiting.len() < lane.holds() => lane.waiting.push_back(job),
+                Some(lane) => {
+                    let at = lane.later(now);
+                    over.push((job, at));
+                }
+            }
+        }
+        drop(inner);
+        self.work.notify_waiters();
+        over
+    }
+
+    /// Hands out up to `most` jobs to relay number `relay`.
+    pub(super) fn take(&self, relay: usize, most: usize, now: i64) -> Taken {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Taken::Closed;
+        }
+        if !inner.may_take(relay) {
+            return Taken::Later(Some(now + 50));
+        }
+        let jobs = inner.pick(most, now);
+        if jobs.is_empty() {
+            return Taken::Later(inner.next_turn(now));
+        }
+        inner.out += jobs.len();
+        inner.shares[relay].taken += jobs.len() as f64;
+        let low = inner.free.len() <= most;
+        drop(inner);
+        if low {
+            self.room.notify_one();
+        }
+        Taken::Jobs(jobs)
+    }
+
+    /// The job is settled, or given back.
+    pub(super) fn finished(&self, domain: &str) {
+        let mut inner = self.lock();
+        inner.out = inner.out.saturating_sub(1);
+        let freed = inner.lanes.get_mut(domain).is_some_and(|lane| {
+            lane.under_way = lane.under_way.saturating_sub(1);
+            !lane.waiting.is_empty()
+        });
+        let idle = inner.out == 0;
+        drop(inner);
+        if freed {
+            self.work.notify_waiters();
+        }
+        if idle {
+            self.room.notify_one();
+        }
+    }
+
+    /// Rows without a lane that wait.
+    pub(super) fn free_len(&self) -> usize {
+        self.lock().free.len()
+    }
+
+    /// Everything in memory: waiting or with a courier.
+    pub(super) fn len(&self) -> usize {
+        let inner = self.lock();
+        inner.out + inner.free.len() + inner.lanes.values().map(|lane| lane.waiting.len()).sum::<usize>()
+    }
+
+    /// Until when rows were sent back to the queue only because their domain's pace is slow.
+    pub(super) fn paced_until(&self) -> i64 {
+        self.lock().lanes.values().map(|lane| to_ms(lane.back_until)).max().unwrap_or(0)
+    }
+
+    /// Relay number `relay` can or cannot be used; the others' shares change with it.
+    pub(super) fn set_up(&self, relay: usize, up: bool) {
+        let mut inner = self.lock();
+        if inner.shares[relay].up != up {
+            inner.shares[relay].up = up;
+            inner.shares.iter_mut().for_each(|share| share.taken = 0.0);
+        }
+        drop(inner);
+        self.work.notify_waiters();
+    }
+
+    /// Takes back everything that waits.
+    pub(super) fn drain(&self) -> Vec<Job> {
+        let mut inner = self.lock();
+        let mut jobs: Vec<Job> = inner.free.drain(..).collect();
+        inner.lanes.values_mut().for_each(|lane| jobs.extend(lane.waiting.drain(..)));
+        jobs
+    }
+
+    /// Nothing will come any more; couriers go home.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.work.notify_waiters();
+    }
+}
+
+impl Inner {
+    /// Weighted shares among the relays that are up; a standby (weight 0) works only when all others are down.
+    fn may_take(&self, relay: usize) -> bool {
+        let own = self.shares[relay];
+        let working = || self.shares.iter().filter(|share| share.up && share.weight > 0);
+        if own.weight == 0 {
+            return working().next().is_none();
+        }
+        let behind = working().map(|share| share.taken / f64::from(share.weight)).fold(f64::INFINITY, f64::min);
+        own.taken / f64::from(own.weight) <= behind + AHEAD
+    }
+
+    fn pick(&mut self, most: usize, now: i64) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        for lane in self.lanes.values_mut() {
+            if jobs.len() == most {
+                return jobs;
+            }
+            jobs.extend(lane.take(now));
+        }
+        let free = self.free.len().min(most - jobs.len());
+        jobs.extend(self.free.drain(..free));
+        jobs
+    }
+
+    /// When the next lane that only waits for its rate has its turn.
+    fn next_turn(&self, now: i64) -> Option<i64> {
+        let waiting = self.lanes.values().filter(|lane| !lane.waiting.is_empty() && lane.under_way < lane.concurrency);
+        waiting.map(|lane| to_ms(lane.next_at).max(now) + 1).min()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "times and counts are far below 2^53")]
+fn to_ms(value: f64) -> i64 {
+    value as i64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive, small count")]
+fn to_count(value: f64) -> usize {
+    value as usize
+}

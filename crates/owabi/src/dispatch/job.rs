@@ -1,0 +1,97 @@
+//! One claimed row on its way: from the claim to the parcel that a relay gets.
+
+use crate::library::LoadedNotice;
+use bytes::Bytes;
+use owabi_core::address::Address;
+use owabi_core::ids::{Keys, Subject, hex, verp_address};
+use owabi_core::notice::InDoubt;
+use owabi_core::render::Stamp;
+use owabi_smtp::envelope::Parcel;
+use owabi_store::{Claimed, Intent};
+use std::sync::Arc;
+
+/// A notice that is being sent.
+#[derive(Debug)]
+pub(super) struct NoticeRun {
+    pub(super) id: String,
+    pub(super) notice: Arc<LoadedNotice>,
+    /// How long an in-doubt mail waits for evidence; `None`: for a person.
+    pub(super) resend_after_ms: Option<i64>,
+}
+
+impl NoticeRun {
+    pub(super) fn new(id: &str, notice: Arc<LoadedNotice>) -> Self {
+        let resend_after_ms = match notice.renderer.definition().policy.in_doubt {
+            InDoubt::ResendAfter(span) => Some(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+            InDoubt::Hold => None,
+        };
+        Self { id: id.to_owned(), notice, resend_after_ms }
+    }
+}
+
+/// A claimed row with its notice and its recipient.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) row: Claimed,
+    pub(super) run: Arc<NoticeRun>,
+    pub(super) address: Address,
+}
+
+impl Job {
+    /// A job, or why the row can never be sent as it stands.
+    pub(super) fn new(row: Claimed, run: Arc<NoticeRun>) -> Result<Self, (Claimed, String)> {
+        let stored = match &row.member {
+            Ok(member) => member.email.as_deref().unwrap_or_default(),
+            Err(error) => {
+                let reason = format!("unreadable_row: {error}");
+                return Err((row, reason));
+            }
+        };
+        match Address::from_stored(stored) {
+            Ok(address) => Ok(Self { row, run, address }),
+            Err(_) => Err((row, "bad_address".to_owned())),
+        }
+    }
+
+    /// The recipient as it goes over the wire: quoted where RFC 5321 demands it, unless the quoted form was refused.
+    fn rcpt_to(&self) -> String {
+        if self.row.plain_form { self.address.as_str().to_owned() } else { self.address.envelope() }
+    }
+
+    /// The address was sent quoted, and the unquoted form was not tried yet.
+    pub(super) fn other_form_left(&self) -> bool {
+        !self.row.plain_form && self.address.envelope() != self.address.as_str()
+    }
+
+    /// Renders the mail and names it.
+    pub(super) fn pack(&self, keys: &Keys, bounce: &str, relay: &str) -> Result<(Parcel, Intent), String> {
+        let member = self.row.member.as_ref().map_err(Clone::clone)?;
+        let of = Subject { notice_id: &self.run.id, member_id: self.row.id, round: self.row.round };
+        let domain = bounce.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+        let message_id = format!("{}@{domain}", keys.message_id(of));
+        let envelope = self.address.envelope();
+        let stamp = Stamp { to: &envelope, message_id: &message_id, dated_at_ms: self.row.queued_at };
+        let mail = self.run.notice.renderer.mail(member, &stamp).map_err(|error| error.to_string())?;
+        let (rcpt_to, envid) = (self.rcpt_to(), keys.envid(of, self.row.number));
+        let intent = Intent {
+            id: self.row.id,
+            fence: self.row.fence,
+            relay: relay.to_owned(),
+            rcpt_to: rcpt_to.clone(),
+            message_id,
+            envid: envid.clone(),
+            mail_sha256: hex(&mail.sha256),
+            mail_bytes: i64::try_from(mail.bytes.len()).unwrap_or(i64::MAX),
+        };
+        let parcel = Parcel {
+            id: self.row.id.unsigned_abs(),
+            mail_from: verp_address(bounce, &keys.verp_token(of)),
+            rcpt_to,
+            envid,
+            orcpt: Some(self.address.as_str().to_owned()),
+            smtputf8: self.address.needs_smtputf8(),
+            body: Bytes::from(mail.bytes),
+        };
+        Ok((parcel, intent))
+    }
+}
