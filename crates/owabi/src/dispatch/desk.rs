@@ -29,6 +29,8 @@ struct State {
     paused_until: i64,
     /// A courier is trying the relay after a pause.
     probing: bool,
+    /// No login is needed, or one was taken: until then only one courier tries, so that a wrong password locks nobody out.
+    logged_in: bool,
     /// Domains whose refusals may mean the sender, since the last acceptance.
     refusing: Vec<String>,
     accepted_any: bool,
@@ -89,6 +91,7 @@ impl Desk {
             failures: 0,
             paused_until: 0,
             probing: false,
+            logged_in: relay.auth.is_none(),
             refusing: Vec::new(),
             accepted_any: false,
             per_connection: relay.messages_per_connection,
@@ -105,13 +108,22 @@ impl Desk {
     pub(super) fn ask(&self, now: i64) -> Leave {
         let mut state = self.lock();
         match () {
-            () if state.failures == 0 => Leave::Go,
+            () if state.failures == 0 && state.logged_in => Leave::Go,
             () if state.probing => Leave::Wait(None),
             () if now < state.paused_until => Leave::Wait(Some(state.paused_until)),
             () => {
                 state.probing = true;
                 Leave::Probe
             }
+        }
+    }
+
+    /// A connection is open and logged in.
+    pub(super) fn opened(&self) {
+        let mut state = self.lock();
+        if !state.logged_in {
+            state.logged_in = true;
+            self.changed.notify_waiters();
         }
     }
 
@@ -146,6 +158,7 @@ impl Desk {
     /// One that did its work and then broke is simply renewed; what the relay says of its limit is learned.
     pub(super) fn fault(&self, fault: &Fault, finished: u32, now: i64, jitter: f64) -> Consequence {
         let mut state = self.lock();
+        state.logged_in &= fault.kind != FaultKind::Auth;
         match fault.kind {
             FaultKind::Local => Consequence::None,
             FaultKind::ConnectionLimit if finished > 0 => {
