@@ -8,4 +8,5 @@ mod support {
 }
 
 mod dispatch;
+mod failures;
 mod private_postfix;
