@@ -2,7 +2,7 @@
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
-use super::session::Session;
+use super::session::{Session, notice};
 use crate::release::{self, Changed, Obstacle};
 use serde_json::json;
 
@@ -27,7 +27,7 @@ pub(super) struct Options {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let id = &options.id;
     let config = session.config()?;
-    let notice = session.notice(&config, id)?;
+    let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
     let state = store.notice(id).await?.map(|notice| notice.state).unwrap_or_default();
     refuse_state(id, &state)?;

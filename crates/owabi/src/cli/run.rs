@@ -4,7 +4,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::say;
 use super::session::Session;
 use crate::config::Config;
-use crate::dispatch::{self, Live, Summary};
+use crate::dispatch::{self, Live, Parts, Summary};
 use crate::library::Library;
 use crate::{clock, keys, relays};
 use owabi_core::lifecycle::Status;
@@ -43,13 +43,14 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let begun = clock::monotonic();
     let bar = tokio::spawn(follow(session.bar(due(&store).await?, &say!(ja: "送信", en: "sending")), live.clone()));
     let options = dispatch::Options { until_idle: options.until_idle };
-    let summary = dispatch::run(&config, relays, store.clone(), library, keys, options, live, stop).await;
+    let parts = Parts { relays, store: store.clone(), library, keys };
+    let summary = dispatch::run(&config, parts, options, live, stop).await;
     bar.abort();
     store.close().await;
-    finish(session, &summary?, clock::monotonic().duration_since(begun))
+    Ok(finish(session, &summary?, clock::monotonic().duration_since(begun)))
 }
 
-fn finish(session: &Session, summary: &Summary, took: Duration) -> Answer {
+fn finish(session: &Session, summary: &Summary, took: Duration) -> Exit {
     let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, relays_down } = *summary;
     let seconds = took.as_secs_f64();
     session.tell(&say!(
@@ -68,7 +69,7 @@ fn finish(session: &Session, summary: &Summary, took: Duration) -> Answer {
         "seconds": seconds,
         "relays_down": relays_down,
     }));
-    Ok(if relays_down { Exit::Unavailable } else { Exit::Done })
+    if relays_down { Exit::Unavailable } else { Exit::Done }
 }
 
 /// SQLite has one daemon. The lock ends with the process, however it ends.

@@ -139,20 +139,6 @@ impl Session {
         named.map_or_else(account, str::to_owned)
     }
 
-    /// One notice of the library.
-    pub(crate) fn notice(&self, config: &Config, id: &str) -> Result<Arc<LoadedNotice>, Failure> {
-        let library = Library::load(config);
-        library.get(id).map_err(|why| {
-            let broken = library.problems.iter().any(|problem| !problem.warning && problem.file.contains(id));
-            let exit = if broken { Exit::BadConfig } else { Exit::Usage };
-            Failure::with(
-                exit,
-                say!(ja: "お知らせ「{id}」を使えません。\n{why}", en: "the notice {id:?} cannot be used\n{why}"),
-                say!(ja: "`owabi check` で確かめてください。", en: "look at it with `owabi check`"),
-            )
-        })
-    }
-
     /// Epoch milliseconds now.
     #[expect(clippy::unused_self, reason = "the session is where verbs ask for the world outside")]
     pub(crate) fn now(&self) -> i64 {
@@ -172,6 +158,23 @@ pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, 
         migrate,
     };
     Ok(Store::open(&options).await?)
+}
+
+/// One notice of the library.
+///
+/// # Errors
+/// 2 when there is no such notice, 78 when its files are wrong.
+pub(crate) fn notice(config: &Config, id: &str) -> Result<Arc<LoadedNotice>, Failure> {
+    let library = Library::load(config);
+    library.get(id).map_err(|why| {
+        let broken = library.problems.iter().any(|problem| !problem.warning && problem.file.contains(id));
+        let exit = if broken { Exit::BadConfig } else { Exit::Usage };
+        Failure::with(
+            exit,
+            say!(ja: "お知らせ「{id}」を使えません。\n{why}", en: "the notice {id:?} cannot be used\n{why}"),
+            say!(ja: "`owabi check` で確かめてください。", en: "look at it with `owabi check`"),
+        )
+    })
 }
 
 /// Output that nobody reads any more is no failure.

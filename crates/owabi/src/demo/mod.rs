@@ -10,7 +10,7 @@ use crate::cli::run::follow;
 use crate::cli::say::say;
 use crate::cli::session::open_store;
 use crate::config::Config;
-use crate::dispatch::{self, Live};
+use crate::dispatch::{self, Live, Parts};
 use crate::import::{Report, Request, import};
 use crate::library::{Library, LoadedNotice};
 use crate::preflight::{Mailer, preflight};
@@ -114,9 +114,8 @@ async fn send(
     let bar = session.bar(open(&counts(store).await?).unsigned_abs(), &say!(ja: "送信", en: "sending"));
     let bar = tokio::spawn(follow(bar, live.clone()));
     let watch = tokio::spawn(stop_when_done(store.clone(), stop.clone()));
-    let relays = relays::relays(config)?;
-    let ran =
-        dispatch::run(config, relays, store.clone(), library, keys, dispatch::Options::default(), live, stop).await;
+    let parts = Parts { relays: relays::relays(config)?, store: store.clone(), library, keys };
+    let ran = dispatch::run(config, parts, dispatch::Options::default(), live, stop).await;
     bar.abort();
     watch.abort();
     let done = ran?;
