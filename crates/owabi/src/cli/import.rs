@@ -145,7 +145,7 @@ async fn ask(session: &Session, store: &Store, request: &mut Request) -> Result<
     let id = &request.notice_id;
     session.confirm(
         false,
-        &say!(ja: "お知らせ「{id}」に {n} 行を取り込みますか?", en: "import {n} lines for the notice {id:?}?"),
+        &say!(ja: "お知らせ「{id}」に {n} 行を取り込みますか? [yes/no]", en: "import {n} lines for the notice {id:?}? [yes/no]"),
     )?;
     request.dry_run = false;
     request.refused = refused;

@@ -112,11 +112,12 @@ async fn send(
 ) -> Result<BTreeMap<Status, i64>, Failure> {
     let (live, stop) = (Live::default(), CancellationToken::new());
     let bar = session.bar(open(&counts(store).await?).unsigned_abs(), &say!(ja: "送信", en: "sending"));
-    let bar = tokio::spawn(follow(bar, live.clone()));
+    let follower = tokio::spawn(follow(bar.clone(), live.clone()));
     let watch = tokio::spawn(stop_when_done(store.clone(), stop.clone()));
     let parts = Parts { relays: relays::relays(config)?, store: store.clone(), library, keys };
     let ran = dispatch::run(config, parts, dispatch::Options::default(), live, stop).await;
-    bar.abort();
+    follower.abort();
+    bar.finish_and_clear();
     watch.abort();
     let done = ran?;
     let (accepted, deferred, failed, not_sent) = (done.accepted, done.deferred, done.failed, done.not_sent);
