@@ -11,4 +11,5 @@ mod support {
 mod cli_exits;
 mod cli_main_job;
 mod dispatch;
+mod failures;
 mod private_postfix;
