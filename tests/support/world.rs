@@ -1,7 +1,7 @@
 //! A small association: a private folder with a configuration, one notice, a queue, and a scripted capture relay.
 
 use owabi::config::{Config, Environment};
-use owabi::dispatch::{self, Live, Options, Summary};
+use owabi::dispatch::{self, Live, Options, Parts, Summary};
 use owabi::library::Library;
 use owabi_core::ids::Keys;
 use owabi_core::lifecycle::Status;
@@ -132,8 +132,8 @@ impl World {
     pub(crate) async fn run_with(&self, options: Options, stop: CancellationToken) -> Summary {
         let library = Arc::new(Library::load(&self.config));
         let keys = Keys::new(&[7; 32]).unwrap();
-        let (store, live) = (self.store.clone(), Live::default());
-        dispatch::run(&self.config, self.relays.clone(), store, library, keys, options, live, stop).await.unwrap()
+        let parts = Parts { relays: self.relays.clone(), store: self.store.clone(), library, keys };
+        dispatch::run(&self.config, parts, options, Live::default(), stop).await.unwrap()
     }
 
     /// Runs the dispatcher, retries and all, until every member is in a final state.

@@ -13,11 +13,12 @@ mod helpers;
 mod lint;
 mod mime;
 mod pieces;
+mod rules;
 mod samples;
 
 pub use error::{RenderError, TemplateError};
 
-use crate::guard::{Guard, GuardProblem, GuardRules};
+use crate::guard::{Guard, GuardProblem};
 use crate::member::Member;
 use crate::notice::NoticeDefinition;
 use handlebars::{Context, Handlebars};
@@ -110,12 +111,12 @@ impl Renderer {
     pub fn compile(definition: &NoticeDefinition, sources: &TemplateSources) -> Result<Self, TemplateError> {
         let broken = |error: &dyn std::fmt::Display| TemplateError::new("notice", error.to_string());
         let base = context::base(definition).map_err(|error| broken(&error))?;
-        let fields = lint_all(definition, sources, &base)?;
-        let (plain, escaped) = (registry(definition, false), registry(definition, true));
-        let guard = Guard::new(&guard_rules(definition, &plain, &base)?);
+        let fields = rules::lint_all(definition, sources, &base)?;
+        let (plain, escaped) = (rules::registry(definition, false), rules::registry(definition, true));
+        let guard = Guard::new(&rules::guard_rules(definition, &plain, &base)?);
         let renderer = Self {
             letter: LetterPieces::compile(sources)?,
-            paragraphs: compile_paragraphs(definition)?,
+            paragraphs: rules::compile_paragraphs(definition)?,
             guard,
             headers: mime::Fixed::new(definition).map_err(|error| broken(&error))?,
             samples: samples::members(definition, &fields),
@@ -138,9 +139,10 @@ impl Renderer {
     pub fn letter(&self, member: &Member) -> Result<Letter, RenderError> {
         header::refuse_control("name", &member.name)?;
         let mut context = self.borrow_context();
-        let letter = self.letter_in(&mut context, member);
+        let letter = self.letter_in(&mut context, member)?;
+        // A context that failed half-way is dropped, so that nothing of one member is left for another.
         self.contexts.lock().unwrap_or_else(PoisonError::into_inner).push(context);
-        letter
+        Ok(letter)
     }
 
     /// Every reason why the facts guard would refuse this letter.
@@ -202,7 +204,7 @@ impl Renderer {
 
     /// [`Renderer::fingerprint`] as 64 lower-case hexadecimal digits.
     pub fn fingerprint_hex(&self) -> String {
-        self.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect()
+        mime::hex(&self.fingerprint())
     }
 
     fn borrow_context(&self) -> Context {
@@ -240,7 +242,7 @@ impl Renderer {
         root["name"] = name.into();
         pieces.render(&self.plain, context, &mut text)?;
         if let Some(root) = context.data_mut().as_object_mut() {
-            ["payments", "title", "name"].iter().for_each(|key| _ = root.remove(*key));
+            root.retain(|key, _| !matches!(key.as_str(), "payments" | "title" | "name"));
         }
         Ok(fill::join_lines(&text))
     }
@@ -284,68 +286,4 @@ impl LetterPieces {
             html: self.html.folded(escaped, base),
         }
     }
-}
-
-fn registry(definition: &NoticeDefinition, html: bool) -> Handlebars<'static> {
-    let mut registry = Handlebars::new();
-    registry.set_strict_mode(true);
-    if !html {
-        registry.register_escape_fn(handlebars::no_escape);
-    }
-    helpers::register(&mut registry, definition.language, !html);
-    registry
-}
-
-fn lint_all(
-    definition: &NoticeDefinition,
-    sources: &TemplateSources,
-    base: &Value,
-) -> Result<BTreeSet<String>, TemplateError> {
-    let [subject, text, html] = TEMPLATE_FILES;
-    let mut fields = BTreeSet::new();
-    for (file, source) in [(subject, &sources.subject), (text, &sources.text), (html, &sources.html)] {
-        fields.append(&mut lint::read(file, source, base)?);
-    }
-    for (key, source) in paragraph_sources(definition) {
-        lint::read(&key, source, base)?;
-    }
-    Ok(fields)
-}
-
-fn paragraph_sources(definition: &NoticeDefinition) -> impl Iterator<Item = (String, &str)> {
-    let keyed = |cohort: &crate::notice::Cohort| format!("cohorts.{}.paragraph", cohort.id);
-    definition.cohorts.iter().filter_map(move |cohort| Some((keyed(cohort), cohort.paragraph.as_deref()?)))
-}
-
-fn compile_paragraphs(definition: &NoticeDefinition) -> Result<Vec<Option<Pieces>>, TemplateError> {
-    let compile = |cohort: &crate::notice::Cohort| {
-        let key = format!("cohorts.{}.paragraph", cohort.id);
-        cohort.paragraph.as_ref().map(|source| Pieces::whole(&key, source)).transpose()
-    };
-    definition.cohorts.iter().map(compile).collect()
-}
-
-/// The guard's phrases and URLs with facts put in, and the numbers and addresses that links may lead to.
-fn guard_rules(
-    definition: &NoticeDefinition,
-    registry: &Handlebars<'static>,
-    base: &Value,
-) -> Result<GuardRules, TemplateError> {
-    let context = Context::from(base.clone());
-    let resolve = |key: &str, list: &[String]| -> Result<Vec<String>, TemplateError> {
-        let one = |(n, source): (usize, &String)| {
-            let file = format!("{key}[{n}]");
-            lint::read(&file, source, base)?;
-            let mut text = String::new();
-            Pieces::whole(&file, source)?.render(registry, &context, &mut text).map(|()| text)
-        };
-        list.iter().enumerate().map(one).collect()
-    };
-    let is_number = |text: &&str| text.bytes().filter(u8::is_ascii_digit).count() >= 6;
-    Ok(GuardRules {
-        required_phrases: resolve("required_phrases", &definition.required_phrases)?,
-        allowed_urls: resolve("allowed_urls", &definition.allowed_urls)?,
-        telephones: definition.facts.texts().into_iter().map(|(_, t)| t).filter(is_number).map(Into::into).collect(),
-        addresses: vec![definition.from.address.clone(), definition.reply_to.address.clone()],
-    })
 }

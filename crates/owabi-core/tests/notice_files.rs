@@ -1,5 +1,7 @@
 //! Notice files: what is liberal, what is refused, and that every problem is listed.
 
+#![expect(clippy::expect_used, reason = "the helpers of a test may fail it")]
+
 use owabi_core::notice::{Breaker, Fact, InDoubt, NoticeDefinition, Severity};
 use owabi_core::yaml::Span;
 

@@ -1,5 +1,7 @@
 //! What members read, and what keeps a wrong letter from being written.
 
+#![expect(clippy::expect_used, reason = "the helpers of a test may fail it")]
+
 mod notice_support;
 
 use notice_support::{SHIPPED, definition, member, renderer, small, sources};

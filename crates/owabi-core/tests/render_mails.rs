@@ -1,5 +1,7 @@
 //! The bytes that leave: deterministic, 7-bit, and the same name and letter when read back.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
+
 mod notice_support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -28,7 +30,8 @@ fn header(mail: &Mail, name: &str) -> String {
     let (mut value, mut after_word) = (String::new(), false);
     for token in line.split(' ') {
         let word = token.strip_prefix("=?UTF-8?B?").and_then(|rest| rest.strip_suffix("?="));
-        if !value.is_empty() && !(after_word && word.is_some()) {
+        let joined = after_word && word.is_some();
+        if !value.is_empty() && !joined {
             value.push(' ');
         }
         let decoded =

@@ -1,5 +1,5 @@
 //! Every verb of the store, on every database. A database earns its trust here.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -38,7 +38,8 @@ async fn released(n: usize) -> (tempfile::TempDir, Store) {
     let mut import = store.begin_import(batch("b1")).await.unwrap();
     let rows: Vec<NewRow> = (0..n).map(new_row).collect();
     import.write(&rows, &[]).await.unwrap();
-    import.commit(Totals { lines: n as i64, imported: n as i64, ..Totals::default() }).await.unwrap();
+    let lines = i64::try_from(n).unwrap();
+    import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
     let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: "r", definition: "d" };
     assert_eq!(store.release(record, "tester", 10).await.unwrap(), n as u64);
     (dir, store)

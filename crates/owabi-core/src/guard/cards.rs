@@ -71,7 +71,7 @@ fn passes_luhn(digits: &[u8]) -> bool {
         (_, d) => d * 2 - 9,
     };
     let sum: u32 = digits.iter().rev().enumerate().map(value).map(u32::from).sum();
-    sum > 0 && sum % 10 == 0
+    sum > 0 && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

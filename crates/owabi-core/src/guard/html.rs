@@ -108,14 +108,15 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 
 /// The index of the `>` that ends the tag at the start, past quoted values; the end of the text if there is none.
 fn tag_end(html: &str) -> usize {
-    let mut quote = None;
-    for (at, byte) in html.bytes().enumerate() {
-        match (quote, byte) {
-            (None, b'>') => return at,
-            (None, b'"' | b'\'') => quote = Some(byte),
-            (Some(open), _) if open == byte => quote = None,
-            _ => {}
+    let bytes = html.as_bytes();
+    let mut at = 0;
+    while let Some(next) = memchr::memchr3(b'>', b'"', b'\'', &bytes[at..]) {
+        at += next;
+        if bytes[at] == b'>' {
+            return at;
         }
+        let Some(length) = memchr::memchr(bytes[at], &bytes[at + 1..]) else { break };
+        at += length + 2;
     }
     html.len()
 }

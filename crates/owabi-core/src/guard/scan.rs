@@ -55,18 +55,20 @@ const CLASSES: [Class; 256] = classes();
 
 const fn classes() -> [Class; 256] {
     let mut table = [Class::Plain; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = match byte as u8 {
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = match byte {
             b'\t'..=b'\r' | b' ' => Class::Blank,
             b'0'..=b'9' => Class::Digit,
             b'{' | b'}' | b'[' | b':' | b'u' | b'U' | b'n' | b'N' | b'w' | b'W' => Class::Sign,
             0x80.. => Class::Multibyte,
             _ => Class::Plain,
         };
+        if byte == 0xFF {
+            return table;
+        }
         byte += 1;
     }
-    table
 }
 
 /// Reads a text once, character by character.

@@ -32,11 +32,15 @@ impl Fact {
             Self::Text(text) => found.push((path, text)),
             Self::Flag(_) => {}
             Self::List(list) => {
-                list.iter().enumerate().for_each(|(n, fact)| fact.collect(format!("{path}[{n}]"), found));
+                for (n, fact) in list.iter().enumerate() {
+                    fact.collect(format!("{path}[{n}]"), found);
+                }
             }
             Self::Group(group) => {
                 let dot = if path.is_empty() { "" } else { "." };
-                group.iter().for_each(|(key, fact)| fact.collect(format!("{path}{dot}{key}"), found));
+                for (key, fact) in group {
+                    fact.collect(format!("{path}{dot}{key}"), found);
+                }
             }
         }
     }

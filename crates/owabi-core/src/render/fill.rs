@@ -66,11 +66,9 @@ fn columns(text: &str) -> usize {
 /// How many columns a character takes in the fixed-width fonts that Japanese mail programs use.
 pub(super) fn char_columns(c: char) -> usize {
     match u32::from(c) {
-        0x20..=0x7E => 1,
         0x300..=0x36F | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x2069 | 0xFE00..=0xFE0F | 0xE0100..=0xE01EF => 0,
-        0xFF61..=0xFF9F => 1,
-        0x1100.. => 2,
-        _ => 1,
+        0x0..0x1100 | 0xFF61..=0xFF9F => 1,
+        _ => 2,
     }
 }
 

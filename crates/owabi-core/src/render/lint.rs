@@ -69,11 +69,9 @@ fn check_path(word: &str, root: &Value, fields: &mut BTreeSet<String>) -> Result
     if !path.starts_with("facts.") && !path.starts_with("notice.") {
         return Ok(());
     }
-    let step = |value: Option<&'_ Value>, key: &str| -> Option<Value> {
-        let key = key.trim_matches(['[', ']']);
-        let value = value?;
-        key.parse::<usize>().ok().and_then(|n| value.get(n)).or_else(|| value.get(key)).cloned()
-    };
-    let found = path.split('.').fold(Some(root.clone()), |value, key| step(value.as_ref(), key));
+    let found = path
+        .split('.')
+        .map(|key| key.trim_matches(['[', ']']))
+        .try_fold(root, |value, key| key.parse::<usize>().ok().and_then(|n| value.get(n)).or_else(|| value.get(key)));
     found.map(|_| ()).ok_or_else(|| format!("there is no `{path}`"))
 }

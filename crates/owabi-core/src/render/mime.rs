@@ -78,11 +78,13 @@ impl Fixed {
 /// Derived from the Message-ID. The `_` cannot stand in base64, so no body line can look like it.
 fn boundary(message_id: &str) -> String {
     let digest = Sha256::digest(message_id.as_bytes());
-    let mut boundary = String::from("=_owabi_");
-    for byte in digest.iter().take(12) {
-        let _ = write!(boundary, "{byte:02x}");
-    }
-    boundary
+    format!("=_owabi_{}", hex(&digest[..12]))
+}
+
+/// Lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// `Date: Wed, 02 Mar 2022 09:00:00 +0900` (RFC 5322, Japan time).

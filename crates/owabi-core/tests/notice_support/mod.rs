@@ -1,5 +1,11 @@
 //! The shipped notices and a few synthetic members.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses a part")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each test file uses a part"
+)]
 
 use owabi_core::member::{Member, Payment};
 use owabi_core::notice::NoticeDefinition;

@@ -107,15 +107,14 @@ impl Desk {
     /// May a courier open a connection now? `Probe` is given to one courier at a time.
     pub(super) fn ask(&self, now: i64) -> Leave {
         let mut state = self.lock();
-        match () {
-            () if state.failures == 0 && state.logged_in => Leave::Go,
-            () if state.probing => Leave::Wait(None),
-            () if now < state.paused_until => Leave::Wait(Some(state.paused_until)),
-            () => {
-                state.probing = true;
-                Leave::Probe
-            }
-        }
+        let leave = state.leave(now);
+        state.probing |= leave == Leave::Probe;
+        leave
+    }
+
+    /// As [`Desk::ask`], without taking the probe.
+    pub(super) fn look(&self, now: i64) -> Leave {
+        self.lock().leave(now)
     }
 
     /// A connection is open and logged in.
@@ -226,6 +225,17 @@ impl Desk {
         state.paused_until = now + relay_pause_ms(self.pauses.first_ms, self.pauses.max_ms, state.failures, jitter);
         self.changed.notify_waiters();
         Consequence::Paused
+    }
+}
+
+impl State {
+    fn leave(&self, now: i64) -> Leave {
+        match self {
+            Self { failures: 0, logged_in: true, .. } => Leave::Go,
+            Self { probing: true, .. } => Leave::Wait(None),
+            Self { paused_until, .. } if now < *paused_until => Leave::Wait(Some(*paused_until)),
+            _ => Leave::Probe,
+        }
     }
 }
 

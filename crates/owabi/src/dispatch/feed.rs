@@ -5,7 +5,7 @@
 use super::job::Job;
 use crate::config::DomainLimit;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// How far one relay may run ahead of its share, in mails.
@@ -84,11 +84,32 @@ pub(super) struct Feed {
     pub(super) room: Notify,
 }
 
+/// A job in a courier's hands. Dropping it says that it is settled, given back or, after a panic, left to its lease.
+#[derive(Debug)]
+pub(super) struct Held {
+    job: Job,
+    feed: Arc<Feed>,
+}
+
+impl std::ops::Deref for Held {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.job
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.feed.finished(self.job.address.domain());
+    }
+}
+
 /// What a courier gets.
 #[derive(Debug)]
 pub(super) enum Taken {
     /// Up to as many as asked for.
-    Jobs(Vec<Job>),
+    Jobs(Vec<Held>),
     /// Nothing now; look again at this time (epoch milliseconds), or when notified.
     Later(Option<i64>),
     /// Nothing will come any more.
@@ -127,7 +148,7 @@ impl Feed {
     }
 
     /// Hands out up to `most` jobs to relay number `relay`.
-    pub(super) fn take(&self, relay: usize, most: usize, now: i64) -> Taken {
+    pub(super) fn take(self: &Arc<Self>, relay: usize, most: usize, now: i64) -> Taken {
         let mut inner = self.lock();
         if inner.closed {
             return Taken::Closed;
@@ -146,11 +167,11 @@ impl Feed {
         if low {
             self.room.notify_one();
         }
-        Taken::Jobs(jobs)
+        Taken::Jobs(jobs.into_iter().map(|job| Held { job, feed: Arc::clone(self) }).collect())
     }
 
-    /// The job is settled, or given back.
-    pub(super) fn finished(&self, domain: &str) {
+    /// The job is out of the courier's hands.
+    fn finished(&self, domain: &str) {
         let mut inner = self.lock();
         inner.out = inner.out.saturating_sub(1);
         let freed = inner.lanes.get_mut(domain).is_some_and(|lane| {

@@ -25,7 +25,7 @@ pub(super) struct NoticeRun {
 impl NoticeRun {
     pub(super) fn new(id: &str, notice: Arc<LoadedNotice>) -> Self {
         let resend_after_ms = match notice.renderer.definition().policy.in_doubt {
-            InDoubt::ResendAfter(span) => Some(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+            InDoubt::ResendAfter(span) => Some(span.as_millis()),
             InDoubt::Hold => None,
         };
         Self { id: id.to_owned(), notice, resend_after_ms, stopped: AtomicBool::new(false) }
@@ -40,19 +40,26 @@ pub(super) struct Job {
     pub(super) address: Address,
 }
 
+/// A row that can never be sent as it stands.
+#[derive(Debug)]
+pub(super) struct Unsendable {
+    pub(super) row: Claimed,
+    pub(super) reason: String,
+}
+
 impl Job {
     /// A job, or why the row can never be sent as it stands.
-    pub(super) fn new(row: Claimed, run: Arc<NoticeRun>) -> Result<Self, (Claimed, String)> {
+    pub(super) fn new(row: Claimed, run: Arc<NoticeRun>) -> Result<Self, Box<Unsendable>> {
         let stored = match &row.member {
             Ok(member) => member.email.as_deref().unwrap_or_default(),
             Err(error) => {
                 let reason = format!("unreadable_row: {error}");
-                return Err((row, reason));
+                return Err(Box::new(Unsendable { row, reason }));
             }
         };
         match Address::from_stored(stored) {
             Ok(address) => Ok(Self { row, run, address }),
-            Err(_) => Err((row, "bad_address".to_owned())),
+            Err(_) => Err(Box::new(Unsendable { row, reason: "bad_address".to_owned() })),
         }
     }
 

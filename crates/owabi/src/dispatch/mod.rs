@@ -24,7 +24,7 @@ use owabi_core::retry::RetryPolicy;
 use owabi_core::settle::Word;
 use owabi_smtp::relay::Relay;
 use owabi_store::{Store, StoreError};
-use recorder::{Commits, Recorder};
+use recorder::Recorder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -38,6 +38,19 @@ use tokio_util::sync::CancellationToken;
 pub struct Options {
     /// Send what is due, wait for nothing that is due later, and end.
     pub until_idle: bool,
+}
+
+/// What the dispatcher works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// The relays of the configuration, in its order.
+    pub relays: Vec<Relay>,
+    /// The queue. An SQLite store must be held alone: its leases are ended at the start.
+    pub store: Store,
+    /// The notices on disk.
+    pub library: Arc<Library>,
+    /// The installation's secret.
+    pub keys: Keys,
 }
 
 /// What was done.
@@ -166,14 +179,12 @@ fn ms(span: Span) -> i64 {
 /// The database was not available at the start.
 pub async fn run(
     config: &Config,
-    relays: Vec<Relay>,
-    store: Store,
-    library: Arc<Library>,
-    keys: Keys,
+    parts: Parts,
     options: Options,
     live: Live,
     stop: CancellationToken,
 ) -> Result<Summary, StoreError> {
+    let Parts { relays, store, library, keys } = parts;
     if store.file().is_some() {
         store.end_leases(crate::clock::now_ms()).await?;
     }
@@ -185,9 +196,10 @@ pub async fn run(
         .enumerate()
         .map(|(n, relay)| Arc::new(Desk::new(n, relay, config.smtp.relays[n].rate, settings.pauses)))
         .collect();
-    let commits = Arc::new(Commits::default());
-    let (recorder, writing) = Recorder::start(store.clone(), settings.lease_at_least_ms, Arc::clone(&commits));
+    let commits = Arc::new(AtomicU64::new(0));
     let abandon = CancellationToken::new();
+    let (lease, counted) = (settings.lease_at_least_ms, Arc::clone(&commits));
+    let (recorder, writing) = Recorder::start(store.clone(), lease, counted, abandon.clone());
     let counters = Arc::clone(&live.0);
     let shared = Shared { feed, recorder, store, settings, counters, stop, abandon };
     let couriers = start_couriers(config, &desks, &shared);
@@ -207,7 +219,7 @@ fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared) -> Join
     let mut couriers = JoinSet::new();
     for (desk, relay) in desks.iter().zip(&config.smtp.relays) {
         for _ in 0..relay.max_connections {
-            couriers.spawn(courier::work(Arc::clone(desk), shared.clone()));
+            couriers.spawn(courier::tireless(Arc::clone(desk), shared.clone()));
         }
     }
     couriers
@@ -228,14 +240,14 @@ async fn shut_down(claimer: Claimer, shared: Shared, mut couriers: JoinSet<()>) 
     }
 }
 
-fn summary(live: &Live, commits: &Commits, end: End) -> Summary {
+fn summary(live: &Live, commits: &AtomicU64, end: End) -> Summary {
     Summary {
         accepted: live.accepted(),
         deferred: live.deferred(),
         failed: live.failed(),
         in_doubt: live.in_doubt(),
         not_sent: live.0.not_sent.load(Ordering::Relaxed),
-        commits: commits.commits.load(Ordering::Relaxed),
+        commits: commits.load(Ordering::Relaxed),
         relays_down: end == End::RelaysDown,
     }
 }
