@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod support {
+    pub(crate) mod audit;
     pub(crate) mod postfix;
+    pub(crate) mod program;
     pub(crate) mod world;
 }
 
 mod dispatch;
 mod failures;
 mod private_postfix;
+mod soak;

@@ -1,6 +1,7 @@
 //! What a relay says about one member: B2, B3, B4, B5, B8, B11, B12, B27, B29.
 
-use crate::support::world::{Row, World, addresses};
+use crate::support::audit::Row;
+use crate::support::world::{World, addresses};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, Extensions, Point, Script, Then, When};
 use std::collections::BTreeSet;
