@@ -130,7 +130,11 @@ async fn b09_a_refused_login_is_tried_once_in_each_pause_and_never_locks_the_acc
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b10_a_login_that_fails_for_now_costs_nobody_an_attempt() {
     let world = with_login("right").await;
-    world.relay.set_script(Script::new().first(2, Point::Auth, Then::reply(454, "4.7.0 Temporary authentication failure")));
+    world.relay.set_script(Script::new().first(
+        2,
+        Point::Auth,
+        Then::reply(454, "4.7.0 Temporary authentication failure"),
+    ));
     all_told_once(&world).await;
     assert_eq!(world.relay.stats().auth_failures, 0);
 }

@@ -113,7 +113,8 @@ async fn b26_answers_that_do_not_line_up_lose_nobody_and_double_nobody_unflagged
                 let extensions = Extensions { chunking, ..Extensions::default() };
                 let script = Script::new().once(point, then);
                 let mut world =
-                    World::with(&addresses(12), CaptureOptions { extensions, script, ..CaptureOptions::default() }).await;
+                    World::with(&addresses(12), CaptureOptions { extensions, script, ..CaptureOptions::default() })
+                        .await;
                 world.relays[0].deadlines = deadlines(HASTY);
                 world.finish().await;
                 assert_eq!(world.count(Status::Accepted).await, 12);
@@ -152,7 +153,11 @@ async fn in_doubt_mails_wait_for_a_person_when_the_notice_says_hold() {
     let text = std::fs::read_to_string(&notice).unwrap();
     std::fs::write(&notice, text.replace("{ resend_after: 300ms }", "hold")).unwrap();
     world.release().await;
-    world.run_until(async || world.rows().await.iter().all(|row| !matches!(row.status, Status::Queued | Status::Sending))).await;
+    world
+        .run_until(async || {
+            world.rows().await.iter().all(|row| !matches!(row.status, Status::Queued | Status::Sending))
+        })
+        .await;
     assert_eq!((world.count(Status::InDoubt).await, world.count(Status::Accepted).await), (1, 3));
     assert!(world.rows().await.iter().all(|row| row.status != Status::InDoubt || row.due_at.is_none()));
     world.audit().await;

@@ -80,7 +80,8 @@ async fn b03_every_try_has_the_same_sender_and_message_id_and_its_own_envid_so_g
     };
     let part = |line: &String, n: usize| line.split(' ').nth(n).unwrap().to_owned();
     let senders: BTreeSet<String> = said("MAIL FROM:").iter().map(|line| part(line, 1)).collect();
-    let envids: BTreeSet<String> = said("MAIL FROM:").iter().map(|line| line.split("ENVID=").nth(1).unwrap().to_owned()).collect();
+    let envids: BTreeSet<String> =
+        said("MAIL FROM:").iter().map(|line| line.split("ENVID=").nth(1).unwrap().to_owned()).collect();
     let tries = said("MAIL FROM:").len();
     assert!(tries >= 6 && senders.len() == 3, "{tries} tries from {senders:?}");
     assert_eq!(envids.len(), tries);
@@ -120,7 +121,10 @@ async fn b04_a_carrier_address_refused_in_quotes_is_tried_once_without_them() {
     assert!(is(&rows[0], Status::Accepted, None, 2), "{rows:?}");
     assert!(is(&rows[1], Status::Failed, Some("bad_address"), 2), "{rows:?}");
     let said: Vec<_> = world.log().await.into_iter().map(|entry| entry.rcpt_to.unwrap()).collect();
-    assert_eq!(said, [r#""abc..def"@docomo.ne.jp"#, "abc..def@docomo.ne.jp", r#""abc."@ezweb.ne.jp"#, "abc.@ezweb.ne.jp"]);
+    assert_eq!(
+        said,
+        [r#""abc..def"@docomo.ne.jp"#, "abc..def@docomo.ne.jp", r#""abc."@ezweb.ne.jp"#, "abc.@ezweb.ne.jp"]
+    );
     world.audit().await;
 }
 
@@ -141,7 +145,8 @@ async fn b08_a_policy_refusal_of_one_domain_fails_its_members_and_nobody_else() 
     let rows = ends_of(Script::new().always(When::at(Point::Rcpt).domain("strict.example"), policy), &members).await;
     for row in rows {
         let strict = row.email.ends_with("strict.example");
-        let right = if strict { is(&row, Status::Failed, Some("policy"), 1) } else { is(&row, Status::Accepted, None, 1) };
+        let right =
+            if strict { is(&row, Status::Failed, Some("policy"), 1) } else { is(&row, Status::Accepted, None, 1) };
         assert!(right, "{row:?}");
     }
 }

@@ -136,7 +136,12 @@ impl World {
             came
         };
         let (summary, came) = tokio::join!(self.run_with(Options { until_idle: false }, stop.clone()), watch);
-        assert!(came, "what was waited for did not come: {summary:?}\n{:#?}\n{:#?}", self.rows().await, self.log().await);
+        assert!(
+            came,
+            "what was waited for did not come: {summary:?}\n{:#?}\n{:#?}",
+            self.rows().await,
+            self.log().await
+        );
         summary
     }
 
