@@ -11,5 +11,7 @@ mod support {
 
 mod dispatch;
 mod failures;
+mod histories;
 mod private_postfix;
+mod secrecy;
 mod soak;

@@ -4,7 +4,7 @@ use crate::support::audit::Row;
 use crate::support::program::{Program, Running, roster};
 use crate::support::world::{CAREFUL, World, addresses, eventually};
 use owabi_core::lifecycle::Status;
-use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Extensions, Hangup, Moment, Point, Script, Then, When};
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Extensions, Moment, Point, Script, Then, When};
 
 /// The point at which the relay holds still.
 const HERE: &str = "here";
@@ -192,13 +192,24 @@ async fn killed_while_writing(program: &Program, mut importing: Running) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn promise_2_no_body_leaves_before_its_intent_is_durable() {
-    // Every connection is cut in the middle of a body: whatever of it is out was intended before.
-    let script = Script::new().first(8, Point::BodyAfter(1), Then::Drop(Hangup::Rst, Moment::BeforeEffect));
-    let relay = CaptureRelay::start(CaptureOptions { script, ..CaptureOptions::default() }).await.unwrap();
-    let program = Program::released(relay.addr().port(), "", &addresses(40));
-    let (rows, _) = restarted(&relay, &program).await;
-    assert!(all_told_with_one_attempt(&rows), "{rows:?}");
-    let log = program.log();
-    assert!(log.iter().all(|entry| entry["mail_sha256"].is_string()), "an attempt without an intent");
+async fn promise_2_while_no_intent_can_be_made_durable_no_body_leaves() {
+    let script = Script::new().once(Point::Greeting, Then::PauseUntil(HERE.into(), Moment::BeforeReply));
+    let world = World::careful(&addresses(5), script).await;
+    let sending = world.finish();
+    let watching = async {
+        world.relay.wait_reached(HERE).await;
+        let mut lock = crate::support::audit::connect(&world.config.database.url).await;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+        world.relay.release(HERE);
+        let said_data = async || world.relay.commands().iter().any(|command| command.line == "DATA");
+        assert!(eventually(&said_data).await);
+        // The go-ahead is given: a body that did not wait for its intent would leave now.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert_eq!(world.relay.stats().mails, 0);
+        sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+    };
+    tokio::join!(sending, watching);
+    let rows = world.rows().await;
+    assert!(all_told_with_one_attempt(&rows) && flagged(&rows) == 0, "{rows:?}");
+    world.audit().await;
 }
