@@ -6,12 +6,17 @@ mod support {
     pub(crate) mod audit;
     pub(crate) mod postfix;
     pub(crate) mod program;
+    pub(crate) mod received;
+    pub(crate) mod site;
     pub(crate) mod world;
 }
 
+mod cli_exits;
+mod cli_main_job;
 mod dispatch;
 mod failures;
 mod histories;
 mod private_postfix;
 mod secrecy;
 mod soak;
+mod through_postfix;

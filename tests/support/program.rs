@@ -9,9 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use tempfile::TempDir;
 
+/// The shipped notice.
+const METAPS: &str = "metaps-2022";
+
 /// One installation.
 pub(crate) struct Program {
     folder: TempDir,
+    notice: &'static str,
 }
 
 impl Program {
@@ -19,7 +23,23 @@ impl Program {
     pub(crate) fn new(port: u16, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         world::write_files(folder.path(), port, more);
-        Self { folder }
+        Self { folder, notice: world::NOTICE }
+    }
+
+    /// An installation with the shipped notice of 2022, released by one person and sent at any hour.
+    pub(crate) fn metaps(port: u16, more: &str) -> Self {
+        let program = Self { notice: METAPS, ..Self::new(port, more) };
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let notice = std::fs::read_to_string(shipped.join("config/notices/metaps-2022.yaml")).unwrap();
+        let (notice, _policy) = notice.split_once("\npolicy:").unwrap();
+        let policy = "policy: { approvals_required: 0, in_doubt: { resend_after: 300ms }, breaker: off }";
+        program.write("notices/metaps-2022.yaml", &format!("{notice}\n{policy}\n"));
+        std::fs::create_dir(program.path("templates/metaps-2022")).unwrap();
+        for name in ["subject.txt.hbs", "body.txt.hbs", "body.html.hbs"] {
+            let from = shipped.join("templates/notices/metaps-2022").join(name);
+            std::fs::copy(from, program.path("templates/metaps-2022").join(name)).unwrap();
+        }
+        program
     }
 
     /// The same with these members released and due.
@@ -65,13 +85,13 @@ impl Program {
 
     /// Imports a roster.
     pub(crate) fn import(&self, file: &Path) -> Value {
-        self.json(&["import", file.to_str().unwrap(), "--notice", world::NOTICE, "--yes"])
+        self.json(&["import", file.to_str().unwrap(), "--notice", self.notice, "--yes"])
     }
 
     /// Looks at every letter and releases the notice.
     pub(crate) fn release(&self) {
-        self.json(&["preflight", "--notice", world::NOTICE]);
-        self.json(&["release", world::NOTICE, "--yes"]);
+        self.json(&["preflight", "--notice", self.notice]);
+        self.json(&["release", self.notice, "--yes"]);
     }
 
     /// Starts a verb in the background; what it says on stderr goes to `stderr.log`.
