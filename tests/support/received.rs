@@ -20,8 +20,8 @@ impl Received {
         let own = &text[text.find("\nDate: ").unwrap() + 1..];
         let (head, body) = text.split_once("\n\n").unwrap();
         let headers = fields(head);
-        let boundary = head.split("boundary=\"").nth(1).unwrap().split('"').next().unwrap();
-        let parts = body.split(&format!("--{boundary}")).filter_map(|part| part.split_once("\n\n"));
+        let boundary = format!("--{}", head.split("boundary=\"").nth(1).unwrap().split('"').next().unwrap());
+        let parts = body.split(&boundary).filter_map(|part| part.split_once("\n\n"));
         let parts = parts.map(|(_, coded)| decoded(coded)).collect();
         Self { headers, parts, sha256: hex(&Sha256::digest(own.replace('\n', "\r\n"))) }
     }
