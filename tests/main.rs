@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod support {
+    pub(crate) mod audit;
     pub(crate) mod postfix;
+    pub(crate) mod program;
+    pub(crate) mod received;
     pub(crate) mod site;
     pub(crate) mod world;
 }
@@ -12,4 +15,8 @@ mod cli_exits;
 mod cli_main_job;
 mod dispatch;
 mod failures;
+mod histories;
 mod private_postfix;
+mod secrecy;
+mod soak;
+mod through_postfix;
