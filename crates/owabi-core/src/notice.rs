@@ -9,15 +9,15 @@ mod policy;
 mod shapes;
 mod validate;
 
-pub use cohort::{Cohort, CohortRule};
+pub use cohort::Cohort;
 pub use facts::Fact;
 pub use policy::{Breaker, InDoubt, Policy, Window};
 pub use shapes::Mailbox;
 pub use validate::{Problem, Severity};
 
+use crate::roster::{ColumnMap, RosterCohort, RosterOptions};
 use crate::yaml::{self, Span, YamlError};
-use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
 /// The language a notice is written in, which decides how helpers write dates and lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,13 +90,8 @@ pub struct NoticeDefinition {
 #[serde(deny_unknown_fields)]
 pub struct Roster {
     /// Header names by field (`member_no: [会員番号, member_no]`); a single name may stand without brackets.
-    #[serde(default, deserialize_with = "columns")]
-    pub columns: BTreeMap<String, Vec<String>>,
-}
-
-fn columns<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Vec<String>>, D::Error> {
-    let read = BTreeMap::<String, shapes::OneOrMany>::deserialize(from)?;
-    Ok(read.into_iter().map(|(field, names)| (field, names.0)).collect())
+    #[serde(default)]
+    pub columns: ColumnMap,
 }
 
 impl NoticeDefinition {
@@ -121,5 +116,16 @@ impl NoticeDefinition {
     /// A cohort by its id.
     pub fn cohort(&self, id: &str) -> Option<&Cohort> {
         self.cohorts.iter().find(|cohort| cohort.id == id)
+    }
+
+    /// How this notice's rosters are read: its columns and its cohorts; encoding and delimiter are detected.
+    pub fn roster_options(&self) -> RosterOptions {
+        let cohort = |cohort: &Cohort| RosterCohort {
+            id: cohort.id.clone(),
+            title: cohort.title.clone(),
+            rule: cohort.rule.clone(),
+        };
+        let cohorts = self.cohorts.iter().map(cohort).collect();
+        RosterOptions { columns: self.roster.columns.clone(), cohorts, ..RosterOptions::default() }
     }
 }

@@ -3,8 +3,11 @@
 //! A mistake is reported with its file, line, column and the path of its key, because an operator meets it in a terminal and not
 //! in a debugger. Only the operator's own files are read here, never anything that came by mail or upload.
 
+pub mod document;
+mod shapes;
 mod span;
 
+pub use shapes::{OneOrMany, one_or_many};
 pub use span::{Span, SpanError};
 
 use serde::de::DeserializeOwned;

@@ -37,7 +37,7 @@ fn a_minimal_notice_is_read_and_only_its_empty_phrases_are_warned_of() {
     assert_eq!((problems[0].severity, problems[0].path.as_str()), (Severity::Warning, "required_phrases"));
     assert_eq!((notice.from.name.as_str(), notice.from.address.as_str()), ("全日本野球協会", "info@example.jp"));
     assert_eq!(notice.reply_to.name, "窓口");
-    assert_eq!(notice.roster.columns["member_no"], ["会員番号"]);
+    assert_eq!(notice.roster.columns.member_no, ["会員番号"]);
     assert_eq!(notice.template_dir(), "n-1");
 }
 
@@ -46,7 +46,7 @@ fn a_policy_that_is_left_out_sends_nothing_by_surprise() {
     let yaml = "id: n\ntitle: t\nlanguage: en\nfrom: a@example.jp\nreply_to: a@example.jp\n";
     let policy = parse(yaml).expect("a notice").policy;
     assert_eq!((policy.approvals_required, policy.canary, policy.window), (1, 0, None));
-    assert_eq!(policy.in_doubt, InDoubt::ResendAfter(Span::from_secs(3_600)));
+    assert_eq!(policy.in_doubt, InDoubt::ResendAfter(Span::hours(1)));
     assert_eq!(policy.breaker, Some(Breaker { failure_share: 0.2, after: 50 }));
 }
 
@@ -55,7 +55,7 @@ fn a_policy_is_read_in_all_its_shapes() {
     let policy = |text: &str| with(&format!("policy: {text}")).map(|notice| notice.policy);
     assert_eq!(policy("{ in_doubt: hold }").expect("hold").in_doubt, InDoubt::Hold);
     let later = policy("{ in_doubt: { resend_after: 90m } }").expect("a span").in_doubt;
-    assert_eq!(later, InDoubt::ResendAfter(Span::from_secs(5_400)));
+    assert_eq!(later, InDoubt::ResendAfter(Span::minutes(90)));
     assert_eq!(policy("{ breaker: off }").expect("off").breaker, None);
     assert_eq!(policy("{ breaker: { after: 9 } }").expect("a breaker").breaker.map(|b| b.after), Some(9));
     let window = policy("{ window: \"09:00-21:00\" }").expect("a window").window.expect("a window");
@@ -80,6 +80,11 @@ fn mistakes_in_the_form_name_line_and_path() {
     wrong("facts: { a: x, a: y }", "duplicate");
     wrong("facts: { rate: 1.50 }", "in quotes");
     wrong("retention: 30", "duration");
+    wrong(
+        "cohorts: [{ id: a, title: A, rule: { purpose: x, paid_from: soon } }]",
+        "`soon` is no day such as 2021-10-14",
+    );
+    wrong("roster: { columns: { phone: 電話 } }", "unknown field `phone`");
     wrong("colour: red", "unknown field `colour`");
 }
 
@@ -108,7 +113,7 @@ reply_to: \"a@example.jp\\r\\nBcc: b@example.jp\"
 facts: { day: 2022-02-30 }
 cohorts:
   - { id: a, title: A, rule: { purpose: x, method: [y], paid_from: 2022-01-02, paid_to: 2022-01-01 } }
-  - { id: a, title: '', rule: { purpose: [], method: y, paid_from: soon, paid_to: 2022-01-01 } }
+  - { id: a, title: '', rule: { purpose: [], method: y, paid_to: 2022-01-01 } }
 roster: { columns: { name: x, email: x } }
 allowed_urls: [ftp://example.jp]
 required_phrases: ['']
@@ -126,8 +131,7 @@ policy: { approvals_required: 3, breaker: { failure_share: 2 } }
         "cohorts[1].id",
         "cohorts[1].title",
         "cohorts[1].rule.purpose",
-        "cohorts[1].rule.paid_from",
-        "roster.columns.name",
+        "roster.columns.email",
         "allowed_urls[0]",
         "required_phrases[0]",
         "test_addresses[0]",

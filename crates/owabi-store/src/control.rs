@@ -260,4 +260,23 @@ impl Store {
             Ok(taken_out)
         })
     }
+
+    /// Appends an entry of its own to the ledger.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn append_ledger(
+        &self,
+        at: i64,
+        actor: &str,
+        kind: &str,
+        notice_id: Option<&str>,
+        body: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        on_both!(self, writer, |pool, dialect| {
+            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(at).bind(actor).bind(kind);
+            entry.bind(notice_id).bind(body.to_string()).execute(pool).await?;
+            Ok(())
+        })
+    }
 }

@@ -13,20 +13,18 @@ mod problem;
 mod read;
 mod secret;
 mod smtp;
-mod span;
 #[cfg(test)]
 mod tests;
-mod yaml;
 
 pub use database::{Database, Keys, Notices, Target};
 pub use dispatch::{Dispatch, Jitter, Retry};
 pub use environment::Environment;
 pub use log::{Language, Log, LogFormat, TestSend};
+pub use owabi_core::yaml::{Span, SpanError};
 pub use pacing::{DomainLimit, Pacing, Presets};
 pub use problem::{ConfigError, Problem};
 pub use secret::{Key, SecretError, load_or_create_key};
 pub use smtp::{Bounce, Deadlines, Relay, Smtp, Tls};
-pub use span::{Span, SpanError};
 
 use problem::Findings;
 use secrecy::SecretString;

@@ -1,7 +1,15 @@
 //! The parts of the `owabi` binary: configuration, clock, telemetry, notices, dispatch; the verbs are built on them.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+mod demo;
 pub mod dispatch;
+pub mod import;
+pub mod japan;
+pub mod keys;
 pub mod library;
+pub mod preflight;
+pub mod relays;
+pub mod release;
 pub mod telemetry;

@@ -1,3 +1,8 @@
 //! The `owabi` program.
 
-fn main() {}
+use owabi::config::Environment;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(owabi::cli::main(std::env::args_os(), Environment::of_process()).code())
+}

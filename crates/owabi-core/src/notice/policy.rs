@@ -22,7 +22,7 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        let in_doubt = InDoubt::ResendAfter(Span::from_secs(3_600));
+        let in_doubt = InDoubt::ResendAfter(Span::hours(1));
         Self { approvals_required: 1, in_doubt, window: None, canary: 0, breaker: Some(Breaker::default()) }
     }
 }

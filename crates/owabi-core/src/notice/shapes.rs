@@ -1,4 +1,4 @@
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
@@ -44,40 +44,6 @@ impl<'de> Deserialize<'de> for Mailbox {
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Mailbox, A::Error> {
                 let Fields { name, address } = Fields::deserialize(de::value::MapAccessDeserializer::new(map))?;
                 Ok(Mailbox { name, address })
-            }
-        }
-        from.deserialize_any(Either)
-    }
-}
-
-/// Reads a text or a list of texts as a list.
-pub(super) fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    OneOrMany::deserialize(from).map(|list| list.0)
-}
-
-/// A list that may be written as one text.
-pub(super) struct OneOrMany(pub(super) Vec<String>);
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = OneOrMany;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of texts")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany, E> {
-                Ok(OneOrMany(vec![text.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
-                let mut list = Vec::new();
-                while let Some(text) = seq.next_element()? {
-                    list.push(text);
-                }
-                Ok(OneOrMany(list))
             }
         }
         from.deserialize_any(Either)

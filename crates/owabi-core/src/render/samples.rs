@@ -31,10 +31,9 @@ fn member(cohorts: &[&Cohort], payments: usize) -> Member {
 
 fn payment(cohort: &Cohort, n: usize) -> Payment {
     let rule = cohort.rule.clone().unwrap_or_default();
-    let day = [&rule.paid_from, &rule.paid_to][n % 2];
-    let day = if day.is_empty() { "2021-10-14" } else { day };
+    let day = [rule.paid_from, rule.paid_to][n % 2].map_or_else(|| "2021-10-14".to_owned(), |day| day.to_string());
     Payment {
-        paid_at: if n == 0 { format!("{day}T09:30:00") } else { day.to_owned() },
+        paid_at: if n == 0 { format!("{day}T09:30:00") } else { day },
         cohort: cohort.id.clone(),
         purpose: rule.purpose.first().unwrap_or(&cohort.title).clone(),
         method: rule.method.first().map_or("クレジットカード", String::as_str).to_owned(),

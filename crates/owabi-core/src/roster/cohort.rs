@@ -2,6 +2,7 @@
 
 use super::paid_at::PaidAt;
 use crate::address::{Lang, is_invisible};
+use crate::yaml::one_or_many;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -12,10 +13,10 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 #[serde(deny_unknown_fields)]
 pub struct CohortRule {
     /// What may have been paid for; compared after NFKC, with runs of space as one and none at the ends.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "one_or_many")]
     pub purpose: Vec<String>,
     /// How it may have been paid; compared likewise.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "one_or_many")]
     pub method: Vec<String>,
     /// The first day, Japan time: `2021-10-14`.
     #[serde(default, with = "day")]

@@ -2,6 +2,7 @@
 
 use super::RosterError;
 use crate::address::Lang;
+use crate::yaml::one_or_many;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
@@ -11,19 +12,33 @@ use unicode_normalization::UnicodeNormalization;
 #[serde(default, deny_unknown_fields)]
 pub struct ColumnMap {
     /// The member's number; required.
+    #[serde(deserialize_with = "one_or_many")]
     pub member_no: Vec<String>,
     /// The member's name; required.
+    #[serde(deserialize_with = "one_or_many")]
     pub name: Vec<String>,
     /// The mail address; required.
+    #[serde(deserialize_with = "one_or_many")]
     pub email: Vec<String>,
     /// The cohort, in a plain list only.
+    #[serde(deserialize_with = "one_or_many")]
     pub cohort: Vec<String>,
     /// What was paid for.
+    #[serde(deserialize_with = "one_or_many")]
     pub purpose: Vec<String>,
     /// How it was paid.
+    #[serde(deserialize_with = "one_or_many")]
     pub method: Vec<String>,
     /// When it was paid.
+    #[serde(deserialize_with = "one_or_many")]
     pub paid_at: Vec<String>,
+}
+
+impl ColumnMap {
+    /// Every field by its key in the notice file, with the names given for it.
+    pub fn fields(&self) -> [(&'static str, &[String]); 7] {
+        Column::ALL.map(|column| (column.names()[1], column.given(self)))
+    }
 }
 
 /// A column that owabi knows.

@@ -1,60 +1,92 @@
+//! Durations as files write them: `250ms`, `30s`, `5m`, `4h`, `5d`, or several in a row: `1h30m`.
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+/// Unit names with their length in milliseconds, longest first.
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// A length of time as files write it: `250ms`, `30s`, `5m`, `4h`, `5d`. Never negative.
+/// A duration of whole milliseconds, at most a century.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span(i64);
+pub struct Span(u64);
+
+/// What is wrong with the text of a duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a duration: write a number and a unit, such as 250ms, 30s, 5m, 4h, 5d or 1h30m")]
+pub struct SpanError(String);
 
 impl Span {
-    /// A span of whole milliseconds; a negative number counts as none.
-    pub const fn from_millis(millis: i64) -> Self {
-        Self(if millis < 0 { 0 } else { millis })
+    const MAX: u64 = 100 * 365 * 86_400_000;
+
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// `n` seconds.
+    pub const fn seconds(n: u32) -> Self {
+        Self(n as u64 * 1_000)
     }
 
-    /// A span of whole seconds; a negative number counts as none, one beyond the range as the longest span.
-    pub const fn from_secs(secs: i64) -> Self {
-        Self::from_millis(secs.saturating_mul(1_000))
+    /// `n` minutes.
+    pub const fn minutes(n: u32) -> Self {
+        Self(n as u64 * 60_000)
     }
 
-    /// The span in milliseconds, as the database keeps it.
+    /// `n` hours.
+    pub const fn hours(n: u32) -> Self {
+        Self(n as u64 * 3_600_000)
+    }
+
+    /// `n` days of 24 hours.
+    pub const fn days(n: u16) -> Self {
+        Self(n as u64 * 86_400_000)
+    }
+
+    /// As the standard library's duration.
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
+
+    /// As milliseconds, for sums with epoch milliseconds.
     pub const fn as_millis(self) -> i64 {
-        self.0
-    }
-
-    /// The span for timers.
-    pub const fn as_duration(self) -> std::time::Duration {
-        std::time::Duration::from_millis(self.0.unsigned_abs())
+        self.0.cast_signed()
     }
 }
 
-/// A text that is not a span.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a duration; write a whole number and a unit, such as 250ms, 30s, 5m, 4h or 5d")]
-pub struct SpanError(String);
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        span.duration()
+    }
+}
 
 impl FromStr for Span {
     type Err = SpanError;
 
     fn from_str(text: &str) -> Result<Self, SpanError> {
-        let wrong = || SpanError(text.to_owned());
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        let number: i64 = number.parse().map_err(|_| wrong())?;
-        number.checked_mul(*factor).map(Self).ok_or_else(wrong)
+        sum_of_parts(text.trim()).filter(|ms| *ms <= Self::MAX).map(Self).ok_or_else(|| SpanError(text.to_owned()))
     }
+}
+
+/// Adds up `<number><unit>` pairs; `None` when there is none, or anything else between them.
+fn sum_of_parts(text: &str) -> Option<u64> {
+    let mut rest = text;
+    let mut total = 0_u64;
+    while !rest.is_empty() || text.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let (unit, after) = after.split_at(after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len()));
+        let (_, length) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(*length)?)?;
+        rest = after;
+    }
+    Some(total)
 }
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 0 {
-            return f.write_str("0s");
-        }
-        let (unit, factor) = UNITS.iter().find(|(_, factor)| self.0 % factor == 0).copied().unwrap_or(("ms", 1));
-        write!(f, "{}{unit}", self.0 / factor)
+        let whole = UNITS.iter().find(|(_, length)| self.0 >= *length && self.0.is_multiple_of(*length));
+        let (unit, length) = whole.unwrap_or(&("s", 1_000));
+        write!(f, "{}{unit}", self.0 / length)
     }
 }
 
@@ -87,29 +119,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_written_as_it_was_read() {
-        for text in ["250ms", "30s", "5m", "4h", "5d", "90m", "0s"] {
-            assert_eq!(text.parse::<Span>().expect(text).to_string(), text);
+    fn durations_read_as_people_write_them() {
+        for (text, ms) in
+            [("250ms", 250), ("30s", 30_000), ("5m", 300_000), ("4h", 14_400_000), ("5d", 432_000_000), ("0s", 0)]
+        {
+            let span: Span = text.parse().unwrap();
+            assert_eq!((span.as_millis(), span.to_string().as_str()), (ms, text));
         }
+        assert_eq!("1h30m".parse::<Span>().unwrap().to_string(), "90m");
     }
 
     #[test]
-    fn a_span_counts_milliseconds() {
-        assert_eq!("4h".parse::<Span>().expect("4h").as_millis(), 14_400_000);
-        assert_eq!(Span::from_secs(30).as_duration().as_secs(), 30);
-    }
-
-    #[test]
-    fn a_span_without_a_unit_or_out_of_range_is_refused_with_an_example() {
-        for text in ["30", "", "h", "1.5h", "-1s", "5 m", "1h30m", "99999999999999999d", "٣s"] {
-            let error = text.parse::<Span>().expect_err(text);
-            assert!(error.to_string().contains("30s"), "{error}");
+    fn a_duration_without_unit_or_with_another_one_is_refused() {
+        for text in ["", "5", "m", "-5m", "5 m", "1.5h", "5w", "5m3", "99999999999999999999d", "9999999d"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_bare_number_in_yaml_is_refused_with_an_example() {
-        let error = crate::yaml::parse::<Span>("f", "30").expect_err("a number");
+        let error = crate::yaml::parse::<Span>("f", "30").unwrap_err();
         assert!(error.to_string().contains("is not a duration"), "{error}");
     }
 }

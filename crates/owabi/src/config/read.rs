@@ -2,15 +2,16 @@
 
 use super::environment::Override;
 use super::problem::{ConfigError, Finding, Problem};
-use super::yaml::{self, Mapping, Step, Value};
 use super::{Config, Environment};
+use owabi_core::yaml::YamlError;
+use owabi_core::yaml::document::{self as yaml, Mapping, Step, Value};
 
 /// More mistakes than this in one file are not worth listing.
 const MOST_PROBLEMS: usize = 50;
 
 /// Reads, overrides, types and validates; paths are left as they are written.
 pub(super) fn read(file: &str, text: &str, environment: &Environment) -> Result<Config, ConfigError> {
-    let mut document = yaml::parse(text).map_err(|e| ConfigError::one(syntax(file, e)))?;
+    let mut document = yaml::parse(file, text).map_err(|e| ConfigError::one(syntax(e)))?;
     if document.is_null() {
         document = Value::Mapping(Mapping::new());
     }
@@ -57,13 +58,7 @@ fn typed(mut document: Value) -> (Option<Config>, Vec<(Vec<Step>, String)>) {
     (None, mistakes)
 }
 
-fn syntax(file: &str, error: yaml::YamlError) -> Problem {
-    Problem {
-        file: file.to_owned(),
-        line: error.line,
-        column: error.column,
-        path: error.path,
-        message: error.message,
-        hint: None,
-    }
+fn syntax(error: YamlError) -> Problem {
+    let YamlError { file, place, path, message } = error;
+    Problem { file, line: place.map(|at| at.0), column: place.map(|at| at.1), path, message, hint: None }
 }

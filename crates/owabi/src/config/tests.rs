@@ -1,4 +1,5 @@
 use super::*;
+use owabi_core::yaml::document as yaml;
 use serde_json::Value;
 
 const SMALLEST: &str = r#"
@@ -51,7 +52,7 @@ fn the_commented_configuration_shows_every_key_with_the_default_of_the_code() {
     let bounce = Bounce { address: "bounces@example.jp".into() };
     let smtp = Smtp { relays: vec![relay], bounce, ..Smtp::default() };
     let code = serde_json::to_value(Config { smtp, ..Config::default() }).unwrap();
-    let file: Value = yaml::typed(yaml::parse(COMMENTED).unwrap()).unwrap();
+    let file: Value = yaml::typed(yaml::parse("owabi.yaml", COMMENTED).unwrap()).unwrap();
     assert_eq!(sorted_leaves(&file), sorted_leaves(&code));
     load(COMMENTED).unwrap();
 }

@@ -47,7 +47,11 @@ impl Claimer {
             }
             match self.round().await {
                 Ok(claimed) if claimed > 0 => self.wait_for_room().await,
-                Ok(_) if self.until_idle && self.is_idle() => return End::Idle,
+                Ok(_) if self.until_idle && self.is_idle() => {
+                    if self.nothing_came_back().await {
+                        return End::Idle;
+                    }
+                }
                 Ok(_) => self.pause().await,
                 Err(error) => {
                     tracing::error!(%error, "cannot claim; trying again");
@@ -60,6 +64,12 @@ impl Claimer {
     /// Nothing in memory, and nothing sent back only for its domain's pace.
     fn is_idle(&self) -> bool {
         self.shared.feed.len() == 0 && now_ms() > self.shared.feed.paced_until()
+    }
+
+    /// Outcomes that were under way are durable now, and none of them made a row due.
+    async fn nothing_came_back(&mut self) -> bool {
+        self.shared.recorder.flush().await;
+        matches!(self.round().await, Ok(0)) && self.is_idle()
     }
 
     /// One look at every released notice. Returns how many rows were claimed.

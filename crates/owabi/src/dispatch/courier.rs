@@ -4,8 +4,7 @@
 //! every outcome. Outcomes and the intents of the mails that replace them travel in one note.
 
 use super::desk::{Consequence, Desk, Leave};
-use super::feed::{Feed, Taken};
-use super::job::Job;
+use super::feed::{Feed, Held, Taken};
 use super::recorder::{Grants, Note, Recorder};
 use super::{Counters, Settings, jitter};
 use crate::clock::now_ms;
@@ -39,15 +38,24 @@ pub(super) struct Shared {
     pub(super) abandon: CancellationToken,
 }
 
-/// Works until the feed is closed or a stop is asked for.
-pub(super) async fn work(desk: Arc<Desk>, shared: Shared) {
+/// Works until the feed is closed or a stop is asked for. A panic costs the courier its connection, and leaves its rows
+/// to their leases; the others do not notice.
+pub(super) async fn tireless(desk: Arc<Desk>, shared: Shared) {
+    while let Err(error) = tokio::spawn(work(Arc::clone(&desk), shared.clone())).await {
+        tracing::error!(relay = desk.relay.name, %error, "a courier broke down; its rows are free when their leases end");
+        desk.probe_ended();
+        tokio::time::sleep(IDLE).await;
+    }
+}
+
+async fn work(desk: Arc<Desk>, shared: Shared) {
     loop {
         let Some(first) = wait_for_jobs(&desk, &shared).await else { return };
         match desk.ask(now_ms()) {
             Leave::Go => connect(&desk, &shared, first, false).await,
             Leave::Probe => connect(&desk, &shared, first, true).await,
             Leave::Wait(until) => {
-                put_back(&shared, first);
+                put_back(&shared, first).await;
                 wait(&desk, until, &shared.stop).await;
             }
         }
@@ -55,13 +63,13 @@ pub(super) async fn work(desk: Arc<Desk>, shared: Shared) {
 }
 
 /// The first job for a connection that is yet to be opened.
-async fn wait_for_jobs(desk: &Desk, shared: &Shared) -> Option<Vec<Job>> {
+async fn wait_for_jobs(desk: &Desk, shared: &Shared) -> Option<Vec<Held>> {
     loop {
         let notified = shared.feed.work.notified();
         if shared.stop.is_cancelled() {
             return None;
         }
-        if let Leave::Wait(until) = peek(desk) {
+        if let Leave::Wait(until) = desk.look(now_ms()) {
             wait(desk, until, &shared.stop).await;
             continue;
         }
@@ -79,17 +87,6 @@ async fn wait_for_jobs(desk: &Desk, shared: &Shared) -> Option<Vec<Job>> {
     }
 }
 
-/// As [`Desk::ask`], without taking the probe.
-fn peek(desk: &Desk) -> Leave {
-    match desk.ask(now_ms()) {
-        Leave::Probe => {
-            desk.probe_ended();
-            Leave::Go
-        }
-        other => other,
-    }
-}
-
 async fn wait(desk: &Desk, until: Option<i64>, stop: &CancellationToken) {
     tokio::select! {
         () = desk.changed.notified() => {}
@@ -98,16 +95,13 @@ async fn wait(desk: &Desk, until: Option<i64>, stop: &CancellationToken) {
     }
 }
 
-/// Jobs that nobody tried wait in memory again.
-fn put_back(shared: &Shared, jobs: Vec<Job>) {
-    let domains: Vec<String> = jobs.iter().map(|job| job.address.domain().to_owned()).collect();
-    shared.feed.put(jobs, now_ms());
-    for domain in &domains {
-        shared.feed.finished(domain);
-    }
+/// Jobs that nobody tried go back to the queue, due at once.
+async fn put_back(shared: &Shared, jobs: Vec<Held>) {
+    let back = jobs.iter().map(|job| (job.row.id, job.row.fence, now_ms())).collect();
+    shared.recorder.note(Note { back, ..Note::default() }).await;
 }
 
-async fn connect(desk: &Arc<Desk>, shared: &Shared, first: Vec<Job>, probing: bool) {
+async fn connect(desk: &Arc<Desk>, shared: &Shared, first: Vec<Held>, probing: bool) {
     let relay = desk.relay_now();
     let opened = tokio::select! {
         opened = owabi_smtp::open(&relay) => opened,
@@ -120,7 +114,7 @@ async fn connect(desk: &Arc<Desk>, shared: &Shared, first: Vec<Job>, probing: bo
             courier.run().await;
         }
         Err(fault) => {
-            put_back(shared, first);
+            put_back(shared, first).await;
             alert(desk, desk.fault(&fault, 0, now_ms(), jitter()), &fault);
             shared.feed.set_up(desk.number, desk.is_up());
         }
@@ -150,7 +144,7 @@ struct Courier<'a> {
     desk: &'a Arc<Desk>,
     shared: &'a Shared,
     session: Session,
-    jobs: HashMap<u64, Job>,
+    jobs: HashMap<u64, Held>,
     answer: mpsc::UnboundedSender<Grants>,
     grants: mpsc::UnboundedReceiver<Grants>,
     /// Mails finished on this connection.
@@ -159,16 +153,18 @@ struct Courier<'a> {
     /// When a job may next be asked for (epoch milliseconds).
     ask_at: Option<i64>,
     note: Note,
+    /// Jobs whose outcome is in the note; let go when the note is handed over.
+    done: Vec<Held>,
 }
 
 impl<'a> Courier<'a> {
     fn new(desk: &'a Arc<Desk>, shared: &'a Shared, session: Session, probing: bool) -> Self {
         let (answer, grants) = mpsc::unbounded_channel();
-        let (jobs, note) = (HashMap::new(), Note::default());
-        Self { desk, shared, session, jobs, answer, grants, finished: 0, probing, ask_at: None, note }
+        let (jobs, note, done) = (HashMap::new(), Note::default(), Vec::new());
+        Self { desk, shared, session, jobs, answer, grants, finished: 0, probing, ask_at: None, note, done }
     }
 
-    async fn start(&mut self, first: Vec<Job>) {
+    async fn start(&mut self, first: Vec<Held>) {
         for job in first {
             self.push(job).await;
         }
@@ -179,14 +175,16 @@ impl<'a> Courier<'a> {
     async fn run(mut self) {
         let stop = self.shared.stop.clone();
         let abandon = self.shared.abandon.clone();
+        let feed = Arc::clone(&self.shared.feed);
         loop {
+            // Made before looking, so that nothing put in between is missed.
+            let news = feed.work.notified();
             self.fill().await;
             self.send_note().await;
             if self.session.idle() && (self.session.spent() || stop.is_cancelled() || !self.usable()) {
                 return self.leave().await;
             }
             let idle = self.session.idle();
-            let feed = Arc::clone(&self.shared.feed);
             let hungry = self.hungry();
             tokio::select! {
                 biased;
@@ -196,7 +194,7 @@ impl<'a> Courier<'a> {
                     }
                 }
                 Some(grants) = self.grants.recv() => self.obey(&grants),
-                () = feed.work.notified(), if hungry => {}
+                () = news, if hungry => {}
                 () = sleep_until(self.ask_at), if hungry && self.ask_at.is_some() => {}
                 () = stop.cancelled(), if hungry => {}
                 () = abandon.cancelled() => {
@@ -259,7 +257,7 @@ impl<'a> Courier<'a> {
     }
 
     /// Renders a job, asks for its intent, and gives its envelope to the connection.
-    async fn push(&mut self, job: Job) {
+    async fn push(&mut self, job: Held) {
         let settings = &self.shared.settings;
         let (parcel, intent) = match job.pack(&settings.keys, &settings.bounce, &self.desk.relay.name) {
             Ok(packed) => packed,
@@ -267,7 +265,7 @@ impl<'a> Courier<'a> {
         };
         if self.session.max_size().is_some_and(|max| parcel.body.len() as u64 > max) {
             self.stop_notice(&job.run.id).await;
-            return self.give_back(&job, now_ms());
+            return self.give_back(job);
         }
         self.note.intents.push(intent);
         self.jobs.insert(parcel.id, job);
@@ -275,19 +273,18 @@ impl<'a> Courier<'a> {
     }
 
     /// The row fails alone, visibly; the others go on.
-    async fn cannot_render(&mut self, job: Job, reason: String) {
+    async fn cannot_render(&self, job: Held, reason: String) {
         tracing::error!(
             notice = job.run.id,
             row = job.row.id,
             "a member's notice cannot be rendered; the row is failed, see the log verb"
         );
         self.shared.fail_unsent(&job.row, format!("render_failed: {reason}")).await;
-        self.shared.feed.finished(job.address.domain());
     }
 
-    fn give_back(&mut self, job: &Job, due_at: i64) {
-        self.note.back.push((job.row.id, job.row.fence, due_at));
-        self.shared.feed.finished(job.address.domain());
+    fn give_back(&mut self, job: Held) {
+        self.note.back.push((job.row.id, job.row.fence, now_ms()));
+        self.done.push(job);
     }
 
     fn obey(&mut self, grants: &Grants) {
@@ -302,6 +299,7 @@ impl<'a> Courier<'a> {
             note.answer = wanted.then(|| self.answer.clone());
             self.shared.recorder.note(note).await;
         }
+        self.done.clear();
     }
 
     /// Records what finished; true when the connection is over.
@@ -320,7 +318,7 @@ impl<'a> Courier<'a> {
     async fn settle_one(&mut self, finished: Finished) {
         let Some(job) = self.jobs.remove(&finished.id) else { return };
         if is_denied(&finished.outcome) {
-            return self.give_back(&job, now_ms());
+            return self.give_back(job);
         }
         let now = now_ms();
         let (consequence, suspect) = self.desk.judge(&finished.outcome, job.address.domain(), now, jitter());
@@ -330,7 +328,6 @@ impl<'a> Courier<'a> {
         if let Ok(row) = self.row(&job, &settlement, finished, now) {
             self.note.settles.push(row);
         }
-        self.shared.feed.finished(job.address.domain());
         match consequence {
             Consequence::None => {}
             Consequence::StopNotice => self.stop_notice(&job.run.id).await,
@@ -348,9 +345,10 @@ impl<'a> Courier<'a> {
             self.probing = false;
             self.shared.feed.set_up(self.desk.number, true);
         }
+        self.done.push(job);
     }
 
-    fn circumstances<'b>(&'b self, job: &Job, outcome: &Outcome, now: i64, sender_suspect: bool) -> Circumstances<'b> {
+    fn circumstances<'b>(&'b self, job: &Held, outcome: &Outcome, now: i64, sender_suspect: bool) -> Circumstances<'b> {
         let settings = &self.shared.settings;
         let again = matches!(outcome, Outcome::NotSent(_)) && job.row.number == 1;
         let pauses = settings.pauses;
@@ -370,7 +368,7 @@ impl<'a> Courier<'a> {
 
     fn row(
         &self,
-        job: &Job,
+        job: &Held,
         settlement: &Settlement,
         finished: Finished,
         now: i64,

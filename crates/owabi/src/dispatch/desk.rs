@@ -3,6 +3,7 @@
 //! Its own faults pause it with growing waits; after a pause one connection tries with one mail, and the rest follow
 //! when that mail is taken. Time is an argument.
 
+use super::feed::CATCH_UP_MS;
 use owabi_core::classify::{Meaning, meaning};
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use owabi_core::retry::relay_pause_ms;
@@ -104,15 +105,14 @@ impl Desk {
     /// May a courier open a connection now? `Probe` is given to one courier at a time.
     pub(super) fn ask(&self, now: i64) -> Leave {
         let mut state = self.lock();
-        match () {
-            () if state.failures == 0 => Leave::Go,
-            () if state.probing => Leave::Wait(None),
-            () if now < state.paused_until => Leave::Wait(Some(state.paused_until)),
-            () => {
-                state.probing = true;
-                Leave::Probe
-            }
-        }
+        let leave = state.leave(now);
+        state.probing |= leave == Leave::Probe;
+        leave
+    }
+
+    /// As [`Desk::ask`], without taking the probe.
+    pub(super) fn look(&self, now: i64) -> Leave {
+        self.lock().leave(now)
     }
 
     /// The probing courier goes without a verdict.
@@ -216,6 +216,17 @@ impl Desk {
     }
 }
 
+impl State {
+    fn leave(&self, now: i64) -> Leave {
+        match self {
+            Self { failures: 0, .. } => Leave::Go,
+            Self { probing: true, .. } => Leave::Wait(None),
+            Self { paused_until, .. } if now < *paused_until => Leave::Wait(Some(*paused_until)),
+            _ => Leave::Probe,
+        }
+    }
+}
+
 impl Pace {
     fn allow(&mut self, wanted: usize, now: i64) -> Result<usize, i64> {
         self.tick(now);
@@ -226,7 +237,7 @@ impl Pace {
         if self.next_at > now as f64 {
             return Err(ceil_ms(self.next_at));
         }
-        self.next_at = self.next_at.max(now as f64 - 1000.0 / rate) + 1000.0 / rate;
+        self.next_at = self.next_at.max(now as f64 - CATCH_UP_MS) + 1000.0 / rate;
         self.in_second += 1.0;
         Ok(1)
     }
@@ -255,4 +266,110 @@ impl Pace {
 #[expect(clippy::cast_possible_truncation, reason = "times are far below 2^53")]
 fn ceil_ms(at: f64) -> i64 {
     at.ceil() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use owabi_core::reply::Reply;
+
+    fn desk() -> Desk {
+        let relay = Relay::new("main", "127.0.0.1", 25);
+        Desk::new(0, relay, None, Pauses { first_ms: 1_000, max_ms: 8_000 })
+    }
+
+    fn fault(kind: FaultKind) -> Fault {
+        Fault { phase: Phase::Connect, kind, reply: None, detail: "gone".into() }
+    }
+
+    fn refused(phase: Phase, code: u16, text: &str) -> Outcome {
+        Outcome::Refused(phase, Reply::new(code, text))
+    }
+
+    fn accepted() -> Outcome {
+        Outcome::Accepted(Reply::new(250, "ok"))
+    }
+
+    #[test]
+    fn a_fault_pauses_the_relay_longer_each_time_and_one_courier_tries_it_again() {
+        let desk = desk();
+        assert_eq!(desk.ask(0), Leave::Go);
+        assert_eq!(desk.fault(&fault(FaultKind::Connection), 0, 0, 1.0), Consequence::Paused);
+        assert_eq!(desk.ask(999), Leave::Wait(Some(1_000)));
+        assert_eq!(desk.ask(1_000), Leave::Probe);
+        assert_eq!(desk.ask(1_000), Leave::Wait(None));
+        desk.fault(&fault(FaultKind::Connection), 0, 1_000, 1.0);
+        assert_eq!(desk.ask(2_999), Leave::Wait(Some(3_000)));
+        assert_eq!(desk.ask(3_000), Leave::Probe);
+        desk.judge(&accepted(), "example.jp", 3_001, 1.0);
+        assert_eq!((desk.ask(3_001), desk.failures()), (Leave::Go, 0));
+    }
+
+    #[test]
+    fn faults_of_many_couriers_at_once_count_as_one() {
+        let desk = desk();
+        assert_eq!(desk.fault(&fault(FaultKind::Connection), 0, 0, 1.0), Consequence::Paused);
+        assert_eq!(desk.fault(&fault(FaultKind::Connection), 0, 10, 1.0), Consequence::None);
+        assert_eq!(desk.failures(), 1);
+    }
+
+    #[test]
+    fn a_connection_that_did_its_work_and_broke_is_simply_renewed() {
+        let desk = desk();
+        assert_eq!(desk.fault(&fault(FaultKind::Connection), 5, 0, 1.0), Consequence::None);
+        assert_eq!(desk.ask(0), Leave::Go);
+    }
+
+    #[test]
+    fn the_relays_limit_of_mails_a_connection_is_learned_from_its_own_words() {
+        let desk = desk();
+        let limit =
+            Fault { reply: Some(Reply::new(421, "4.7.0 too many messages")), ..fault(FaultKind::ConnectionLimit) };
+        assert_eq!(desk.fault(&limit, 7, 0, 1.0), Consequence::None);
+        assert_eq!(desk.relay_now().messages_per_connection, 7);
+        assert_eq!(desk.ask(0), Leave::Go);
+    }
+
+    #[test]
+    fn three_refusals_of_the_sender_in_a_row_pause_the_relay() {
+        let desk = desk();
+        let no = refused(Phase::Mail, 550, "5.7.1 sender rejected");
+        for domain in ["a.jp", "b.jp"] {
+            assert_eq!(desk.judge(&no, domain, 0, 1.0).0, Consequence::None);
+        }
+        assert_eq!(desk.judge(&no, "c.jp", 0, 1.0).0, Consequence::Paused);
+    }
+
+    #[test]
+    fn a_policy_refusal_is_suspect_until_somebody_is_accepted_and_as_soon_as_a_second_domain_refuses() {
+        let desk = desk();
+        let no = refused(Phase::Rcpt, 550, "5.7.1 no");
+        assert_eq!(desk.judge(&no, "a.jp", 0, 1.0), (Consequence::None, true));
+        desk.judge(&accepted(), "b.jp", 0, 1.0);
+        assert_eq!(desk.judge(&no, "a.jp", 0, 1.0), (Consequence::None, false));
+        assert_eq!(desk.judge(&no, "a.jp", 0, 1.0), (Consequence::None, false));
+        assert_eq!(desk.judge(&no, "c.jp", 0, 1.0), (Consequence::None, true));
+        assert_eq!(desk.judge(&no, "d.jp", 0, 1.0), (Consequence::Paused, true));
+    }
+
+    #[test]
+    fn throttling_halves_the_pace_and_seconds_without_it_raise_it_again() {
+        let desk = desk();
+        for now in 0..100 {
+            assert_eq!(desk.paced(1, now * 10), Ok(1));
+        }
+        desk.judge(&refused(Phase::Mail, 451, "4.7.1 rate"), "a.jp", 1_000, 1.0);
+        let sent = |from: i64| (from..from + 1_000).filter(|now| desk.paced(1, *now).is_ok()).count();
+        let slowed = sent(1_000);
+        assert!((45..=55).contains(&slowed), "{slowed}");
+        let later = sent(21_000);
+        assert!(later > slowed, "{later}");
+    }
+
+    #[test]
+    fn authentication_and_relaying_refusals_pause_at_once() {
+        for (code, text) in [(530, "5.7.0 authenticate"), (550, "relay access denied")] {
+            assert_eq!(desk().judge(&refused(Phase::Rcpt, code, text), "a.jp", 0, 1.0).0, Consequence::Paused);
+        }
+    }
 }

@@ -5,7 +5,7 @@
 use super::job::Job;
 use crate::config::DomainLimit;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// How far one relay may run ahead of its share, in mails.
@@ -14,6 +14,9 @@ const AHEAD: f64 = 50.0;
 const LANE_SECONDS: f64 = 60.0;
 /// A lane without a rate holds this many rows.
 const LANE_ROWS: usize = 500;
+
+/// A turn that was taken late may be made up for by this much.
+pub(super) const CATCH_UP_MS: f64 = 50.0;
 
 /// What one relay gets of the mails.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +62,7 @@ impl Lane {
         let ready = self.under_way < self.concurrency && self.next_at <= now as f64;
         let job = ready.then(|| self.waiting.pop_front()).flatten()?;
         self.under_way += 1;
-        self.next_at = self.next_at.max(now as f64 - self.every_ms) + self.every_ms;
+        self.next_at = self.next_at.max(now as f64 - CATCH_UP_MS) + self.every_ms;
         Some(job)
     }
 }
@@ -84,11 +87,32 @@ pub(super) struct Feed {
     pub(super) room: Notify,
 }
 
+/// A job in a courier's hands. Dropping it says that it is settled, given back or, after a panic, left to its lease.
+#[derive(Debug)]
+pub(super) struct Held {
+    job: Job,
+    feed: Arc<Feed>,
+}
+
+impl std::ops::Deref for Held {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.job
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.feed.finished(self.job.address.domain());
+    }
+}
+
 /// What a courier gets.
 #[derive(Debug)]
 pub(super) enum Taken {
     /// Up to as many as asked for.
-    Jobs(Vec<Job>),
+    Jobs(Vec<Held>),
     /// Nothing now; look again at this time (epoch milliseconds), or when notified.
     Later(Option<i64>),
     /// Nothing will come any more.
@@ -127,7 +151,7 @@ impl Feed {
     }
 
     /// Hands out up to `most` jobs to relay number `relay`.
-    pub(super) fn take(&self, relay: usize, most: usize, now: i64) -> Taken {
+    pub(super) fn take(self: &Arc<Self>, relay: usize, most: usize, now: i64) -> Taken {
         let mut inner = self.lock();
         if inner.closed {
             return Taken::Closed;
@@ -146,11 +170,11 @@ impl Feed {
         if low {
             self.room.notify_one();
         }
-        Taken::Jobs(jobs)
+        Taken::Jobs(jobs.into_iter().map(|job| Held { job, feed: Arc::clone(self) }).collect())
     }
 
-    /// The job is settled, or given back.
-    pub(super) fn finished(&self, domain: &str) {
+    /// The job is out of the courier's hands.
+    fn finished(&self, domain: &str) {
         let mut inner = self.lock();
         inner.out = inner.out.saturating_sub(1);
         let freed = inner.lanes.get_mut(domain).is_some_and(|lane| {
@@ -249,4 +273,94 @@ fn to_ms(value: f64) -> i64 {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive, small count")]
 fn to_count(value: f64) -> usize {
     value as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::job::tests::job;
+    use super::*;
+
+    fn limit(rate: Option<f64>, concurrency: Option<u32>) -> DomainLimit {
+        DomainLimit { domain: "docomo.ne.jp".into(), rate, concurrency }
+    }
+
+    fn jobs(n: i64, domain: &str) -> Vec<Job> {
+        (0..n).map(|id| job(id, &format!("u{id}@{domain}"))).collect()
+    }
+
+    fn taken(feed: &Arc<Feed>, relay: usize, most: usize, now: i64) -> Vec<Held> {
+        match feed.take(relay, most, now) {
+            Taken::Jobs(jobs) => jobs,
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_slow_domain_never_holds_up_the_others() {
+        let feed = Arc::new(Feed::new(&[limit(Some(1.0), None)], &[1]));
+        feed.put(jobs(5, "docomo.ne.jp"), 0);
+        feed.put(jobs(5, "example.jp"), 0);
+        let first = taken(&feed, 0, 10, 1000);
+        assert_eq!(first.iter().filter(|job| job.address.domain() == "docomo.ne.jp").count(), 1);
+        assert_eq!(first.len(), 6);
+        assert!(taken(&feed, 0, 10, 1001).is_empty());
+        assert_eq!(taken(&feed, 0, 10, 2001).len(), 1);
+    }
+
+    #[test]
+    fn a_domain_gets_no_more_than_its_rate_over_a_minute() {
+        let feed = Arc::new(Feed::new(&[limit(Some(10.0), None)], &[1]));
+        feed.put(jobs(600, "docomo.ne.jp"), 0);
+        let sent: usize = (0..10_000).step_by(7).map(|now| taken(&feed, 0, 50, now).len()).sum();
+        assert!((95..=101).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn a_domain_has_no_more_mails_under_way_than_its_concurrency() {
+        let feed = Arc::new(Feed::new(&[limit(None, Some(2))], &[1]));
+        feed.put(jobs(5, "docomo.ne.jp"), 0);
+        let one = taken(&feed, 0, 1, 0);
+        let two = taken(&feed, 0, 10, 0);
+        assert_eq!((one.len(), two.len()), (1, 1));
+        assert!(taken(&feed, 0, 10, 0).is_empty());
+        drop(one);
+        assert_eq!(taken(&feed, 0, 10, 0).len(), 1);
+    }
+
+    #[test]
+    fn rows_over_a_lanes_limit_go_back_each_with_its_own_turn() {
+        let feed = Arc::new(Feed::new(&[limit(Some(10.0), None)], &[1]));
+        let over = feed.put(jobs(603, "docomo.ne.jp"), 0);
+        assert_eq!(over.len(), 3);
+        assert_eq!(over.iter().map(|(_, at)| *at).collect::<Vec<_>>(), [60_100, 60_200, 60_300]);
+        assert_eq!(feed.paced_until(), 60_300);
+    }
+
+    #[test]
+    fn relays_share_by_weight_and_a_standby_works_only_when_the_others_are_down() {
+        let feed = Arc::new(Feed::new(&[], &[3, 1, 0]));
+        feed.put(jobs(2000, "example.jp"), 0);
+        let mut shares = [0_usize; 3];
+        for _ in 0..400 {
+            for (relay, share) in shares.iter_mut().enumerate() {
+                *share += taken(&feed, relay, 2, 0).len();
+            }
+        }
+        assert_eq!(shares[2], 0);
+        assert!(shares[0] > shares[1] * 2, "{shares:?}");
+        feed.set_up(0, false);
+        feed.set_up(1, false);
+        assert_eq!(taken(&feed, 2, 2, 0).len(), 2);
+    }
+
+    #[test]
+    fn nothing_is_forgotten_between_the_lanes_the_couriers_and_the_queue() {
+        let feed = Arc::new(Feed::new(&[limit(Some(1.0), None)], &[1]));
+        feed.put(jobs(3, "docomo.ne.jp"), 0);
+        feed.put(jobs(4, "example.jp"), 0);
+        let out = taken(&feed, 0, 3, 0);
+        assert_eq!((out.len(), feed.len()), (3, 7));
+        drop(out);
+        assert_eq!((feed.len(), feed.drain().len(), feed.len()), (4, 4, 0));
+    }
 }

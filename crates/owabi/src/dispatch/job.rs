@@ -102,3 +102,75 @@ impl Job {
         Ok((parcel, intent))
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::library::NoticeSource;
+    use owabi_core::member::Member;
+    use owabi_core::notice::NoticeDefinition;
+    use owabi_core::render::{Renderer, TemplateSources};
+
+    const NOTICE: &str =
+        "{ id: leak, title: t, language: ja, from: a@example.jp, reply_to: a@example.jp, facts: {}, cohorts: [] }";
+
+    fn run() -> Arc<NoticeRun> {
+        let definition = NoticeDefinition::parse("leak.yaml", NOTICE).unwrap();
+        let body = "{{member.name}} 様".to_owned();
+        let sources = TemplateSources { subject: "件名".into(), text: body.clone(), html: format!("<p>{body}</p>") };
+        let renderer = Renderer::compile(&definition, &sources).unwrap();
+        let source = NoticeSource {
+            definition: NOTICE.into(),
+            subject: sources.subject,
+            text: sources.text,
+            html: sources.html,
+        };
+        Arc::new(NoticeRun::new("leak", Arc::new(LoadedNotice { renderer, source })))
+    }
+
+    /// A claimed row for `email`.
+    pub(in crate::dispatch) fn job(id: i64, email: &str) -> Job {
+        let member =
+            Member {
+                member_no: format!("M{id}"), name: "山田".into(), email: Some(email.into()), ..Member::default()
+            };
+        let row = Claimed {
+            id,
+            fence: 1,
+            member: Ok(member),
+            queued_at: 1_700_000_000_000,
+            attempts: 0,
+            number: 1,
+            round: 1,
+            possible_duplicate: false,
+            plain_form: false,
+            lease_until: 0,
+        };
+        Job::new(row, run()).unwrap()
+    }
+
+    #[test]
+    fn the_same_row_gives_the_same_bytes_the_same_sender_and_the_same_message_id_at_every_attempt() {
+        let keys = Keys::new(&[7; 32]).unwrap();
+        let mut job = job(5, "u@example.jp");
+        let (first, intent) = job.pack(&keys, "bounces@example.jp", "main").unwrap();
+        job.row.number = 2;
+        let (second, again) = job.pack(&keys, "bounces@example.jp", "other").unwrap();
+        assert_eq!((&first.body, &first.mail_from), (&second.body, &second.mail_from));
+        assert_eq!((&intent.message_id, &intent.mail_sha256), (&again.message_id, &again.mail_sha256));
+        assert_ne!(first.envid, second.envid);
+    }
+
+    #[test]
+    fn a_carrier_legacy_address_is_quoted_and_its_other_form_is_tried_when_the_row_says_so() {
+        let keys = Keys::new(&[7; 32]).unwrap();
+        let mut job = job(5, "abc..def@docomo.ne.jp");
+        let (parcel, _) = job.pack(&keys, "bounces@example.jp", "main").unwrap();
+        assert_eq!(parcel.rcpt_to, "\"abc..def\"@docomo.ne.jp");
+        assert!(job.other_form_left());
+        job.row.plain_form = true;
+        let (parcel, _) = job.pack(&keys, "bounces@example.jp", "main").unwrap();
+        assert_eq!(parcel.rcpt_to, "abc..def@docomo.ne.jp");
+        assert!(!job.other_form_left());
+    }
+}

@@ -197,8 +197,9 @@ pub async fn run(
         .map(|(n, relay)| Arc::new(Desk::new(n, relay, config.smtp.relays[n].rate, settings.pauses)))
         .collect();
     let commits = Arc::new(AtomicU64::new(0));
-    let (recorder, writing) = Recorder::start(store.clone(), settings.lease_at_least_ms, Arc::clone(&commits));
     let abandon = CancellationToken::new();
+    let (lease, counted) = (settings.lease_at_least_ms, Arc::clone(&commits));
+    let (recorder, writing) = Recorder::start(store.clone(), lease, counted, abandon.clone());
     let counters = Arc::clone(&live.0);
     let shared = Shared { feed, recorder, store, settings, counters, stop, abandon };
     let couriers = start_couriers(config, &desks, &shared);
@@ -218,7 +219,7 @@ fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared) -> Join
     let mut couriers = JoinSet::new();
     for (desk, relay) in desks.iter().zip(&config.smtp.relays) {
         for _ in 0..relay.max_connections {
-            couriers.spawn(courier::work(Arc::clone(desk), shared.clone()));
+            couriers.spawn(courier::tireless(Arc::clone(desk), shared.clone()));
         }
     }
     couriers

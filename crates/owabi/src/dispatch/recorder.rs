@@ -5,12 +5,13 @@
 //! during one commit is the next group.
 
 use crate::clock::now_ms;
-use owabi_store::{Group, Intent, Settle, Store, StoreError};
+use owabi_store::{Group, Intent, Recorded, Settle, Store, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// Notes that may wait before couriers are held back.
 const WAITING_NOTES: usize = 1024;
@@ -26,6 +27,8 @@ pub(super) struct Note {
     pub(super) back: Vec<(i64, i64, i64)>,
     /// Where the answer about the intents goes.
     pub(super) answer: Option<mpsc::UnboundedSender<Grants>>,
+    /// Told when everything up to this note is durable.
+    pub(super) durable: Option<oneshot::Sender<()>>,
 }
 
 /// Whose bodies may leave, and whose may not.
@@ -47,9 +50,19 @@ impl Recorder {
         store: Store,
         lease_at_least_ms: i64,
         commits: Arc<AtomicU64>,
+        abandon: CancellationToken,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (notes, inbox) = mpsc::channel(WAITING_NOTES);
-        (Self { notes }, tokio::spawn(write_all(store, lease_at_least_ms, inbox, commits)))
+        let writer = Writer { store, lease_at_least_ms, commits, abandon };
+        (Self { notes }, tokio::spawn(writer.write_all(inbox)))
+    }
+
+    /// Waits until everything that was noted before is durable.
+    pub(super) async fn flush(&self) {
+        let (durable, told) = oneshot::channel();
+        self.note(Note { durable: Some(durable), ..Note::default() }).await;
+        // An error means that the recorder is gone, which was said already.
+        let _ = told.await;
     }
 
     /// Hands a note over; waits while the recorder is behind.
@@ -61,71 +74,90 @@ impl Recorder {
     }
 }
 
-async fn write_all(store: Store, lease_at_least_ms: i64, mut inbox: mpsc::Receiver<Note>, commits: Arc<AtomicU64>) {
-    let mut notes = Vec::new();
-    while inbox.recv_many(&mut notes, WAITING_NOTES).await > 0 {
-        let granted = commit(&store, lease_at_least_ms, &mut notes, &commits).await;
-        for note in notes.drain(..) {
-            answer(note, &granted);
+/// What the recorder's task works with.
+struct Writer {
+    store: Store,
+    lease_at_least_ms: i64,
+    commits: Arc<AtomicU64>,
+    abandon: CancellationToken,
+}
+
+impl Writer {
+    async fn write_all(self, mut inbox: mpsc::Receiver<Note>) {
+        let mut notes = Vec::new();
+        while inbox.recv_many(&mut notes, WAITING_NOTES).await > 0 {
+            let granted = self.commit(&mut notes).await;
+            for note in notes.drain(..) {
+                answer(note, &granted);
+            }
         }
     }
-}
 
-/// Writes one group, however long the database takes to come back.
-async fn commit(store: &Store, lease_at_least_ms: i64, notes: &mut [Note], commits: &AtomicU64) -> HashSet<i64> {
-    let mut group = Group::default();
-    let mut back = Vec::new();
-    for note in notes.iter_mut() {
-        group.settles.append(&mut note.settles);
-        group.intents.extend(note.intents.iter().cloned());
-        back.append(&mut note.back);
+    /// Writes one group, however long the database takes to come back. Returns the rows whose bodies may leave.
+    async fn commit(&self, notes: &mut [Note]) -> HashSet<i64> {
+        let mut group = Group::default();
+        let mut back = Vec::new();
+        for note in notes.iter_mut() {
+            group.settles.append(&mut note.settles);
+            group.intents.extend(note.intents.iter().cloned());
+            back.append(&mut note.back);
+        }
+        let recorded = if group.settles.is_empty() && group.intents.is_empty() {
+            Recorded::default()
+        } else {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+            let write = || self.store.record(&group, now_ms(), now_ms() + self.lease_at_least_ms);
+            self.until_written("recording outcomes", write).await.unwrap_or_default()
+        };
+        if !back.is_empty() {
+            self.until_written("giving rows back", || self.store.give_back(&back, now_ms())).await;
+        }
+        let stale = group.settles.len() - recorded.settled.len();
+        if stale > 0 {
+            tracing::warn!(
+                stale,
+                "outcomes came after their leases had ended; their rows are with somebody else or in doubt"
+            );
+        }
+        recorded.granted
     }
-    let recorded = until_written("recording outcomes", || {
-        let now = now_ms();
-        store.record(&group, now, now + lease_at_least_ms)
-    })
-    .await
-    .unwrap_or_default();
-    if !back.is_empty() {
-        until_written("giving rows back", || store.give_back(&back, now_ms())).await;
-    }
-    commits.fetch_add(1, Ordering::Relaxed);
-    let stale = group.settles.len() - recorded.settled.len();
-    if stale > 0 {
-        tracing::warn!(stale, "outcomes came after their lease had ended; the rows are with somebody else or in doubt");
-    }
-    recorded.granted
-}
 
-/// Tries until the database takes it. While it does not, nobody gets a permit, so nothing is sent.
-async fn until_written<T, F>(what: &str, mut write: impl FnMut() -> F) -> Option<T>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let mut failed = false;
-    loop {
-        match write().await {
-            Ok(written) => {
-                if failed {
-                    tracing::info!(what, "the database takes writes again");
+    /// Tries until the database takes it. While it does not, nobody gets a permit, so nothing is sent.
+    async fn until_written<T, F>(&self, what: &str, mut write: impl FnMut() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut failed = false;
+        loop {
+            match write().await {
+                Ok(written) => {
+                    if failed {
+                        tracing::info!(what, "the database takes writes again");
+                    }
+                    return Some(written);
                 }
-                return Some(written);
+                Err(error) if self.abandon.is_cancelled() || matches!(error, StoreError::Refused(_)) => {
+                    tracing::error!(what, %error, "a group was not recorded; its rows stay with their leases");
+                    return None;
+                }
+                Err(error) if !failed => {
+                    tracing::error!(what, %error, "cannot record, so nothing is sent; trying again");
+                }
+                Err(_) => {}
             }
-            Err(error @ StoreError::Refused(_)) => {
-                tracing::error!(what, %error, "the database refused a group; its rows stay with their leases");
-                return None;
-            }
-            Err(error) if !failed => tracing::error!(what, %error, "cannot record, so nothing is sent; trying again"),
-            Err(_) => {}
+            failed = true;
+            tokio::time::sleep(TRY_AGAIN).await;
         }
-        failed = true;
-        tokio::time::sleep(TRY_AGAIN).await;
     }
 }
 
 fn answer(note: Note, granted: &HashSet<i64>) {
-    let Some(to) = note.answer else { return };
-    let (yes, no): (Vec<i64>, Vec<i64>) = note.intents.iter().map(|i| i.id).partition(|id| granted.contains(id));
-    // A courier that is gone has settled its mails already.
-    let _ = to.send(Grants { granted: yes, denied: no });
+    // Whoever is gone needs no answer: a courier that ended has settled its mails already.
+    if let Some(durable) = note.durable {
+        let _ = durable.send(());
+    }
+    if let Some(to) = note.answer {
+        let (yes, no): (Vec<i64>, Vec<i64>) = note.intents.iter().map(|i| i.id).partition(|id| granted.contains(id));
+        let _ = to.send(Grants { granted: yes, denied: no });
+    }
 }

@@ -1,41 +1,39 @@
-//! Reading YAML so that a mistake is shown with its line, column and key path.
+//! A YAML document before it has a type: overrides are laid on it, mistakes struck out of it and found in its text.
 
+use super::YamlError;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_path_to_error::Segment;
 use std::fmt;
 
-pub(super) use serde_yaml::{Mapping, Value};
-
-/// What is wrong with a YAML text, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct YamlError {
-    pub(super) line: Option<usize>,
-    pub(super) column: Option<usize>,
-    pub(super) path: String,
-    pub(super) message: String,
-}
+pub use serde_yaml::{Mapping, Value};
 
 /// One step from a map or list to what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
+    /// A key of a map.
     Key(String),
+    /// A place in a list, from 0.
     Index(usize),
 }
 
 /// Reads a whole document without asking what it means; an empty one is null.
-pub(super) fn parse(text: &str) -> Result<Value, YamlError> {
-    serde_yaml::from_str(text).map_err(|e| YamlError {
-        line: e.location().map(|l| l.line()),
-        column: e.location().map(|l| l.column()),
-        path: String::new(),
-        message: without_location(&e),
+///
+/// # Errors
+/// Bad syntax, with line and column.
+pub fn parse(file_name: &str, text: &str) -> Result<Value, YamlError> {
+    serde_yaml::from_str(text).map_err(|error| {
+        let place = error.location().map(|at| (at.line(), at.column()));
+        YamlError { place, ..YamlError::at(file_name, "", without_location(&error)) }
     })
 }
 
-/// Gives a document its type. The error has the key path and no line: [`locate`] finds it.
-pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, (Vec<Step>, String)> {
+/// Gives a document its type.
+///
+/// # Errors
+/// The key's path and what is wrong there; [`locate`] finds its line.
+pub fn typed<T: DeserializeOwned>(value: Value) -> Result<T, (Vec<Step>, String)> {
     serde_path_to_error::deserialize(value).map_err(|e| {
         let steps = e.path().iter().filter_map(step_of).collect();
         (steps, without_path(e.inner().to_string(), &e.path().to_string()))
@@ -65,7 +63,7 @@ fn without_path(message: String, path: &str) -> String {
 }
 
 /// Writes steps as people read them: `smtp.relays[0].port`.
-pub(super) fn path_of(steps: &[Step]) -> String {
+pub fn path_of(steps: &[Step]) -> String {
     let parts = steps.iter().enumerate().map(|(n, step)| match step {
         Step::Index(n) => format!("[{n}]"),
         Step::Key(key) if n == 0 => key.clone(),
@@ -75,7 +73,7 @@ pub(super) fn path_of(steps: &[Step]) -> String {
 }
 
 /// Reads a path as [`path_of`] writes it.
-pub(super) fn steps_of(path: &str) -> Vec<Step> {
+pub fn steps_of(path: &str) -> Vec<Step> {
     let parts = path.split(['.', '[']).filter(|part| !part.is_empty());
     parts
         .map(|part| match part.strip_suffix(']').and_then(|n| n.parse().ok()) {
@@ -86,7 +84,7 @@ pub(super) fn steps_of(path: &str) -> Vec<Step> {
 }
 
 /// Takes away what `path` leads to; false when that is not there.
-pub(super) fn strike(document: &mut Value, path: &[Step]) -> bool {
+pub fn strike(document: &mut Value, path: &[Step]) -> bool {
     match path {
         [] => false,
         [Step::Key(key)] => document.as_mapping_mut().is_some_and(|map| map.remove(key.as_str()).is_some()),
@@ -103,7 +101,7 @@ pub(super) fn strike(document: &mut Value, path: &[Step]) -> bool {
 }
 
 /// Line and column (from 1) of what `path` leads to, or of the nearest thing above it that the text has.
-pub(super) fn locate(text: &str, path: &[Step]) -> Option<(usize, usize)> {
+pub fn locate(text: &str, path: &[Step]) -> Option<(usize, usize)> {
     (0..=path.len()).rev().find_map(|depth| {
         let error = Find(&path[..depth]).deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
         let at = error.location().filter(|_| error.to_string().contains(Find::HERE))?;

@@ -1,0 +1,150 @@
+//! How a command ends: one exit code for each kind of failure, and what the operator is told.
+
+use super::say::{Text, say};
+use crate::config::ConfigError;
+use crate::import::ImportError;
+use crate::keys::KeyError;
+use owabi_store::StoreError;
+
+/// The exit codes of the contract (those of sysexits.h where it has one).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// Failed, or refused for a reason that the operator can remove.
+    Failed,
+    /// The command line is wrong.
+    Usage,
+    /// Bad input data: refused lines, letters with problems.
+    BadData,
+    /// The relay or the database cannot be reached.
+    Unavailable,
+    /// Somebody else holds the lock: try again.
+    TryAgain,
+    /// The configuration, a notice, a key or the database's schema is wrong.
+    BadConfig,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::BadData => 65,
+            Self::Unavailable => 69,
+            Self::TryAgain => 75,
+            Self::BadConfig => 78,
+        }
+    }
+}
+
+/// Why a command did not do what it was asked, and what to do next.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What is wrong, and where.
+    pub what: Text,
+    /// What to do next.
+    pub next: Option<Text>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, what: Text) -> Self {
+        Self { exit, what, next: None }
+    }
+
+    pub(crate) fn with(exit: Exit, what: Text, next: Text) -> Self {
+        Self { exit, what, next: Some(next) }
+    }
+}
+
+/// What every verb gives back.
+pub(crate) type Answer = Result<Exit, Failure>;
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(
+            Exit::BadConfig,
+            say!(ja: "設定に誤りがあります。\n{error}", en: "the configuration is wrong\n{error}"),
+        )
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Exit::Failed, Text::same(error.to_string()))
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Store(error) => error.into(),
+            other => Self { exit: Exit::BadConfig, what: other.what(), next: other.next() },
+        }
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Store(error) => error.into(),
+            ImportError::Roster(error) => Self::with(
+                Exit::BadData,
+                Text { ja: error.text(owabi_core::address::Lang::Ja), en: error.text(owabi_core::address::Lang::En) },
+                say!(ja: "何も取り込んでいません。", en: "nothing was imported"),
+            ),
+            ImportError::File(file, error) => Self::new(
+                Exit::BadData,
+                say!(ja: "{file} を読み書きできません: {error}", en: "{file} cannot be read or written: {error}"),
+            ),
+            ImportError::DoesNotAddUp(totals) => Self::with(
+                Exit::Failed,
+                say!(ja: "行数の合計が合いません ({totals:?})。", en: "the lines do not add up ({totals:?})"),
+                say!(ja: "何も取り込んでいません。これは owabi の不具合です。", en: "nothing was imported; this is a defect of owabi"),
+            ),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let (exit, next) = match &error {
+            StoreError::Unavailable(cause) if cause.to_string().contains("locked") => (
+                Exit::TryAgain,
+                say!(ja: "ほかの owabi が書き込み中です。しばらくしてからやり直してください。", en: "another owabi is writing; try again in a moment"),
+            ),
+            StoreError::Unavailable(_) => (
+                Exit::Unavailable,
+                say!(ja: "database.url と、そのフォルダーの権限・空き容量を確かめてください。", en: "check database.url and the permissions and free space of its folder"),
+            ),
+            StoreError::SchemaOlder { .. } => (
+                Exit::BadConfig,
+                say!(ja: "`owabi db backup` で控えを取り、`owabi db migrate` を実行してください。", en: "make a copy with `owabi db backup`, then run `owabi db migrate`"),
+            ),
+            StoreError::SchemaNewer { .. } => (
+                Exit::BadConfig,
+                say!(ja: "新しい版の owabi を使ってください。何も変更していません。", en: "use the newer owabi; nothing was changed"),
+            ),
+            StoreError::Damaged(_) => (
+                Exit::BadConfig,
+                say!(ja: "バックアップから戻してください。何も変更していません。", en: "restore a backup; nothing was changed"),
+            ),
+            StoreError::Url(_) | StoreError::Migrate(_) => (
+                Exit::BadConfig,
+                say!(ja: "`owabi check` で設定を確かめてください。", en: "look at it with `owabi check`"),
+            ),
+            StoreError::Row { .. } => (
+                Exit::BadData,
+                say!(ja: "その行を直してからやり直してください。", en: "correct that row and try again"),
+            ),
+            StoreError::Refused(_) => {
+                (Exit::Failed, say!(ja: "`owabi db check` を実行してください。", en: "run `owabi db check`"))
+            }
+        };
+        Self::with(exit, say!(ja: "データベース: {error}", en: "{error}"), next)
+    }
+}

@@ -1,0 +1,224 @@
+//! `import`: a roster into the queue.
+
+use super::exit::{Answer, Exit, Failure};
+use super::say::{Text, say};
+use super::session::Session;
+use crate::import::{Report, Request, import};
+use owabi_core::address::Lang;
+use owabi_core::roster::{Delimiter, Encoding, Kind, RosterOptions, Sample};
+use owabi_store::Store;
+use serde_json::json;
+use std::fs::File;
+use std::path::PathBuf;
+
+/// The options of `import`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  owabi import payments.csv --notice metaps-2022 --dry-run     exact counts; nothing changes
+  owabi import payments.csv --notice metaps-2022 --yes --refused refused.csv
+  owabi import list.tsv --notice generic-breach --encoding cp932 --delimiter tab
+
+The same file twice changes nothing. Exit 65: some lines were refused, the rest is in.")]
+pub(super) struct Options {
+    /// CSV or TSV: a list of affected members, or a payment export  名簿ファイル
+    file: PathBuf,
+    /// The notice's id
+    #[arg(long, value_name = "ID")]
+    notice: String,
+    /// Count exactly, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// utf-8, cp932, utf-16le, utf-16be, euc-jp, iso-2022-jp; detected when absent
+    #[arg(long, value_parser = encoding)]
+    encoding: Option<Encoding>,
+    /// comma, tab or semicolon; detected when absent
+    #[arg(long, value_parser = delimiter)]
+    delimiter: Option<Delimiter>,
+    /// Write refused lines, with line numbers and reasons, to this CSV file
+    #[arg(long, value_name = "OUT.csv")]
+    refused: Option<PathBuf>,
+    /// Replace private use characters (gaiji) by 〓 instead of refusing the line
+    #[arg(long)]
+    replace_gaiji: bool,
+}
+
+fn encoding(name: &str) -> Result<Encoding, String> {
+    Encoding::from_name(name)
+        .ok_or_else(|| "one of utf-8, utf-8-bom, cp932, utf-16le, utf-16be, euc-jp, iso-2022-jp".to_owned())
+}
+
+fn delimiter(name: &str) -> Result<Delimiter, String> {
+    match name {
+        "comma" | "," => Ok(Delimiter::Comma),
+        "tab" | "\t" | "\\t" => Ok(Delimiter::Tab),
+        "semicolon" | ";" => Ok(Delimiter::Semicolon),
+        _ => Err("comma, tab or semicolon".to_owned()),
+    }
+}
+
+pub(super) async fn run(session: &Session, options: Options) -> Answer {
+    let config = session.config()?;
+    let notice = session.notice(&config, &options.notice)?;
+    let definition = notice.renderer.definition();
+    let roster = RosterOptions {
+        encoding: options.encoding,
+        delimiter: options.delimiter,
+        replace_gaiji: options.replace_gaiji,
+        ..definition.roster_options()
+    };
+    show_sample(session, &options, &roster)?;
+    let store = session.store(&config).await?;
+    refuse_withdrawn(&store, &options.notice).await?;
+    store.know_notice(&definition.id, &definition.title, session.now()).await?;
+    let mut request = Request {
+        file: options.file,
+        notice_id: definition.id.clone(),
+        options: roster,
+        actor: session.actor(None),
+        at: session.now(),
+        dry_run: options.dry_run,
+        refused: options.refused,
+        lang: session.lang(),
+    };
+    if !options.dry_run && !options.yes {
+        ask(session, &store, &mut request).await?;
+    }
+    let report = with_bar(session, &store, &request).await?;
+    tell(session, &report, request.dry_run);
+    session.answer(&document(&report, request.dry_run));
+    store.close().await;
+    Ok(if report.totals.refused > 0 { Exit::BadData } else { Exit::Done })
+}
+
+async fn refuse_withdrawn(store: &Store, id: &str) -> Result<(), Failure> {
+    match store.notice(id).await? {
+        Some(notice) if notice.state == "withdrawn" => Err(Failure::new(
+            Exit::Failed,
+            say!(ja: "お知らせ「{id}」は取り下げられています。", en: "the notice {id:?} is withdrawn"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A wrong guess at the encoding must be seen before anything is imported.
+fn show_sample(session: &Session, options: &Options, roster: &RosterOptions) -> Result<(), Failure> {
+    let name = options.file.display();
+    let open = |error| {
+        let next = say!(ja: "ファイル名と権限を確かめてください。", en: "check the file's name and permissions");
+        Failure::with(
+            Exit::BadData,
+            say!(ja: "{name} を開けません: {error}", en: "{name} cannot be opened: {error}"),
+            next,
+        )
+    };
+    let file = File::open(&options.file).map_err(open)?;
+    let sample = Sample::read(file, roster, 5).map_err(crate::import::ImportError::from)?;
+    let encoding = sample.encoding.encoding.name();
+    let (why_ja, why_en) = (sample.encoding.why.text(Lang::Ja), sample.encoding.why.text(Lang::En));
+    let names = sample.names.join(session.lang_of("、", ", "));
+    let (kind_ja, kind_en) = match sample.kind {
+        Kind::PlainList => ("対象者の一覧", "a list of affected members"),
+        Kind::PaymentExport => ("支払データ", "a payment export"),
+    };
+    session.warn(&say!(
+        ja: "{name}: {kind_ja}、文字コード {encoding}({why_ja})\n氏名の例: {names}",
+        en: "{name}: {kind_en}, encoding {encoding} ({why_en})\nsample of names: {names}"
+    ));
+    Ok(())
+}
+
+/// Counts first, by an import that is rolled back, and asks.
+async fn ask(session: &Session, store: &Store, request: &mut Request) -> Result<(), Failure> {
+    if !session.on_terminal() {
+        let question = say!(ja: "取り込みには確認が必要です。", en: "an import needs to be confirmed");
+        return session.confirm(false, &question);
+    }
+    request.dry_run = true;
+    let refused = request.refused.take();
+    let report = with_bar(session, store, request).await?;
+    tell(session, &report, true);
+    let n = report.totals.imported + report.totals.merged + report.totals.unreachable;
+    let id = &request.notice_id;
+    session.confirm(
+        false,
+        &say!(ja: "お知らせ「{id}」に {n} 行を取り込みますか?", en: "import {n} lines for the notice {id:?}?"),
+    )?;
+    request.dry_run = false;
+    request.refused = refused;
+    Ok(())
+}
+
+async fn with_bar(session: &Session, store: &Store, request: &Request) -> Result<Report, Failure> {
+    let length = std::fs::metadata(&request.file).map_or(0, |of| of.len());
+    let bar = session.bar(length, &say!(ja: "取り込み", en: "import"));
+    let report = import(store, request, &|read| bar.set_position(read)).await;
+    bar.finish_and_clear();
+    Ok(report?)
+}
+
+fn document(report: &Report, dry_run: bool) -> serde_json::Value {
+    let t = &report.totals;
+    json!({
+        "lines": t.lines,
+        "imported": t.imported,
+        "merged": t.merged,
+        "unreachable": t.unreachable,
+        "not_affected": t.not_affected,
+        "already_present": t.already_present,
+        "refused": t.refused,
+        "batch": report.batch,
+        "same_file": report.same_file,
+        "encoding": report.encoding.encoding.name(),
+        "encoding_confident": report.encoding.confident,
+        "findings": report.findings,
+        "findings_by_kind": report.kinds,
+        "shared_addresses": report.shared_addresses,
+        "dry_run": dry_run,
+    })
+}
+
+fn tell(session: &Session, report: &Report, dry_run: bool) {
+    let t = &report.totals;
+    let (lines, imported, merged, unreachable) = (t.lines, t.imported, t.merged, t.unreachable);
+    let (not_affected, already, refused) = (t.not_affected, t.already_present, t.refused);
+    session.tell(&say!(
+        ja: "行数 {lines} = 取り込み {imported} + 同じ会員に合算 {merged} + メール不達(宛先なし) {unreachable} + 対象外 {not_affected} + 登録済み {already} + 拒否 {refused}",
+        en: "{lines} lines = {imported} imported + {merged} merged + {unreachable} unreachable + {not_affected} not affected + {already} already present + {refused} refused"
+    ));
+    for found in &report.findings {
+        let (line, detail) = (found.line, &found.detail);
+        let who = found.member_no.as_deref().map(|no| format!(" ({no})")).unwrap_or_default();
+        session.tell(&say!(ja: "  {line} 行目{who}: {detail}", en: "  line {line}{who}: {detail}"));
+    }
+    let all: u64 = report.kinds.values().sum();
+    let more = all.saturating_sub(report.findings.len() as u64);
+    if more > 0 {
+        session.tell(&say!(ja: "  ほか {more} 件", en: "  and {more} more"));
+    }
+    if report.shared_addresses > 0 {
+        let n = report.shared_addresses;
+        session.tell(&say!(
+            ja: "複数の会員が使っているアドレス: {n} 件(それぞれに一通ずつ送ります)",
+            en: "{n} addresses are shared by several members; each of them gets a mail"
+        ));
+    }
+    session.tell(&closing(report, dry_run));
+}
+
+fn closing(report: &Report, dry_run: bool) -> Text {
+    let batch = report.batch.as_deref().unwrap_or_default();
+    if report.same_file {
+        say!(
+            ja: "このファイルは取り込み済みです(バッチ {batch})。何も変更していません。",
+            en: "this file was imported before (batch {batch}); nothing was changed"
+        )
+    } else if dry_run {
+        say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed")
+    } else {
+        say!(ja: "取り込みました(バッチ {batch})。次は `owabi preflight` です。", en: "imported (batch {batch}); next: `owabi preflight`")
+    }
+}

@@ -1,0 +1,166 @@
+//! The command line: one file a verb. Exit codes and `--json` keys are a contract that scripts rely on.
+
+mod approve;
+mod check;
+mod completions;
+mod db;
+mod demo;
+pub mod exit;
+mod import;
+mod init;
+mod log;
+mod man;
+mod pause;
+mod preflight;
+mod preview;
+mod release;
+mod run;
+pub mod say;
+mod session;
+mod status;
+mod test_send;
+mod withdraw;
+
+pub(crate) use session::Session;
+
+use crate::config::Environment;
+use clap::{CommandFactory, Parser, Subcommand};
+use exit::{Answer, Exit, Failure};
+use owabi_core::address::Lang;
+use say::Text;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Tells every affected member, by mail, exactly once, and can prove it.  お詫びのお知らせを、ひとりに一度だけ。
+#[derive(Debug, Parser)]
+#[command(name = "owabi", version, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    /// The configuration; else $OWABI_CONFIG, /etc/owabi/owabi.yaml, config/owabi.yaml, owabi.yaml  設定ファイル
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One JSON document on stdout; everything else on stderr  結果を JSON で出力
+    #[arg(long, global = true)]
+    json: bool,
+    /// ja or en; else $OWABI_LANG, else the configuration's  表示言語
+    #[arg(long, global = true, value_name = "LANG", value_parser = lang)]
+    lang: Option<Lang>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  owabi demo                                          the whole job on made-up data, nothing leaves this machine
+  owabi init /etc/owabi && owabi check                begin
+  owabi import roster.csv --notice metaps-2022        roster into the queue
+  owabi preflight --notice metaps-2022                look at every letter
+  owabi approve metaps-2022 && owabi release metaps-2022
+  owabi run                                           send
+  owabi status; owabi log --status failed             what became of it
+
+Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 69 relay or database unavailable,
+            75 try again (locked), 78 bad configuration.
+OWABI_LOG=debug shows more on stderr; names and addresses never appear there.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Do the whole job on made-up data, on this machine alone  試してみる
+    Demo(demo::Options),
+    /// Write a configuration that works  設定一式を書き出す
+    Init(init::Options),
+    /// Look at configuration, notices, templates, database and relays  設定を点検する
+    Check(check::Options),
+    /// Read a roster into the queue  名簿を取り込む
+    Import(import::Options),
+    /// Show the exact mail  送るメールを見る
+    Preview(preview::Options),
+    /// Render every mail and run the facts guard  全員分の文面を点検する
+    Preflight(preflight::Options),
+    /// Approve what the latest preflight saw  承認する
+    Approve(approve::Options),
+    /// Release an approved notice for sending  送信を解禁する
+    Release(release::Options),
+    /// Stop sending a notice for now  送信を止める
+    Pause(pause::Options),
+    /// Go on sending a paused notice  送信を再開する
+    Resume(pause::Resume),
+    /// Take everybody who is not sent to yet out of a notice  未送信の全員を取り下げる
+    Withdraw(withdraw::Options),
+    /// Send: the daemon  送信する
+    Run(run::Options),
+    /// Count by status  状況を見る
+    Status(status::Options),
+    /// The delivery log, one row an attempt  送信記録を見る
+    Log(log::Options),
+    /// Send one mail to an address on the allow-list  試しに一通送る
+    TestSend(test_send::Options),
+    /// Migrate, copy or examine the database  データベースの管理
+    Db(db::Options),
+    /// Completions for a shell  シェル補完
+    Completions(completions::Options),
+    /// Manual pages  マニュアル
+    Man(man::Options),
+}
+
+/// Runs one command line.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let session = Session::new(cli.json, cli.lang, cli.config, environment);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            session.fail(&Failure::new(Exit::Failed, Text::same(error.to_string())));
+            return Exit::Failed;
+        }
+    };
+    match runtime.block_on(dispatch(&session, cli.verb)) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            session.fail(&failure);
+            failure.exit
+        }
+    }
+}
+
+async fn dispatch(session: &Session, verb: Verb) -> Answer {
+    match verb {
+        Verb::Demo(options) => demo::run(session, options).await,
+        Verb::Init(options) => init::run(session, &options),
+        Verb::Check(options) => check::run(session, &options).await,
+        Verb::Import(options) => import::run(session, options).await,
+        Verb::Preview(options) => preview::run(session, &options).await,
+        Verb::Preflight(options) => preflight::run(session, &options).await,
+        Verb::Approve(options) => approve::run(session, &options).await,
+        Verb::Release(options) => release::run(session, &options).await,
+        Verb::Pause(options) => pause::run(session, &options).await,
+        Verb::Resume(options) => pause::resume(session, &options).await,
+        Verb::Withdraw(options) => withdraw::run(session, &options).await,
+        Verb::Run(options) => run::run(session, &options).await,
+        Verb::Status(options) => status::run(session, &options).await,
+        Verb::Log(options) => log::run(session, &options).await,
+        Verb::TestSend(options) => test_send::run(session, &options).await,
+        Verb::Db(options) => db::run(session, &options).await,
+        Verb::Completions(options) => completions::run(&options),
+        Verb::Man(options) => man::run(session, &options),
+    }
+}
+
+/// The whole command line, for completions and manual pages.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// A language by its tag.
+fn lang(word: &str) -> Result<Lang, String> {
+    match word {
+        "ja" => Ok(Lang::Ja),
+        "en" => Ok(Lang::En),
+        _ => Err("ja or en".to_owned()),
+    }
+}

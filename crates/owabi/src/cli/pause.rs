@@ -1,0 +1,68 @@
+//! `pause` and `resume`.
+
+use super::exit::{Answer, Exit, Failure};
+use super::say::say;
+use super::session::Session;
+use serde_json::json;
+
+/// The options of `pause`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  owabi pause metaps-2022 --reason 'a wrong telephone number'
+
+Mails under way finish; nothing new leaves.")]
+pub(super) struct Options {
+    /// The notice's id
+    id: String,
+    /// Why, for the ledger
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+/// The options of `resume`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  owabi resume metaps-2022")]
+pub(super) struct Resume {
+    /// The notice's id
+    id: String,
+}
+
+pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    change(session, &options.id, "released", "paused", options.reason.as_deref()).await
+}
+
+pub(super) async fn resume(session: &Session, options: &Resume) -> Answer {
+    change(session, &options.id, "paused", "released", None).await
+}
+
+async fn change(session: &Session, id: &str, from: &str, to: &str, reason: Option<&str>) -> Answer {
+    let config = session.config()?;
+    let store = session.store(&config).await?;
+    let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    if state != from && state != to {
+        let next = say!(ja: "`owabi status {id}` で確かめてください。", en: "look at `owabi status {id}`");
+        let what =
+            say!(ja: "「{id}」は {state} なので {to} にできません。", en: "{id} is {state} and cannot become {to}");
+        return Err(Failure::with(Exit::Failed, what, next));
+    }
+    if state == from {
+        store.set_state(id, to, reason, &session.actor(None), session.now()).await?;
+    }
+    session.tell(&say!(ja: "「{id}」: {to}", en: "{id}: {to}"));
+    session.answer(&json!({ "state": to, "was": state }));
+    store.close().await;
+    Ok(Exit::Done)
+}
+
+/// The state of a notice that the database must know.
+pub(super) fn known_state(state: Option<String>, id: &str) -> Result<String, Failure> {
+    state.ok_or_else(|| {
+        let what = say!(ja: "データベースに「{id}」がありません。", en: "the database knows no notice {id:?}");
+        Failure::with(
+            Exit::Failed,
+            what,
+            say!(ja: "`owabi status` で一覧を見られます。", en: "`owabi status` lists them"),
+        )
+    })
+}

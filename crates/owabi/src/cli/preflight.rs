@@ -1,0 +1,56 @@
+//! `preflight`: every letter is written and read once before any leaves.
+
+use super::exit::{Answer, Exit};
+use super::say::say;
+use super::session::Session;
+use crate::keys;
+use crate::preflight::{Mailer, preflight};
+use owabi_core::lifecycle::Status;
+use serde_json::json;
+
+/// The options of `preflight`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  owabi preflight --notice metaps-2022
+
+Exit 65: some rows cannot be sent; they are listed. Approve and release bind to exactly what was seen.")]
+pub(super) struct Options {
+    /// The notice's id
+    #[arg(long, value_name = "ID")]
+    notice: String,
+}
+
+pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    let config = session.config()?;
+    let notice = session.notice(&config, &options.notice)?;
+    let store = session.store(&config).await?;
+    let keys = keys::load(&config, &store).await?;
+    let definition = notice.renderer.definition();
+    let now = session.now();
+    store.know_notice(&definition.id, &definition.title, now).await?;
+    let counts = store.counts().await?;
+    let held = counts.get(&definition.id).and_then(|of| of.get(&Status::Held)).copied().unwrap_or(0);
+    let bar = session.bar(held.unsigned_abs(), &say!(ja: "点検", en: "preflight"));
+    let mailer = Mailer::new(&config, &keys);
+    let actor = session.actor(None);
+    let report = preflight(&store, &notice, &mailer, (&actor, now), &|rows| bar.set_position(rows)).await;
+    bar.finish_and_clear();
+    let report = report?;
+    let (rows, problems) = (report.rows, report.problem_count);
+    session.tell(&say!(ja: "{rows} 件の文面を点検しました。問題のある行: {problems} 件", en: "{rows} letters written and checked, {problems} with problems"));
+    for problem in &report.problems {
+        let (no, reason) = (&problem.member_no, &problem.reason);
+        session.tell(&say!(ja: "  会員 {no}: {reason}", en: "  member {no}: {reason}"));
+    }
+    session.answer(&json!({
+        "rows": rows,
+        "problems": report.problems,
+        "problem_count": problems,
+        "largest_mail": report.largest,
+        "fingerprint": report.fingerprint,
+        "roster_hash": report.roster_hash,
+    }));
+    store.close().await;
+    Ok(if problems > 0 { Exit::BadData } else { Exit::Done })
+}

@@ -1,0 +1,115 @@
+//! `preview`: the exact mail of one member.
+
+use super::exit::{Answer, Exit, Failure};
+use super::say::say;
+use super::session::Session;
+use crate::keys;
+use crate::preflight::Mailer;
+use owabi_core::address::Address;
+use owabi_core::ids::Subject;
+use owabi_core::member::Member;
+use owabi_core::render::{RenderError, Renderer, Stamp};
+use owabi_store::{MemberRow, Store};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// The options of `preview`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  owabi preview --notice metaps-2022                          a made-up member
+  owabi preview --notice metaps-2022 --member 10003 --out /tmp/preview")]
+pub(super) struct Options {
+    /// The notice's id
+    #[arg(long, value_name = "ID")]
+    notice: String,
+    /// The member's number; a made-up member when absent
+    #[arg(long, value_name = "NO")]
+    member: Option<String>,
+    /// Write the mail as .eml, .txt and .html into this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    let config = session.config()?;
+    let notice = session.notice(&config, &options.notice)?;
+    let store = session.store(&config).await?;
+    let keys = keys::load(&config, &store).await?;
+    let renderer = &notice.renderer;
+    let row = row(&store, renderer, &options.notice, options.member.as_deref()).await?;
+    let mailer = Mailer::new(&config, &keys);
+    let message_id = mailer.message_id(Subject { notice_id: &options.notice, member_id: row.id, round: row.round });
+    let to = to(row.member.email.as_deref());
+    let stamp = Stamp { to: &to, message_id: &message_id, dated_at_ms: session.now() };
+    let problem = |error: RenderError| {
+        let next = say!(ja: "お知らせとテンプレート、または名簿を直してください。", en: "correct the notice, its template or the roster");
+        Failure::with(
+            Exit::BadData,
+            say!(ja: "この文面は送れません: {error}", en: "this letter cannot be sent: {error}"),
+            next,
+        )
+    };
+    let letter = renderer.letter(&row.member).map_err(problem)?;
+    let mail = renderer.mail(&row.member, &stamp).map_err(problem)?;
+    let files = match &options.out {
+        Some(folder) => write(
+            folder,
+            &row.member.member_no,
+            &[("eml", &mail.bytes), ("txt", letter.text.as_bytes()), ("html", letter.html.as_bytes())],
+        )?,
+        None => Vec::new(),
+    };
+    let (head, text) = (head(&mail.bytes), &letter.text);
+    let subject = &letter.subject;
+    session.tell(&say!(ja: "{head}\n件名: {subject}\n\n{text}", en: "{head}\nSubject: {subject}\n\n{text}"));
+    session.answer(
+        &json!({ "subject": subject, "text": text, "headers": head, "bytes": mail.bytes.len(), "files": files }),
+    );
+    store.close().await;
+    Ok(Exit::Done)
+}
+
+async fn row(store: &Store, renderer: &Renderer, id: &str, no: Option<&str>) -> Result<MemberRow, Failure> {
+    let Some(no) = no else {
+        let member = sample(renderer);
+        let status = owabi_core::lifecycle::Status::Held;
+        return Ok(MemberRow { id: 0, member, status, round: 1 });
+    };
+    store.member(id, no).await?.ok_or_else(|| {
+        let what = say!(ja: "「{id}」に会員 {no} はいません。", en: "{id} has no member {no}");
+        Failure::with(
+            Exit::Failed,
+            what,
+            say!(ja: "`owabi log --member {no}` で探せます。", en: "look for them with `owabi log --member {no}`"),
+        )
+    })
+}
+
+/// The made-up member who takes the most branches.
+pub(super) fn sample(renderer: &Renderer) -> Member {
+    renderer.samples().last().cloned().unwrap_or_default()
+}
+
+/// The address as the To header has it; an example for a member without one.
+fn to(email: Option<&str>) -> String {
+    let known = email.and_then(|email| Address::from_stored(email).ok()).filter(|address| !address.needs_smtputf8());
+    known.map_or_else(|| "member@example.jp".to_owned(), |address| address.envelope())
+}
+
+fn head(mail: &[u8]) -> String {
+    let text = String::from_utf8_lossy(mail);
+    text.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n", "\n")
+}
+
+fn write(folder: &Path, no: &str, parts: &[(&str, &[u8])]) -> Result<Vec<PathBuf>, Failure> {
+    std::fs::create_dir_all(folder)?;
+    let safe: String = no.chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    let mut files = Vec::new();
+    for (end, bytes) in parts {
+        let file = folder.join(format!("{safe}.{end}"));
+        std::fs::write(&file, bytes)?;
+        files.push(file);
+    }
+    Ok(files)
+}

@@ -1,0 +1,127 @@
+//! `release`: what was approved becomes due.
+
+use super::exit::{Answer, Exit, Failure};
+use super::say::{Text, say};
+use super::session::Session;
+use crate::release::{self, Changed, Obstacle};
+use serde_json::json;
+
+/// The options of `release`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  owabi release metaps-2022 --dry-run     is everything ready?
+  owabi release metaps-2022               asks, then everybody who is held becomes due
+  owabi release metaps-2022 --yes         for scripts")]
+pub(super) struct Options {
+    /// The notice's id
+    id: String,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Say what would happen, change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    let id = &options.id;
+    let config = session.config()?;
+    let notice = session.notice(&config, id)?;
+    let store = session.store(&config).await?;
+    let state = store.notice(id).await?.map(|notice| notice.state).unwrap_or_default();
+    refuse_state(id, &state)?;
+    let ready = match release::approved(&store, &notice).await? {
+        Ok(ready) => ready,
+        Err(Obstacle::Nobody) if state == "released" => {
+            session.tell(&say!(ja: "「{id}」は解禁済みです。待っている人はいません。", en: "{id} is released already; nobody is held"));
+            session.answer(&json!({ "state": "released", "queued": 0, "dry_run": options.dry_run }));
+            return Ok(Exit::Done);
+        }
+        Err(found) => return Err(obstacle(id, &found)),
+    };
+    let rows = ready.rows;
+    let title = &notice.renderer.definition().title;
+    let from = &notice.renderer.definition().from.address;
+    session.tell(&say!(
+        ja: "「{title}」({id}): {rows} 通、差出人 {from}",
+        en: "{title:?} ({id}): {rows} mails, from {from}"
+    ));
+    if options.dry_run {
+        session.tell(&say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed"));
+        session.answer(&json!({ "state": state, "queued": 0, "would_queue": rows, "dry_run": true }));
+        return Ok(Exit::Done);
+    }
+    session
+        .confirm(options.yes, &say!(ja: "{rows} 通の送信を解禁しますか?", en: "release {rows} mails for sending?"))?;
+    let queued = release::release(&store, &notice, &ready, &session.actor(None), session.now()).await?;
+    session.tell(&say!(ja: "{queued} 通を送信待ちにしました。`owabi run` が送ります。", en: "{queued} mails are due; `owabi run` sends them"));
+    session.answer(&json!({ "state": "released", "queued": queued, "dry_run": false }));
+    store.close().await;
+    Ok(Exit::Done)
+}
+
+fn refuse_state(id: &str, state: &str) -> Result<(), Failure> {
+    match state {
+        "paused" => Err(Failure::with(
+            Exit::Failed,
+            say!(ja: "「{id}」は一時停止中です。", en: "{id} is paused"),
+            say!(ja: "先に `owabi resume {id}` を実行してください。", en: "run `owabi resume {id}` first"),
+        )),
+        "withdrawn" => {
+            Err(Failure::new(Exit::Failed, say!(ja: "「{id}」は取り下げられています。", en: "{id} is withdrawn")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why something may not be approved or released, and what to do.
+pub(super) fn obstacle(id: &str, found: &Obstacle) -> Failure {
+    let again =
+        say!(ja: "`owabi preflight --notice {id}` を実行してください。", en: "run `owabi preflight --notice {id}`");
+    match found {
+        Obstacle::NoPreflight => Failure::with(
+            Exit::Failed,
+            say!(ja: "「{id}」はまだ点検されていません。", en: "{id} has had no preflight"),
+            again,
+        ),
+        Obstacle::Problems(n) => Failure::with(
+            Exit::Failed,
+            say!(ja: "最後の点検で {n} 件の問題が見つかっています。", en: "the latest preflight found problems in {n} rows"),
+            say!(ja: "直してから `owabi preflight --notice {id}` を実行してください。", en: "correct them, then run `owabi preflight --notice {id}`"),
+        ),
+        Obstacle::Nobody => Failure::with(
+            Exit::Failed,
+            say!(ja: "「{id}」には送信を待っている人がいません。", en: "nobody is held for {id}"),
+            say!(ja: "`owabi import 名簿 --notice {id}` で名簿を取り込んでください。", en: "import a roster: `owabi import FILE --notice {id}`"),
+        ),
+        Obstacle::Changed(changed) => {
+            let ja: Vec<&str> = changed.iter().map(|part| name(*part).0).collect();
+            let en: Vec<&str> = changed.iter().map(|part| name(*part).1).collect();
+            let (ja, en) = (ja.join("、"), en.join(", "));
+            let what = say!(ja: "点検のあとに変わったもの: {ja}。", en: "changed since the preflight: {en}");
+            let next = Text {
+                ja: format!("{}変更前の承認は無効です。", again.ja),
+                en: format!("{}; approvals of what was there before do not count", again.en),
+            };
+            Failure::with(Exit::Failed, what, next)
+        }
+        Obstacle::Approvals { have, need } => {
+            let (n, names) = (have.len(), have.join(", "));
+            Failure::with(
+                Exit::Failed,
+                say!(ja: "承認が足りません: {n} 人 / 必要 {need} 人({names})。", en: "{n} of {need} approvals ({names})"),
+                say!(ja: "別の人が `owabi approve {id}` を実行してください。", en: "another person runs `owabi approve {id}`"),
+            )
+        }
+    }
+}
+
+fn name(part: Changed) -> (&'static str, &'static str) {
+    match part {
+        Changed::Template => ("テンプレート", "the template"),
+        Changed::Facts => ("お知らせの内容(事実・差出人など)", "the notice's facts"),
+        Changed::Text => ("文面", "the text"),
+        Changed::Roster => ("名簿", "the roster"),
+    }
+}

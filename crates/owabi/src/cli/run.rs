@@ -1,0 +1,144 @@
+//! `run`: the daemon.
+
+use super::exit::{Answer, Exit, Failure};
+use super::say::say;
+use super::session::Session;
+use crate::config::Config;
+use crate::dispatch::{self, Live, Summary};
+use crate::library::Library;
+use crate::{clock, keys, relays};
+use owabi_core::lifecycle::Status;
+use owabi_store::Store;
+use serde_json::json;
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// The options of `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  owabi run                   until SIGTERM or Ctrl-C; mails under way finish first
+  owabi run --until-idle      sends what is due, waits for nothing that is due later")]
+pub(super) struct Options {
+    /// Stop when nothing more is due now
+    #[arg(long)]
+    until_idle: bool,
+}
+
+pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    let config = session.config()?;
+    config.check_secrets()?;
+    let store = session.store(&config).await?;
+    store.check_integrity().await?;
+    let _lock = lock(&store)?;
+    let keys = keys::load(&config, &store).await?;
+    let library = Arc::new(usable_library(&config, &store).await?);
+    let relays = relays::relays(&config)?;
+    let (live, stop) = (Live::default(), CancellationToken::new());
+    stop_on_signal(stop.clone())?;
+    let begun = clock::monotonic();
+    let bar = tokio::spawn(follow(session.bar(due(&store).await?, &say!(ja: "送信", en: "sending")), live.clone()));
+    let options = dispatch::Options { until_idle: options.until_idle };
+    let summary = dispatch::run(&config, relays, store.clone(), library, keys, options, live, stop).await;
+    bar.abort();
+    store.close().await;
+    finish(session, &summary?, clock::monotonic().duration_since(begun))
+}
+
+fn finish(session: &Session, summary: &Summary, took: Duration) -> Answer {
+    let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, relays_down } = *summary;
+    let seconds = took.as_secs_f64();
+    session.tell(&say!(
+        ja: "受付 {accepted}、延期 {deferred}、失敗 {failed}、結果不明 {in_doubt}、未送信 {not_sent}({seconds:.1} 秒)",
+        en: "{accepted} accepted, {deferred} deferred, {failed} failed, {in_doubt} in doubt, {not_sent} not sent ({seconds:.1} s)"
+    ));
+    if relays_down {
+        session.warn(&say!(
+            ja: "どの中継サーバーにもつながりません。送信待ちはそのまま残っています。`owabi check --connect` で確かめてください。",
+            en: "no relay can be reached; what is queued stays queued. Look at `owabi check --connect`"
+        ));
+    }
+    session.answer(&json!({
+        "counts": { "accepted": accepted, "deferred": deferred, "failed": failed, "in_doubt": in_doubt, "not_sent": not_sent },
+        "commits": commits,
+        "seconds": seconds,
+        "relays_down": relays_down,
+    }));
+    Ok(if relays_down { Exit::Unavailable } else { Exit::Done })
+}
+
+/// SQLite has one daemon. The lock ends with the process, however it ends.
+fn lock(store: &Store) -> Result<Option<File>, Failure> {
+    let Some(file) = store.file() else { return Ok(None) };
+    let mut name = file.as_os_str().to_owned();
+    name.push(".lock");
+    let path = PathBuf::from(name);
+    let lock = File::options().create(true).truncate(false).write(true).open(&path)?;
+    let shown = path.display();
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Err(Failure::with(
+            Exit::TryAgain,
+            say!(ja: "ほかの owabi がこのデータベースで送信中です({shown})。", en: "another owabi is sending from this database ({shown})"),
+            say!(ja: "それが終わるのを待つか、止めてから実行してください。", en: "wait for it to finish, or stop it first"),
+        )),
+        Err(TryLockError::Error(error)) => Err(Failure::new(
+            Exit::Failed,
+            say!(ja: "{shown} をロックできません: {error}", en: "{shown} cannot be locked: {error}"),
+        )),
+    }
+}
+
+/// A released notice whose files are broken is found at start, and not when its first mail is due.
+async fn usable_library(config: &Config, store: &Store) -> Result<Library, Failure> {
+    let library = Library::load(config);
+    for notice in store.notices().await?.iter().filter(|notice| notice.state == "released") {
+        if let Err(why) = library.get(&notice.id) {
+            let id = &notice.id;
+            let what =
+                say!(ja: "解禁済みの「{id}」を使えません。\n{why}", en: "{id} is released and cannot be used\n{why}");
+            return Err(Failure::with(
+                Exit::BadConfig,
+                what,
+                say!(ja: "`owabi check` で確かめてください。", en: "look at `owabi check`"),
+            ));
+        }
+    }
+    for problem in library.problems.iter().filter(|problem| !problem.warning) {
+        tracing::warn!(file = problem.file, problem = problem.message, "a notice cannot be used");
+    }
+    Ok(library)
+}
+
+fn stop_on_signal(stop: CancellationToken) -> Result<(), Failure> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: mails under way finish, the rest stays queued");
+        stop.cancel();
+    });
+    Ok(())
+}
+
+async fn due(store: &Store) -> Result<u64, Failure> {
+    let counts = store.counts().await?;
+    let open = |of: &std::collections::BTreeMap<Status, i64>| {
+        [Status::Queued, Status::Sending].iter().filter_map(|status| of.get(status)).sum::<i64>()
+    };
+    Ok(counts.values().map(open).sum::<i64>().unsigned_abs())
+}
+
+/// Moves the bar until it is aborted.
+pub(crate) async fn follow(bar: indicatif::ProgressBar, live: Live) {
+    loop {
+        bar.set_position(live.done());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}

@@ -1,0 +1,190 @@
+//! What every verb needs: how to answer, the configuration, the database, who is asking.
+
+use super::exit::{Exit, Failure};
+use super::say::{Text, say};
+use crate::config::{Config, Environment, Language};
+use crate::library::{Library, LoadedNotice};
+use crate::{clock, telemetry};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use owabi_core::address::Lang;
+use owabi_store::{OpenOptions, Store};
+use std::io::{BufRead, IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// One run of the command line.
+pub(crate) struct Session {
+    pub(crate) json: bool,
+    pub(crate) environment: Environment,
+    asked_lang: Option<Lang>,
+    config_file: Option<PathBuf>,
+    english: AtomicBool,
+}
+
+impl Session {
+    pub(crate) fn new(json: bool, lang: Option<Lang>, config_file: Option<PathBuf>, environment: Environment) -> Self {
+        let by_environment = environment.get("OWABI_LANG").and_then(|word| super::lang(word).ok());
+        let asked_lang = lang.or(by_environment);
+        let english = AtomicBool::new(asked_lang == Some(Lang::En));
+        Self { json, environment, asked_lang, config_file, english }
+    }
+
+    /// The language of this run.
+    pub(crate) fn lang(&self) -> Lang {
+        if self.english.load(Ordering::Relaxed) { Lang::En } else { Lang::Ja }
+    }
+
+    /// Reads the configuration, starts the log and settles the language.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        let config = Config::load(self.config_file.as_deref(), &self.environment)?;
+        if self.asked_lang.is_none() {
+            self.english.store(config.language == Language::En, Ordering::Relaxed);
+        }
+        telemetry::init(&config.log, None, &self.environment)
+            .map_err(|error| Failure::new(Exit::Usage, Text::same(format!("OWABI_LOG: {error}"))))?;
+        Ok(config)
+    }
+
+    /// Opens the database; an empty one gets its schema.
+    pub(crate) async fn store(&self, config: &Config) -> Result<Store, Failure> {
+        open_store(config, false).await
+    }
+
+    /// For people, on stdout; nothing with `--json`.
+    pub(crate) fn tell(&self, text: &Text) {
+        if !self.json {
+            write_line(&mut std::io::stdout().lock(), text.of(self.lang()));
+        }
+    }
+
+    /// For people, on stderr, whatever the format.
+    pub(crate) fn warn(&self, text: &Text) {
+        write_line(&mut std::io::stderr().lock(), text.of(self.lang()));
+    }
+
+    /// The one JSON document, with `--json`.
+    pub(crate) fn answer(&self, document: &serde_json::Value) {
+        if self.json {
+            write_line(&mut std::io::stdout().lock(), &document.to_string());
+        }
+    }
+
+    /// Tells why a command failed.
+    pub(crate) fn fail(&self, failure: &Failure) {
+        let (lang, what) = (self.lang(), failure.what.of(self.lang()));
+        let next = failure.next.as_ref().map(|next| next.of(lang));
+        let mut stderr = std::io::stderr().lock();
+        write_line(&mut stderr, &format!("owabi: {what}"));
+        if let Some(next) = next {
+            write_line(&mut stderr, &format!("  → {next}"));
+        }
+        self.answer(&serde_json::json!({ "error": { "message": what, "next": next }, "exit": failure.exit.code() }));
+    }
+
+    /// Asks before something large happens: `--yes` answers for scripts, a person answers on a terminal.
+    pub(crate) fn confirm(&self, yes: bool, question: &Text) -> Result<(), Failure> {
+        if yes {
+            return Ok(());
+        }
+        if !self.on_terminal() {
+            let next = say!(
+                ja: "端末の外では、内容を確かめたうえで --yes を付けてください。--dry-run では何も変更しません。",
+                en: "without a terminal, add --yes when you are sure; --dry-run changes nothing"
+            );
+            return Err(Failure::with(Exit::Usage, question.clone(), next));
+        }
+        let mut stderr = std::io::stderr().lock();
+        let _ = write!(stderr, "{} [yes/no] ", question.of(self.lang()));
+        let _ = stderr.flush();
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line)?;
+        if matches!(line.trim(), "yes" | "y" | "はい") {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Failed,
+            say!(ja: "取りやめました。何も変更していません。", en: "left as it was; nothing was changed"),
+        ))
+    }
+
+    /// Whether a person can be asked.
+    #[expect(clippy::unused_self, reason = "the session is where verbs ask for the world outside")]
+    pub(crate) fn on_terminal(&self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// The one of two words that is in this run's language.
+    pub(crate) fn lang_of<'a>(&self, ja: &'a str, en: &'a str) -> &'a str {
+        if self.lang() == Lang::Ja { ja } else { en }
+    }
+
+    /// A progress bar on a terminal; an invisible one elsewhere.
+    pub(crate) fn bar(&self, length: u64, what: &Text) -> ProgressBar {
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(8));
+        let form = "{msg} {wide_bar} {percent:>3}% {pos}/{len} {elapsed}";
+        bar.set_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(what.of(self.lang()).to_owned());
+        bar
+    }
+
+    /// Who is asking: `--as`, else the account of this process (of the one who called sudo).
+    pub(crate) fn actor(&self, named: Option<&str>) -> String {
+        let account = || {
+            let uid = std::fs::metadata("/proc/self").map_or(0, |of| of.uid());
+            let sudo = self.environment.get("SUDO_USER").filter(|_| uid == 0).map(str::to_owned);
+            sudo.or_else(|| account_name(uid)).unwrap_or_else(|| format!("uid-{uid}"))
+        };
+        named.map_or_else(account, str::to_owned)
+    }
+
+    /// One notice of the library.
+    pub(crate) fn notice(&self, config: &Config, id: &str) -> Result<Arc<LoadedNotice>, Failure> {
+        let library = Library::load(config);
+        library.get(id).map_err(|why| {
+            let broken = library.problems.iter().any(|problem| !problem.warning && problem.file.contains(id));
+            let exit = if broken { Exit::BadConfig } else { Exit::Usage };
+            Failure::with(
+                exit,
+                say!(ja: "お知らせ「{id}」を使えません。\n{why}", en: "the notice {id:?} cannot be used\n{why}"),
+                say!(ja: "`owabi check` で確かめてください。", en: "look at it with `owabi check`"),
+            )
+        })
+    }
+
+    /// Epoch milliseconds now.
+    #[expect(clippy::unused_self, reason = "the session is where verbs ask for the world outside")]
+    pub(crate) fn now(&self) -> i64 {
+        clock::now_ms()
+    }
+}
+
+/// Opens the database of the configuration.
+///
+/// # Errors
+/// 69 when it cannot be reached, 75 when it is locked, 78 when its schema does not fit.
+pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, Failure> {
+    let options = OpenOptions {
+        url: config.database.url.clone(),
+        busy_timeout: config.database.busy_timeout.duration(),
+        connections: config.database.readers,
+        migrate,
+    };
+    Ok(Store::open(&options).await?)
+}
+
+/// Output that nobody reads any more is no failure.
+pub(crate) fn write_line(out: &mut impl Write, text: &str) {
+    let _ = writeln!(out, "{text}");
+}
+
+fn account_name(uid: u32) -> Option<String> {
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    let of = |line: &str| {
+        let mut parts = line.split(':');
+        let name = parts.next()?.to_owned();
+        (parts.nth(1)?.parse() == Ok(uid)).then_some(name)
+    };
+    accounts.lines().find_map(of)
+}

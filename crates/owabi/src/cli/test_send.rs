@@ -1,0 +1,149 @@
+//! `test-send`: one mail to somebody who asked for it.
+
+use super::exit::{Answer, Exit, Failure};
+use super::preview::sample;
+use super::say::say;
+use super::session::Session;
+use crate::config::Config;
+use crate::library::LoadedNotice;
+use crate::preflight::Mailer;
+use crate::{keys, relays};
+use owabi_core::address::Address;
+use owabi_core::ids::{Subject, hex};
+use owabi_core::member::Member;
+use owabi_core::outcome::Outcome;
+use owabi_core::render::{Mail, Stamp};
+use owabi_smtp::envelope::Parcel;
+use owabi_smtp::session::Session as Connection;
+use owabi_store::Store;
+use serde_json::json;
+
+/// The options of `test-send`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  owabi test-send --notice metaps-2022 --to operator@example.jp
+
+The address must be in the notice's test_addresses or in test_send.allow of the configuration. The mail is the
+real one, subject and all; it is recorded in the ledger.")]
+pub(super) struct Options {
+    /// The notice's id
+    #[arg(long, value_name = "ID")]
+    notice: String,
+    /// Where to send it
+    #[arg(long, value_name = "ADDR")]
+    to: String,
+    /// Whose letter to send; a made-up member's when absent
+    #[arg(long, value_name = "NO")]
+    member: Option<String>,
+}
+
+pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    let config = session.config()?;
+    let notice = session.notice(&config, &options.notice)?;
+    let address = allowed(&config, &notice, &options.to)?;
+    let store = session.store(&config).await?;
+    let keys = keys::load(&config, &store).await?;
+    let member = member(&store, &notice, options).await?;
+    let now = session.now();
+    let subject = Subject { notice_id: &options.notice, member_id: now, round: 0 };
+    let message_id = Mailer::new(&config, &keys).message_id(subject);
+    let stamp = Stamp { to: &address.envelope(), message_id: &message_id, dated_at_ms: now };
+    let mail = notice.renderer.mail(&member, &stamp).map_err(|error| {
+        Failure::new(
+            Exit::BadData,
+            say!(ja: "この文面は送れません: {error}", en: "this letter cannot be sent: {error}"),
+        )
+    })?;
+    let envid = keys.envid(subject, 1);
+    let (relay, outcome) = send(&config, &address, &mail, envid).await?;
+    let body = json!({ "to": options.to, "message_id": message_id, "mail_sha256": hex(&mail.sha256), "relay": relay, "outcome": format!("{outcome:?}") });
+    store.append_ledger(now, &session.actor(None), "test_send", Some(&options.notice), &body).await?;
+    store.close().await;
+    report(session, &relay, &message_id, &outcome)
+}
+
+fn allowed(config: &Config, notice: &LoadedNotice, to: &str) -> Result<Address, Failure> {
+    let parsed = Address::parse(to).map_err(|problem| {
+        let (ja, en) = (problem.text(owabi_core::address::Lang::Ja), problem.text(owabi_core::address::Lang::En));
+        Failure::new(Exit::Usage, say!(ja: "--to: {ja}", en: "--to: {en}"))
+    })?;
+    let address = parsed.address;
+    if config.test_send.allows(address.as_str()) || notice.renderer.definition().is_test_address(address.as_str()) {
+        return Ok(address);
+    }
+    Err(Failure::with(
+        Exit::Failed,
+        say!(ja: "この宛先は試し送りを許可されていません。", en: "test mails may not go to this address"),
+        say!(
+            ja: "設定の test_send.allow か、お知らせの test_addresses に加えてください。",
+            en: "add it to test_send.allow in the configuration, or to test_addresses of the notice"
+        ),
+    ))
+}
+
+async fn member(store: &Store, notice: &LoadedNotice, options: &Options) -> Result<Member, Failure> {
+    let Some(no) = &options.member else { return Ok(sample(&notice.renderer)) };
+    let row = store.member(&options.notice, no).await?;
+    row.map(|row| row.member).ok_or_else(|| {
+        let id = &options.notice;
+        Failure::new(Exit::Failed, say!(ja: "「{id}」に会員 {no} はいません。", en: "{id} has no member {no}"))
+    })
+}
+
+/// Hands the mail to the first relay that can be opened.
+async fn send(config: &Config, to: &Address, mail: &Mail, envid: String) -> Result<(String, Outcome), Failure> {
+    let mut why = String::new();
+    for relay in relays::relays(config)? {
+        match owabi_smtp::open(&relay).await {
+            Ok(connection) => {
+                let parcel = Parcel {
+                    id: 1,
+                    mail_from: config.smtp.bounce.address.clone(),
+                    rcpt_to: to.envelope(),
+                    envid,
+                    orcpt: Some(to.as_str().to_owned()),
+                    smtputf8: to.needs_smtputf8(),
+                    body: mail.bytes.clone().into(),
+                };
+                return Ok((relay.name, one(connection, parcel).await));
+            }
+            Err(fault) => why = format!("{}: {fault}", relay.name),
+        }
+    }
+    let next = say!(ja: "`owabi check --connect` で確かめてください。", en: "look at `owabi check --connect`");
+    Err(Failure::with(
+        Exit::Unavailable,
+        say!(ja: "中継サーバーにつながりません: {why}", en: "no relay can be reached: {why}"),
+        next,
+    ))
+}
+
+async fn one(mut connection: Connection, parcel: Parcel) -> Outcome {
+    connection.push(parcel);
+    connection.permit(1);
+    loop {
+        let progress = connection.next().await;
+        if let Some(finished) = progress.finished.into_iter().next() {
+            if progress.closed.is_none() {
+                connection.quit().await;
+            }
+            return finished.outcome;
+        }
+        if let Some(fault) = progress.closed {
+            return Outcome::Unknown(fault);
+        }
+    }
+}
+
+fn report(session: &Session, relay: &str, message_id: &str, outcome: &Outcome) -> Answer {
+    let (word, said) = match outcome {
+        Outcome::Accepted(reply) => ("accepted", reply.to_string()),
+        Outcome::Refused(_, reply) => ("refused", reply.to_string()),
+        Outcome::NotSent(fault) => ("not_sent", fault.to_string()),
+        Outcome::Unknown(fault) => ("in_doubt", fault.to_string()),
+    };
+    session.tell(&say!(ja: "{relay}: {word} ({said})", en: "{relay}: {word} ({said})"));
+    session.answer(&json!({ "relay": relay, "outcome": word, "reply": said, "message_id": message_id }));
+    Ok(if word == "accepted" { Exit::Done } else { Exit::Failed })
+}

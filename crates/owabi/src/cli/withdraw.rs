@@ -1,0 +1,63 @@
+//! `withdraw`: whoever is not sent to yet is taken out of the notice.
+
+use super::exit::{Answer, Exit};
+use super::pause::known_state;
+use super::say::say;
+use super::session::Session;
+use owabi_core::lifecycle::Status;
+use serde_json::json;
+
+/// The options of `withdraw`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  owabi withdraw --notice metaps-2022 --reason 'wrong roster' --dry-run
+  owabi withdraw --notice metaps-2022 --reason 'wrong roster' --yes
+
+Mails that have left cannot be called back.")]
+pub(super) struct Options {
+    /// The notice's id
+    #[arg(long, value_name = "ID")]
+    notice: String,
+    /// Why, for the ledger
+    #[arg(long)]
+    reason: String,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Count, change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    let id = &options.notice;
+    let config = session.config()?;
+    let store = session.store(&config).await?;
+    let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    let counts = store.counts().await?;
+    let count = |status| counts.get(id).and_then(|of| of.get(&status)).copied().unwrap_or(0);
+    let (open, sending) = (count(Status::Held) + count(Status::Queued), count(Status::Sending));
+    session.tell(&say!(
+        ja: "「{id}」({state}): 取り下げる人 {open}、送信中 {sending}",
+        en: "{id} ({state}): {open} to be taken out, {sending} being sent"
+    ));
+    if options.dry_run {
+        session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "dry_run": true }));
+        return Ok(Exit::Done);
+    }
+    session.confirm(options.yes, &say!(ja: "{open} 人を取り下げますか?", en: "take {open} members out?"))?;
+    let (actor, now) = (session.actor(None), session.now());
+    store.set_state(id, "withdrawn", Some(&options.reason), &actor, now).await?;
+    let withdrawn = store.withdraw_open(id, &options.reason, &actor, now).await?;
+    session.tell(&say!(ja: "{withdrawn} 人を取り下げました。", en: "{withdrawn} members taken out"));
+    if sending > 0 {
+        session.tell(&say!(
+            ja: "送信中だった {sending} 件のうち届け出前のものは待ち行列に戻ります。少し待って、もう一度実行してください。",
+            en: "of the {sending} being sent, those not handed over come back to the queue: run this again in a moment"
+        ));
+    }
+    session.answer(&json!({ "state": "withdrawn", "withdrawn": withdrawn, "dry_run": false }));
+    store.close().await;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,202 @@
+//! A roster's way into the queue: streamed in chunks, merged by member number, one transaction.
+
+mod chunk;
+mod findings;
+mod source;
+
+pub use findings::Found;
+
+use chunk::Chunk;
+use findings::Findings;
+use owabi_core::address::Lang;
+use owabi_core::roster::{Detected, Line, RefusedWriter, RosterError, RosterOptions, RosterReader, Verdict};
+use owabi_store::{BatchRecord, Import, Store, StoreError, Totals};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+/// Lines that are looked up and written together.
+const CHUNK: usize = 2_000;
+
+/// Why an import did not happen. Nothing of it is in the database.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file is no roster, or ends inside a field.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    /// A file cannot be opened, read or written.
+    #[error("{0}: {1}")]
+    File(String, std::io::Error),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The lines read are not the sum of what became of them: a defect.
+    #[error("the lines do not add up: {0:?}")]
+    DoesNotAddUp(Totals),
+}
+
+/// What is imported, and how.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The roster.
+    pub file: PathBuf,
+    /// The notice; the database must know it.
+    pub notice_id: String,
+    /// Encoding, delimiter, columns and cohorts.
+    pub options: RosterOptions,
+    /// Who asks.
+    pub actor: String,
+    /// When (epoch milliseconds).
+    pub at: i64,
+    /// Count exactly and leave the database as it was.
+    pub dry_run: bool,
+    /// Where refused lines go, with their numbers and reasons.
+    pub refused: Option<PathBuf>,
+    /// The language of findings and of the file of refused lines.
+    pub lang: Lang,
+}
+
+/// What became of a roster.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The arithmetic; it adds up.
+    pub totals: Totals,
+    /// The batch: this import's, or the earlier one of the same file; `None` for a dry run.
+    pub batch: Option<String>,
+    /// The file was imported before, and nothing is new in it.
+    pub same_file: bool,
+    /// The encoding, and why.
+    pub encoding: Detected,
+    /// The first findings.
+    pub findings: Vec<Found>,
+    /// How many findings of each kind.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// Addresses that several members share; each of them gets their own mail.
+    pub shared_addresses: i64,
+}
+
+/// Reads the roster into the queue. `progress` is told how many bytes are read.
+///
+/// # Errors
+/// See [`ImportError`]; the database is then as it was.
+pub async fn import(store: &Store, request: &Request, progress: &dyn Fn(u64)) -> Result<Report, ImportError> {
+    let sha256 = source::sha256(&request.file).map_err(|error| in_file(&request.file, error))?;
+    let earlier = store.batch_of_file(&request.notice_id, &sha256).await?;
+    let (source, read) = source::Counted::open(&request.file).map_err(|error| in_file(&request.file, error))?;
+    let mut roster = RosterReader::new(source, &request.options)?;
+    let encoding = roster.encoding();
+    let mut pass = Pass::begin(store, request, &roster, batch(request, sha256, encoding)).await?;
+    loop {
+        let lines: Vec<Line> = roster.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+        progress(read.get());
+        if lines.is_empty() {
+            break;
+        }
+        pass.take(lines).await?;
+    }
+    pass.finish(request.dry_run, earlier, encoding).await
+}
+
+fn batch(request: &Request, file_sha256: String, encoding: Detected) -> BatchRecord {
+    let file_name = request.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    BatchRecord {
+        id: uuid::Uuid::now_v7().to_string(),
+        notice_id: request.notice_id.clone(),
+        actor: request.actor.clone(),
+        file_name,
+        file_sha256,
+        encoding: encoding.encoding.name().to_owned(),
+        at: request.at,
+    }
+}
+
+/// One reading of the file inside one transaction.
+struct Pass {
+    import: Import,
+    batch: String,
+    order: Vec<String>,
+    totals: Totals,
+    findings: Findings,
+    refused: Option<(PathBuf, RefusedWriter<BufWriter<File>>)>,
+}
+
+impl Pass {
+    async fn begin(
+        store: &Store,
+        request: &Request,
+        roster: &RosterReader<source::Counted>,
+        batch: BatchRecord,
+    ) -> Result<Self, ImportError> {
+        let refused = request.refused.as_ref().map(|file| {
+            let open = File::create(file)
+                .and_then(|out| RefusedWriter::new(BufWriter::new(out), roster.headers(), request.lang));
+            open.map(|writer| (file.clone(), writer)).map_err(|error| in_file(file, error))
+        });
+        Ok(Self {
+            refused: refused.transpose()?,
+            batch: batch.id.clone(),
+            import: store.begin_import(batch).await?,
+            order: request.options.cohorts.iter().map(|cohort| cohort.id.clone()).collect(),
+            totals: Totals::default(),
+            findings: Findings::new(request.lang),
+        })
+    }
+
+    async fn take(&mut self, lines: Vec<Line>) -> Result<(), ImportError> {
+        let mut chunk = Chunk::default();
+        self.totals.lines += i64::try_from(lines.len()).unwrap_or(i64::MAX);
+        for Line { number, verdict } in lines {
+            match verdict {
+                Verdict::Affected(entry) => chunk.entries.push((number, entry)),
+                Verdict::NotAffected { .. } => self.totals.not_affected += 1,
+                Verdict::Refused { reason, raw } => {
+                    self.totals.refused += 1;
+                    if let Some((file, writer)) = &mut self.refused {
+                        writer.write(number, &reason, &raw).map_err(|error| in_file(file, error))?;
+                    }
+                    self.findings.refused(number, &reason, &raw);
+                }
+            }
+        }
+        let nos: Vec<&str> = chunk.entries.iter().map(|(_, entry)| entry.member.member_no.as_str()).collect();
+        let known = self.import.known(&nos).await?;
+        let (new, merged) = chunk.merge(known, &self.order, &mut self.totals, &mut self.findings);
+        self.import.write(&new, &merged).await?;
+        Ok(self.import.note(&self.findings.take_new()).await?)
+    }
+
+    async fn finish(
+        mut self,
+        dry_run: bool,
+        earlier: Option<String>,
+        encoding: Detected,
+    ) -> Result<Report, ImportError> {
+        if let Some((file, writer)) = self.refused.take() {
+            writer.finish().map_err(|error| in_file(&file, error))?;
+        }
+        let totals = self.totals;
+        if !totals.add_up() {
+            self.import.roll_back().await?;
+            return Err(ImportError::DoesNotAddUp(totals));
+        }
+        let shared_addresses = self.import.shared_addresses().await?;
+        let nothing_new = totals.imported + totals.merged + totals.unreachable == 0;
+        let same_file = earlier.is_some() && nothing_new;
+        let batch = match earlier.filter(|_| same_file) {
+            Some(first) => Some(first),
+            None => Some(self.batch).filter(|_| !dry_run),
+        };
+        if dry_run || same_file {
+            self.import.roll_back().await?;
+        } else {
+            self.import.commit(totals).await?;
+        }
+        let (findings, kinds) = self.findings.into_parts();
+        Ok(Report { totals, batch, same_file, encoding, findings, kinds, shared_addresses })
+    }
+}
+
+fn in_file(file: &Path, error: std::io::Error) -> ImportError {
+    ImportError::File(file.display().to_string(), error)
+}

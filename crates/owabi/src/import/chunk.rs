@@ -1,0 +1,131 @@
+//! One chunk of lines against what the queue knows: who is new, who is merged, who was there already.
+
+use super::findings::Findings;
+use owabi_core::address::AddressProblem;
+use owabi_core::lifecycle::Status;
+use owabi_core::member::Member;
+use owabi_core::roster::{self, Entry, Known, Merge};
+use owabi_store::{KnownRow, MergedRow, NewRow, Totals};
+use std::collections::HashMap;
+
+/// The affected lines of one chunk, with their line numbers.
+#[derive(Default)]
+pub(super) struct Chunk {
+    pub(super) entries: Vec<(u64, Entry)>,
+}
+
+/// A member as this chunk sees it so far.
+struct Slot {
+    row: Option<i64>,
+    member: Member,
+    given_email: String,
+    unreachable: Option<String>,
+    same_import: bool,
+    open: bool,
+    changed: bool,
+}
+
+impl Chunk {
+    /// Merges every line, in the file's order, into a new or a known member.
+    pub(super) fn merge(
+        self,
+        known: Vec<KnownRow>,
+        order: &[String],
+        totals: &mut Totals,
+        findings: &mut Findings,
+    ) -> (Vec<NewRow>, Vec<MergedRow>) {
+        let mut slots: Vec<Slot> = known.into_iter().map(Slot::of_known).collect();
+        let mut at: HashMap<String, usize> =
+            slots.iter().enumerate().map(|(n, slot)| (slot.member.member_no.clone(), n)).collect();
+        for (line, entry) in self.entries {
+            findings.of_entry(line, &entry);
+            if let Some(n) = at.get(&entry.member.member_no) {
+                slots[*n].take(line, &entry, order, totals, findings);
+            } else {
+                at.insert(entry.member.member_no.clone(), slots.len());
+                slots.push(Slot::of_entry(entry, totals));
+            }
+        }
+        rows(slots)
+    }
+}
+
+impl Slot {
+    fn of_known(row: KnownRow) -> Self {
+        // The reason is written anew only when a line merges, and then that line brings it.
+        let unreachable = row.member.email.is_none().then(|| "blank".to_owned());
+        Self {
+            row: Some(row.id),
+            open: row.status == Status::Held,
+            same_import: row.same_import,
+            member: row.member,
+            given_email: String::new(),
+            unreachable,
+            changed: false,
+        }
+    }
+
+    fn of_entry(entry: Entry, totals: &mut Totals) -> Self {
+        let unreachable = entry.unreachable.map(reason);
+        *(if unreachable.is_some() { &mut totals.unreachable } else { &mut totals.imported }) += 1;
+        let (member, given_email) = (entry.member, entry.given_email);
+        Self { row: None, member, given_email, unreachable, same_import: true, open: true, changed: true }
+    }
+
+    fn take(&mut self, line: u64, entry: &Entry, order: &[String], totals: &mut Totals, findings: &mut Findings) {
+        let known = Known {
+            member: std::mem::take(&mut self.member),
+            same_import: self.same_import,
+            status_is_open: self.open,
+            reachable: self.unreachable.is_none(),
+        };
+        let found = match roster::merge(&known, entry, order) {
+            Merge::Merged { member, findings } => {
+                totals.merged += 1;
+                self.changed |= member != known.member;
+                self.member = member;
+                self.settle_address(entry, totals);
+                findings
+            }
+            Merge::AlreadyPresent { findings } => {
+                totals.already_present += 1;
+                self.member = known.member;
+                findings
+            }
+        };
+        found.into_iter().for_each(|finding| findings.of_merge(line, &self.member.member_no, finding));
+    }
+
+    /// A line of this same import may bring the address that an earlier one lacked: the member is then imported.
+    fn settle_address(&mut self, entry: &Entry, totals: &mut Totals) {
+        if self.unreachable.is_none() {
+            return;
+        }
+        self.unreachable = entry.unreachable.map(reason);
+        if self.unreachable.is_none() {
+            self.given_email.clone_from(&entry.given_email);
+            if self.same_import {
+                totals.unreachable -= 1;
+                totals.imported += 1;
+            }
+        }
+    }
+}
+
+fn rows(slots: Vec<Slot>) -> (Vec<NewRow>, Vec<MergedRow>) {
+    let (mut new, mut merged) = (Vec::new(), Vec::new());
+    for Slot { row, member, given_email, unreachable, changed, .. } in slots {
+        match row {
+            None => new.push(NewRow { member, given_email, unreachable }),
+            Some(id) if changed => merged.push(MergedRow { id, member, unreachable }),
+            Some(_) => {}
+        }
+    }
+    (new, merged)
+}
+
+/// The word of `affected_members.reason`: `blank`, `no_at`, `dots` …
+fn reason(problem: AddressProblem) -> String {
+    let AddressProblem::Invalid { reason } = problem else { return "blank".to_owned() };
+    serde_json::to_value(reason).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}

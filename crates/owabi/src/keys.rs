@@ -1,0 +1,96 @@
+//! The installation's secret, bound to its database: another key would make every bounce unreadable.
+
+use crate::cli::say::{Text, say};
+use crate::config::{Config, SecretError, load_or_create_key};
+use owabi_core::ids::{Keys, WeakSecret};
+use owabi_store::{Store, StoreError};
+use secrecy::ExposeSecret;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+/// Where the database keeps the name of its key.
+const FINGERPRINT: &str = "key_fingerprint";
+
+/// Why the key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file cannot be read, is readable by others, or is no key.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The secret is too short.
+    #[error(transparent)]
+    Weak(#[from] WeakSecret),
+    /// The database was used with a key, and its file is gone.
+    #[error("the key file {} is missing, and the database was used with it", .0.display())]
+    Missing(PathBuf),
+    /// The database was used with another key.
+    #[error("{} is not the key of this database: it is {found}, the database was used with {recorded}", .file.display())]
+    Different {
+        /// The key file.
+        file: PathBuf,
+        /// The fingerprint of the key in the file.
+        found: String,
+        /// The fingerprint of the database's key.
+        recorded: String,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl KeyError {
+    /// What is wrong, for people.
+    pub(crate) fn what(&self) -> Text {
+        match self {
+            Self::Missing(file) => {
+                let file = file.display();
+                say!(ja: "鍵ファイル {file} がありません。このデータベースはその鍵で使われています。", en: "{self} ({file})")
+            }
+            Self::Different { file, found, recorded } => {
+                let file = file.display();
+                say!(ja: "{file} はこのデータベースの鍵ではありません(鍵 {found}、記録 {recorded})。", en: "{self}")
+            }
+            other => say!(ja: "鍵を読めません: {other}", en: "the key cannot be used: {other}"),
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn next(&self) -> Option<Text> {
+        match self {
+            Self::Missing(_) | Self::Different { .. } => Some(say!(
+                ja: "正しい鍵をバックアップから戻してください(keys.file、モード 0600)。鍵が変わると不達通知を照合できません。",
+                en: "restore the right key from a backup (keys.file, mode 0600); with another key no bounce can be matched"
+            )),
+            Self::Secret(SecretError::Exposed { path, .. }) => {
+                let path = path.display();
+                Some(say!(ja: "chmod 600 {path}", en: "chmod 600 {path}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Loads the key of `store`. The first use of a database creates the key if there is none and records its fingerprint.
+///
+/// # Errors
+/// See [`KeyError`].
+pub async fn load(config: &Config, store: &Store) -> Result<Keys, KeyError> {
+    let recorded = store.meta(FINGERPRINT).await?;
+    let file = &config.keys.file;
+    let secret = match load_or_create_key(file, recorded.is_none()) {
+        Err(SecretError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound && recorded.is_some() => {
+            return Err(KeyError::Missing(file.clone()));
+        }
+        secret => secret?,
+    };
+    let keys = Keys::new(secret.expose_secret())?;
+    match recorded {
+        None => store.set_meta(FINGERPRINT, keys.fingerprint()).await?,
+        Some(recorded) if recorded != keys.fingerprint() => {
+            let found = keys.fingerprint().to_owned();
+            return Err(KeyError::Different { file: file.clone(), found, recorded });
+        }
+        Some(_) => {}
+    }
+    Ok(keys)
+}

@@ -1,0 +1,150 @@
+//! Whether a notice may be released: what was looked at and approved must be what is there now.
+
+use crate::library::LoadedNotice;
+use crate::preflight;
+use owabi_core::ids::hex;
+use owabi_store::{PreflightRow, ReleaseRecord, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// A release that nothing stands against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Of template and facts.
+    pub fingerprint: String,
+    /// Of the held rows.
+    pub roster_hash: String,
+    /// Rows that will be queued.
+    pub rows: i64,
+}
+
+/// What changed since the preflight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// A template file.
+    Template,
+    /// A fact, the sender, a cohort's text, a URL or a required phrase.
+    Facts,
+    /// Template or facts; which of them was not recorded.
+    Text,
+    /// The held rows.
+    Roster,
+}
+
+/// What stands against a release or an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// No preflight was made.
+    NoPreflight,
+    /// The latest preflight found problems in so many rows.
+    Problems(i64),
+    /// Something is not what the latest preflight saw.
+    Changed(Vec<Changed>),
+    /// Nobody is held.
+    Nobody,
+    /// So many approved; so many are needed.
+    Approvals {
+        /// Who approved exactly this.
+        have: Vec<String>,
+        /// How many are needed.
+        need: u8,
+    },
+}
+
+/// The hashes that the fingerprint is made of, so that a change can be named.
+#[derive(Debug, Deserialize, Serialize)]
+struct Parts {
+    fingerprint: String,
+    template: String,
+    facts: String,
+}
+
+/// Notes what the preflight's fingerprint was made of.
+pub(crate) async fn remember_parts(
+    store: &Store,
+    notice: &LoadedNotice,
+    report: &preflight::Report,
+) -> Result<(), StoreError> {
+    let renderer = &notice.renderer;
+    let (template, facts) = (hex(&renderer.template_hash()), hex(&renderer.facts_hash()));
+    let parts = Parts { fingerprint: report.fingerprint.clone(), template, facts };
+    let text = serde_json::to_string(&parts).unwrap_or_default();
+    store.set_meta(&format!("preflight:{}", renderer.definition().id), &text).await
+}
+
+/// Whether the latest preflight is clean and saw exactly what is there now.
+///
+/// # Errors
+/// The database's; `Ok(Err(_))` names the obstacle.
+pub async fn looked_at(store: &Store, notice: &LoadedNotice) -> Result<Result<Ready, Obstacle>, StoreError> {
+    let renderer = &notice.renderer;
+    let id = &renderer.definition().id;
+    let Some(latest) = store.latest_preflight(id).await? else { return Ok(Err(Obstacle::NoPreflight)) };
+    let (roster_hash, rows) = preflight::roster_now(store, id).await?;
+    if rows == 0 {
+        return Ok(Err(Obstacle::Nobody));
+    }
+    let mut changed = text_changes(store, notice, &latest).await?;
+    if latest.roster_hash != roster_hash {
+        changed.push(Changed::Roster);
+    }
+    if !changed.is_empty() {
+        return Ok(Err(Obstacle::Changed(changed)));
+    }
+    if latest.problems > 0 {
+        return Ok(Err(Obstacle::Problems(latest.problems)));
+    }
+    Ok(Ok(Ready { fingerprint: latest.fingerprint, roster_hash, rows }))
+}
+
+async fn text_changes(store: &Store, notice: &LoadedNotice, latest: &PreflightRow) -> Result<Vec<Changed>, StoreError> {
+    let renderer = &notice.renderer;
+    if latest.fingerprint == renderer.fingerprint_hex() {
+        return Ok(Vec::new());
+    }
+    let noted = store.meta(&format!("preflight:{}", renderer.definition().id)).await?.unwrap_or_default();
+    let Some(parts) = serde_json::from_str::<Parts>(&noted).ok().filter(|p| p.fingerprint == latest.fingerprint) else {
+        return Ok(vec![Changed::Text]);
+    };
+    let template = (parts.template != hex(&renderer.template_hash())).then_some(Changed::Template);
+    let facts = (parts.facts != hex(&renderer.facts_hash())).then_some(Changed::Facts);
+    Ok(template.into_iter().chain(facts).collect())
+}
+
+/// As [`looked_at`], and enough people approved exactly this.
+///
+/// # Errors
+/// The database's; `Ok(Err(_))` names the obstacle.
+pub async fn approved(store: &Store, notice: &LoadedNotice) -> Result<Result<Ready, Obstacle>, StoreError> {
+    let ready = match looked_at(store, notice).await? {
+        Ok(ready) => ready,
+        Err(obstacle) => return Ok(Err(obstacle)),
+    };
+    let definition = notice.renderer.definition();
+    let need = definition.policy.approvals_required;
+    let approvals = store.approvals(&definition.id, &ready.fingerprint, &ready.roster_hash).await?;
+    let mut have: Vec<String> = approvals.into_iter().map(|approval| approval.actor).collect();
+    have.sort();
+    have.dedup();
+    Ok(if have.len() >= usize::from(need) { Ok(ready) } else { Err(Obstacle::Approvals { have, need }) })
+}
+
+/// Releases what was approved: held rows become queued. The notice's files are kept with the release.
+///
+/// # Errors
+/// The database's.
+pub async fn release(
+    store: &Store,
+    notice: &LoadedNotice,
+    ready: &Ready,
+    actor: &str,
+    now: i64,
+) -> Result<u64, StoreError> {
+    let definition = serde_json::to_string(&notice.source).unwrap_or_default();
+    let record = ReleaseRecord {
+        notice_id: &notice.renderer.definition().id,
+        fingerprint: &ready.fingerprint,
+        roster_hash: &ready.roster_hash,
+        definition: &definition,
+    };
+    store.release(record, actor, now).await
+}
