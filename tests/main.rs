@@ -4,8 +4,12 @@
 
 mod support {
     pub(crate) mod postfix;
+    pub(crate) mod site;
     pub(crate) mod world;
 }
 
+mod cli_exits;
+mod cli_main_job;
 mod dispatch;
+mod failures;
 mod private_postfix;

@@ -6,11 +6,12 @@ use owabi::library::Library;
 use owabi_core::ids::Keys;
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
-use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Extensions, Script};
 use owabi_smtp::relay::{Deadlines, Relay};
 use owabi_store::{BatchRecord, LogFilter, LogRow, NewRow, OpenOptions, ReleaseRecord, Store, Totals};
+use sqlx::{Connection, Row as _, SqliteConnection};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -29,16 +30,38 @@ cohorts: []
 roster: { columns: { member_no: [会員番号], name: [氏名], email: [メールアドレス] } }
 allowed_urls: []
 required_phrases: ["0120-000-000"]
-policy: { approvals_required: 0, in_doubt: { resend_after: 1s } }
+policy: { approvals_required: 0, in_doubt: { resend_after: 300ms } }
 "#;
+
+/// How long a test waits for what must come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The relay of [`World::careful`]: one connection, one mail at a time, so that every step is exact.
+const CAREFUL: &str = "smtp:\n  relays:\n    - { name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: 1, in_flight: 1 }\n  bounce: { address: bounces@example.jp }\n";
 
 /// One association with one notice.
 pub(crate) struct World {
     /// Removed when the world ends.
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     pub(crate) relay: CaptureRelay,
     pub(crate) store: Store,
     pub(crate) config: Config,
+    /// What the dispatcher gets; a test may change it before a run.
+    pub(crate) relays: Vec<Relay>,
+}
+
+/// Where one member stands in the queue table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) email: String,
+    pub(crate) status: Status,
+    pub(crate) reason: Option<String>,
+    pub(crate) due_at: Option<i64>,
+    /// Attempts used.
+    pub(crate) used: i64,
+    /// Attempts made, used or not.
+    pub(crate) tries: i64,
+    pub(crate) possible_duplicate: bool,
 }
 
 impl World {
@@ -54,9 +77,22 @@ impl World {
         write_files(dir.path(), relay.addr().port(), more);
         let config = Config::load(Some(&dir.path().join("owabi.yaml")), &Environment::of([("PATH", "")])).unwrap();
         let store = Store::open(&OpenOptions::new(config.database.url.clone())).await.unwrap();
-        let world = Self { _dir: dir, relay, store, config };
+        let relays = relays(&config);
+        let world = Self { dir, relay, store, config, relays };
         world.fill(addresses).await;
         world
+    }
+
+    /// A world whose relay follows `script` and gets one mail at a time, by DATA.
+    pub(crate) async fn careful(addresses: &[String], script: Script) -> Self {
+        let extensions = Extensions { chunking: false, ..Extensions::default() };
+        let options = CaptureOptions { extensions, script, keep_commands: 100_000, ..CaptureOptions::default() };
+        Self::configured(addresses, options, CAREFUL).await
+    }
+
+    /// The folder of the configuration.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     async fn fill(&self, addresses: &[String]) {
@@ -87,32 +123,6 @@ impl World {
         self.store.release(record, "test", owabi::clock::now_ms()).await.unwrap();
     }
 
-    /// The relays as the dispatcher gets them, with short deadlines.
-    pub(crate) fn relays(&self) -> Vec<Relay> {
-        let second = Duration::from_secs(1);
-        let deadlines = Deadlines {
-            connect: second,
-            greeting: second,
-            ehlo: second,
-            tls: second,
-            auth: second,
-            mail: second,
-            rcpt: second,
-            data: second,
-            body_block: second,
-            dot: second,
-            quit: second,
-        };
-        let relay = |relay: &owabi::config::Relay| Relay {
-            messages_per_connection: relay.messages_per_connection,
-            in_flight: relay.in_flight as usize,
-            chunking: relay.chunking,
-            deadlines,
-            ..Relay::new(relay.name.clone(), relay.host.clone(), relay.port())
-        };
-        self.config.smtp.relays.iter().map(relay).collect()
-    }
-
     /// Runs the dispatcher until nothing is due.
     pub(crate) async fn run(&self) -> Summary {
         self.run_with(Options { until_idle: true }, CancellationToken::new()).await
@@ -122,9 +132,82 @@ impl World {
     pub(crate) async fn run_with(&self, options: Options, stop: CancellationToken) -> Summary {
         let library = Arc::new(Library::load(&self.config));
         let keys = Keys::new(&[7; 32]).unwrap();
-        let parts = Parts { relays: self.relays(), store: self.store.clone(), library, keys };
+        let parts = Parts { relays: self.relays.clone(), store: self.store.clone(), library, keys };
         let live = Live::default();
         dispatch::run(&self.config, parts, options, live, stop).await.unwrap()
+    }
+
+    /// Runs the dispatcher, retries and all, until every member is in a final state.
+    pub(crate) async fn finish(&self) -> Summary {
+        self.run_until(async || self.rows().await.iter().all(|row| row.status.is_final())).await
+    }
+
+    /// Runs the dispatcher until `done`, and stops it in order.
+    pub(crate) async fn run_until(&self, done: impl AsyncFn() -> bool) -> Summary {
+        let stop = CancellationToken::new();
+        let watch = async {
+            let came = eventually(&done).await;
+            stop.cancel();
+            came
+        };
+        let (summary, came) = tokio::join!(self.run_with(Options { until_idle: false }, stop.clone()), watch);
+        assert!(
+            came,
+            "what was waited for did not come: {summary:?}\n{:#?}\n{:#?}",
+            self.rows().await,
+            self.log().await
+        );
+        summary
+    }
+
+    /// The queue table in the order of import.
+    pub(crate) async fn rows(&self) -> Vec<Row> {
+        let text = "SELECT email, status, reason, due_at, attempts, tries, possible_duplicate FROM affected_members ORDER BY id";
+        let rows = sqlx::query(text).fetch_all(&mut self.connection().await).await.unwrap();
+        let read = |row: &sqlx::sqlite::SqliteRow| Row {
+            email: row.get::<Option<String>, _>(0).unwrap_or_default(),
+            status: row.get::<String, _>(1).parse().unwrap(),
+            reason: row.get(2),
+            due_at: row.get(3),
+            used: row.get(4),
+            tries: row.get(5),
+            possible_duplicate: row.get(6),
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Does to the queue table what the association's own system might.
+    pub(crate) async fn sql(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&mut self.connection().await).await.unwrap();
+    }
+
+    async fn connection(&self) -> SqliteConnection {
+        SqliteConnection::connect(&self.config.database.url).await.unwrap()
+    }
+
+    /// Nobody is lost, nobody is told twice without a flag, and the log names exactly the mails that arrived.
+    pub(crate) async fn audit(&self) {
+        let (rows, log) = (self.rows().await, self.log().await);
+        let captured = self.relay.captured();
+        for row in &rows {
+            let own: Vec<_> = log.iter().filter(|entry| entry.email.as_deref() == Some(&row.email)).collect();
+            let said_to: Vec<_> = own.iter().filter_map(|entry| entry.rcpt_to.as_deref()).collect();
+            let arrived: Vec<_> = captured.iter().filter(|mail| said_to.contains(&mail.rcpt_to()[0])).collect();
+            assert!(arrived.len() <= 1 || row.possible_duplicate, "told twice without a flag: {row:?} {own:#?}");
+            match row.status {
+                Status::Accepted => assert!(!arrived.is_empty(), "accepted, but never arrived: {row:?}"),
+                _ => assert!(arrived.is_empty() || row.possible_duplicate || row.status == Status::InDoubt, "{row:?}"),
+            }
+            for mail in arrived {
+                let hash = mail.sha256_hex();
+                assert!(own.iter().any(|entry| entry.mail_sha256.as_ref() == Some(&hash)), "not in the log: {row:?}");
+            }
+        }
+        let strangers = captured.iter().filter(|mail| {
+            let to = mail.rcpt_to()[0];
+            !log.iter().any(|entry| entry.rcpt_to.as_deref() == Some(to))
+        });
+        assert_eq!(strangers.count(), 0, "a mail arrived that the log does not know");
     }
 
     /// How many members stand where.
@@ -141,6 +224,45 @@ impl World {
     pub(crate) async fn log(&self) -> Vec<LogRow> {
         self.store.log_after(&LogFilter::default(), (0, 0), 1_000_000).await.unwrap()
     }
+}
+
+/// The relays of a configuration, with deadlines short enough for a test that waits for them to pass.
+fn relays(config: &Config) -> Vec<Relay> {
+    let relay = |relay: &owabi::config::Relay| Relay {
+        messages_per_connection: relay.messages_per_connection,
+        in_flight: relay.in_flight as usize,
+        chunking: relay.chunking,
+        deadlines: deadlines(Duration::from_secs(2)),
+        ..Relay::new(relay.name.clone(), relay.host.clone(), relay.port())
+    };
+    config.smtp.relays.iter().map(relay).collect()
+}
+
+/// The same time for every step.
+pub(crate) fn deadlines(span: Duration) -> Deadlines {
+    Deadlines {
+        connect: span,
+        greeting: span,
+        ehlo: span,
+        tls: span,
+        auth: span,
+        mail: span,
+        rcpt: span,
+        data: span,
+        body_block: span,
+        dot: span,
+        quit: span,
+    }
+}
+
+/// Waits for a condition; false when it does not come true in time.
+pub(crate) async fn eventually(done: &impl AsyncFn() -> bool) -> bool {
+    let came = tokio::time::timeout(PATIENCE, async {
+        while !done().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    came.await.is_ok()
 }
 
 /// `n` ordinary addresses.
@@ -176,7 +298,7 @@ fn write_files(dir: &Path, port: u16, more: &str) {
         )
     };
     let config = format!(
-        "database: {{ url: \"sqlite:owabi.db\" }}\nnotices: {{ dir: notices, templates: templates }}\n{relays}\nretry: {{ first: 1s, max: 2s, attempts: 3, deadline: 1h }}\ndispatch: {{ backoff_first: 200ms, backoff_max: 1s, poll: 100ms, stop_timeout: 3s }}\n"
+        "database: {{ url: \"sqlite:owabi.db\" }}\nnotices: {{ dir: notices, templates: templates }}\n{relays}\nretry: {{ first: 50ms, max: 200ms, attempts: 3, deadline: 1h }}\ndispatch: {{ backoff_first: 50ms, backoff_max: 200ms, poll: 20ms, stop_timeout: 3s }}\n"
     );
     std::fs::write(dir.join("owabi.yaml"), config).unwrap();
 }

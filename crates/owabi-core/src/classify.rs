@@ -74,7 +74,7 @@ pub fn meaning(phase: Phase, reply: &Reply) -> Meaning {
 fn temporary(phase: Phase, basic: u16, code: Option<Enhanced>, text: &str) -> Meaning {
     match (code.map(|c| (c.subject, c.detail)), basic) {
         (Some((2, 2)), _) => Meaning::MailboxFull,
-        (Some((3, _)), _) | (None, 452) if phase != Phase::Rcpt || code.is_some() => Meaning::Throttled,
+        (Some((3, 1 | 2)), _) | (None, 452) if phase != Phase::Rcpt || code.is_some() => Meaning::Throttled,
         _ if phase == Phase::Mail => Meaning::Throttled,
         (Some((7, _)), _) if speaks_of_rate(text) => Meaning::Throttled,
         (None, _) if text.contains("mailbox full") || text.contains("over quota") => Meaning::MailboxFull,
@@ -153,6 +153,7 @@ mod tests {
         (Phase::Rcpt, 451, "4.7.1 Please try again later", Meaning::TryLater),
         (Phase::Rcpt, 452, "too many recipients", Meaning::TryLater),
         (Phase::Dot, 451, "local error in processing", Meaning::TryLater),
+        (Phase::Rcpt, 451, "4.3.0 local error", Meaning::TryLater),
         (Phase::Dot, 450, "", Meaning::TryLater),
         // B4: the address
         (Phase::Rcpt, 550, "5.1.1 unknown user", Meaning::BadAddress),

@@ -2,7 +2,7 @@
 
 use crate::capabilities::Capabilities;
 use bytes::Bytes;
-use lettre::transport::smtp::extension::{MailParameter, RcptParameter};
+use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter, RcptParameter};
 use memchr::memchr;
 use owabi_core::outcome::Phase;
 use owabi_core::reply::Reply;
@@ -67,6 +67,8 @@ pub(crate) fn write_mail(out: &mut Vec<u8>, parcel: &Parcel, offers: &Capabiliti
         add(MailParameter::Size(parcel.body.len()));
     }
     if parcel.smtputf8 {
+        // The To field then holds octets above 127 (RFC 6532).
+        add(MailParameter::Body(MailBodyParameter::EightBitMime));
         add(MailParameter::SmtpUtfEight);
     }
     if offers.dsn {

@@ -160,16 +160,25 @@ impl Store {
     /// # Errors
     /// `Unavailable`: nothing is durable, try again with the same group; every write is guarded and idempotent.
     pub async fn record(&self, group: &Group, now: i64, lease_at_least: i64) -> Result<Recorded, StoreError> {
-        let (outcomes, states, intents) = (outcomes(group), states(group), intents(group));
+        let (outcomes, states) = (outcomes(group), states(group));
+        // A refusal can overtake its mail's intent: then both are written, so that the log knows what was said to whom.
+        let settled: HashSet<(i64, i64)> = group.settles.iter().map(|s| (s.id, s.fence)).collect();
+        let is_settled = |intent: &&Intent| settled.contains(&(intent.id, intent.fence));
+        let early = intents(group.intents.iter().filter(is_settled));
+        let intents = intents(group.intents.iter().filter(|intent| !is_settled(intent)));
         on_both!(self, writer, |pool, dialect| {
             let mut recorded = Recorded::default();
             let mut tx = pool.begin_with(dialect.begin()).await?;
+            if early != "[]" {
+                let intend = sqlx::query(INTEND.on(dialect)).bind(&early).bind(now).bind(now);
+                intend.execute(&mut *tx).await?;
+            }
             if !group.settles.is_empty() {
                 sqlx::query(SETTLE_ATTEMPTS.on(dialect)).bind(&outcomes).execute(&mut *tx).await?;
                 let rows = sqlx::query(SETTLE_MEMBERS.on(dialect)).bind(&states).bind(now).fetch_all(&mut *tx).await?;
                 recorded.settled = rows.iter().map(|row| row.get(0)).collect();
             }
-            if !group.intents.is_empty() {
+            if intents != "[]" {
                 let intend = sqlx::query(INTEND.on(dialect)).bind(&intents).bind(now).bind(lease_at_least);
                 recorded.granted = intend.fetch_all(&mut *tx).await?.iter().map(|row| row.get(0)).collect();
             }
@@ -235,10 +244,10 @@ fn readable(text: MemberText) -> Result<Member, String> {
     text.read().map_err(|error| error.to_string())
 }
 
-fn intents(group: &Group) -> String {
+fn intents<'a>(intents: impl Iterator<Item = &'a Intent>) -> String {
     let row =
         |i: &Intent| json!([i.id, i.fence, i.relay, i.rcpt_to, i.message_id, i.envid, i.mail_sha256, i.mail_bytes]);
-    array(group.intents.iter().map(row))
+    array(intents.map(row))
 }
 
 fn outcomes(group: &Group) -> String {

@@ -15,8 +15,13 @@ pub(super) fn refuse_control(field: &'static str, text: &str) -> Result<(), Rend
 
 /// An address in header form: printable ASCII without angle brackets, spaces only inside quotes.
 pub(super) fn refuse_odd_address(field: &'static str, address: &str) -> Result<(), RenderError> {
+    if address.is_ascii() { refuse_odd_recipient(field, address) } else { Err(RenderError::HeaderForm { field }) }
+}
+
+/// As [`refuse_odd_address`], but a member's local part may be of any script (RFC 6532); such a mail needs SMTPUTF8.
+pub(super) fn refuse_odd_recipient(field: &'static str, address: &str) -> Result<(), RenderError> {
     refuse_control(field, address)?;
-    let printable = address.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'<' && b != b'>');
+    let printable = address.chars().all(|c| !matches!(c, '<' | '>'));
     let spaced = address.contains([' ', ',', ';']) && !address.starts_with('"');
     let whole = address.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
     if printable && whole && !spaced { Ok(()) } else { Err(RenderError::HeaderForm { field }) }

@@ -1,7 +1,7 @@
 //! Writes a letter as a mail: the same letter and stamp give the same bytes. All lines are 7-bit and at most 76 long.
 
 use super::error::RenderError;
-use super::header::{push_mailbox, push_text, refuse_control, refuse_odd_address};
+use super::header::{push_mailbox, push_text, refuse_control, refuse_odd_address, refuse_odd_recipient};
 use super::{Letter, Stamp};
 use crate::notice::NoticeDefinition;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -62,7 +62,7 @@ impl Fixed {
     ) -> Result<(), RenderError> {
         refuse_control("name", name)?;
         refuse_control("subject", &letter.subject)?;
-        refuse_odd_address("to", stamp.to)?;
+        refuse_odd_recipient("to", stamp.to)?;
         refuse_odd_address("message_id", stamp.message_id)?;
         push_date(out, stamp.dated_at_ms)?;
         out.push_str(&self.sender);

@@ -76,7 +76,7 @@ fn refuse_state(id: &str, state: &str) -> Result<(), Failure> {
 }
 
 /// Why something may not be approved or released, and what to do.
-pub(super) fn obstacle(id: &str, found: &Obstacle) -> Failure {
+pub(crate) fn obstacle(id: &str, found: &Obstacle) -> Failure {
     let again =
         say!(ja: "`owabi preflight --notice {id}` を実行してください。", en: "run `owabi preflight --notice {id}`");
     match found {

@@ -4,7 +4,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::say;
 use super::session::Session;
 use crate::config::Config;
-use crate::dispatch::{self, Live, Summary};
+use crate::dispatch::{self, Live, Parts, Summary};
 use crate::library::Library;
 use crate::{clock, keys, relays};
 use owabi_core::lifecycle::Status;
@@ -42,8 +42,9 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     stop_on_signal(stop.clone())?;
     let begun = clock::monotonic();
     let bar = tokio::spawn(follow(session.bar(due(&store).await?, &say!(ja: "送信", en: "sending")), live.clone()));
+    let parts = Parts { relays, store: store.clone(), library, keys };
     let options = dispatch::Options { until_idle: options.until_idle };
-    let summary = dispatch::run(&config, relays, store.clone(), library, keys, options, live, stop).await;
+    let summary = dispatch::run(&config, parts, options, live, stop).await;
     bar.abort();
     store.close().await;
     finish(session, &summary?, clock::monotonic().duration_since(begun))

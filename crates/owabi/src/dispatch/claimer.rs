@@ -9,6 +9,7 @@ use crate::library::Library;
 use owabi_store::{NoticeRow, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Failures in a row of every relay after which `--until-idle` gives up.
@@ -74,12 +75,12 @@ impl Claimer {
 
     /// One look at every released notice. Returns how many rows were claimed.
     async fn round(&mut self) -> Result<usize, StoreError> {
+        // Also while the relays are down: the mail in doubt may be the only one left to try them with.
+        self.shared.store.send_again(now_ms()).await?;
         if !self.desks.iter().any(|desk| desk.is_up()) {
             self.keep_one_for_probing().await?;
             return self.claim_for_probing().await;
         }
-        let now = now_ms();
-        self.shared.store.send_again(now).await?;
         let mut claimed = 0;
         for row in self.shared.store.notices().await? {
             if let Some(run) = self.run_of(&row) {
@@ -135,7 +136,7 @@ impl Claimer {
         if row.state != "released" {
             return None;
         }
-        if let Some(run) = self.runs.get(&row.id) {
+        if let Some(run) = self.runs.get(&row.id).filter(|run| !run.stopped.load(Ordering::Relaxed)) {
             let same = row.fingerprint.as_deref() == Some(run.notice.renderer.fingerprint_hex().as_str());
             return same
                 .then(|| Arc::clone(run))

@@ -5,6 +5,7 @@
 
 use super::desk::{Consequence, Desk, Leave};
 use super::feed::{Feed, Held, Taken};
+use super::job::NoticeRun;
 use super::recorder::{Grants, Note, Recorder};
 use super::{Counters, Settings, jitter};
 use crate::clock::now_ms;
@@ -17,6 +18,7 @@ use owabi_smtp::session::{Progress, Session};
 use owabi_store::{Settle, Store};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -109,6 +111,7 @@ async fn connect(desk: &Arc<Desk>, shared: &Shared, first: Vec<Held>, probing: b
     };
     match opened {
         Ok(session) => {
+            desk.opened();
             let mut courier = Courier::new(desk, shared, session, probing);
             courier.start(first).await;
             courier.run().await;
@@ -258,13 +261,16 @@ impl<'a> Courier<'a> {
 
     /// Renders a job, asks for its intent, and gives its envelope to the connection.
     async fn push(&mut self, job: Held) {
+        if job.run.stopped.load(Ordering::Relaxed) {
+            return self.give_back(job);
+        }
         let settings = &self.shared.settings;
         let (parcel, intent) = match job.pack(&settings.keys, &settings.bounce, &self.desk.relay.name) {
             Ok(packed) => packed,
             Err(reason) => return self.cannot_render(job, reason).await,
         };
         if self.session.max_size().is_some_and(|max| parcel.body.len() as u64 > max) {
-            self.stop_notice(&job.run.id).await;
+            self.stop_notice(&job.run).await;
             return self.give_back(job);
         }
         self.note.intents.push(intent);
@@ -330,7 +336,7 @@ impl<'a> Courier<'a> {
         }
         match consequence {
             Consequence::None => {}
-            Consequence::StopNotice => self.stop_notice(&job.run.id).await,
+            Consequence::StopNotice => self.stop_notice(&job.run).await,
             Consequence::Paused => {
                 let relay = &self.desk.relay.name;
                 tracing::error!(
@@ -339,6 +345,8 @@ impl<'a> Courier<'a> {
                     "the relay refuses every mail of ours; it is paused, no attempt is used"
                 );
                 self.shared.feed.set_up(self.desk.number, false);
+                // The probe has its verdict: the next one comes after the pause.
+                self.probing = false;
             }
         }
         if self.desk.is_up() {
@@ -393,7 +401,11 @@ impl<'a> Courier<'a> {
     }
 
     /// The message is larger than the relay takes: nobody else of this notice is tried.
-    async fn stop_notice(&self, notice_id: &str) {
+    async fn stop_notice(&self, run: &NoticeRun) {
+        let notice_id = run.id.as_str();
+        if run.stopped.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let reason = format!("the message is larger than relay {} takes", self.desk.relay.name);
         tracing::error!(notice = notice_id, reason, "the notice is paused");
         if let Err(error) = self.shared.store.set_state(notice_id, "paused", Some(&reason), "owabi", now_ms()).await {

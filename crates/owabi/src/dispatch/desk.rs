@@ -30,6 +30,8 @@ struct State {
     paused_until: i64,
     /// A courier is trying the relay after a pause.
     probing: bool,
+    /// No login is needed, or one was taken: until then only one courier tries, so that a wrong password locks nobody out.
+    logged_in: bool,
     /// Domains whose refusals may mean the sender, since the last acceptance.
     refusing: Vec<String>,
     accepted_any: bool,
@@ -90,6 +92,7 @@ impl Desk {
             failures: 0,
             paused_until: 0,
             probing: false,
+            logged_in: relay.auth.is_none(),
             refusing: Vec::new(),
             accepted_any: false,
             per_connection: relay.messages_per_connection,
@@ -113,6 +116,15 @@ impl Desk {
     /// As [`Desk::ask`], without taking the probe.
     pub(super) fn look(&self, now: i64) -> Leave {
         self.lock().leave(now)
+    }
+
+    /// A connection is open and logged in.
+    pub(super) fn opened(&self) {
+        let mut state = self.lock();
+        if !state.logged_in {
+            state.logged_in = true;
+            self.changed.notify_waiters();
+        }
     }
 
     /// The probing courier goes without a verdict.
@@ -146,6 +158,7 @@ impl Desk {
     /// One that did its work and then broke is simply renewed; what the relay says of its limit is learned.
     pub(super) fn fault(&self, fault: &Fault, finished: u32, now: i64, jitter: f64) -> Consequence {
         let mut state = self.lock();
+        state.logged_in &= fault.kind != FaultKind::Auth;
         match fault.kind {
             FaultKind::Local => Consequence::None,
             FaultKind::ConnectionLimit if finished > 0 => {
@@ -219,7 +232,7 @@ impl Desk {
 impl State {
     fn leave(&self, now: i64) -> Leave {
         match self {
-            Self { failures: 0, .. } => Leave::Go,
+            Self { failures: 0, logged_in: true, .. } => Leave::Go,
             Self { probing: true, .. } => Leave::Wait(None),
             Self { paused_until, .. } if now < *paused_until => Leave::Wait(Some(*paused_until)),
             _ => Leave::Probe,

@@ -9,6 +9,7 @@ use owabi_core::render::Stamp;
 use owabi_smtp::envelope::Parcel;
 use owabi_store::{Claimed, Intent};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// A notice that is being sent.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct NoticeRun {
     pub(super) notice: Arc<LoadedNotice>,
     /// How long an in-doubt mail waits for evidence; `None`: for a person.
     pub(super) resend_after_ms: Option<i64>,
+    /// It was paused for its own fault: what is still in memory goes back unsent.
+    pub(super) stopped: AtomicBool,
 }
 
 impl NoticeRun {
@@ -25,7 +28,7 @@ impl NoticeRun {
             InDoubt::ResendAfter(span) => Some(span.as_millis()),
             InDoubt::Hold => None,
         };
-        Self { id: id.to_owned(), notice, resend_after_ms }
+        Self { id: id.to_owned(), notice, resend_after_ms, stopped: AtomicBool::new(false) }
     }
 }
 

@@ -1,0 +1,244 @@
+//! Exit codes: each with the failure that it stands for, and words about what to do next.
+
+use crate::support::site::{NOTICE, Site, owabi};
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
+use serde_json::json;
+use std::io::Read;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+/// A daemon that is ended with the test.
+struct Daemon(Child);
+
+impl Daemon {
+    /// Starts `owabi run` and waits until it holds the lock.
+    fn start(site: &Site) -> Self {
+        let child = site.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let daemon = Self(child);
+        for _ in 0..200 {
+            let lock = std::fs::File::options().write(true).open(site.path("owabi.db.lock"));
+            if lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock))) {
+                return daemon;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the daemon never took its lock");
+    }
+
+    fn terminate(&mut self) -> i32 {
+        let id = self.0.id().to_string();
+        assert!(std::process::Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().unwrap().success());
+        self.0.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_usage() {
+    owabi(&["import"]).exits(2);
+    owabi(&["frobnicate"]).exits(2);
+    owabi(&["--lang", "fr", "status"]).exits(2);
+    let site = Site::new();
+    site.run(&["preflight", "--notice", "no-such-notice"]).exits(2);
+    let said = site.run(&["import", "samples/payments.csv", "--notice", NOTICE]);
+    assert_eq!(said.code, 65, "the file is looked for in the working directory: {}", said.stderr);
+}
+
+#[test]
+fn help_and_version_are_no_failures_and_every_verb_has_an_example() {
+    owabi(&["--version"]).exits(0);
+    for verb in [
+        "demo",
+        "init",
+        "check",
+        "import",
+        "preview",
+        "preflight",
+        "approve",
+        "release",
+        "pause",
+        "resume",
+        "withdraw",
+        "run",
+        "status",
+        "log",
+        "test-send",
+        "db",
+        "completions",
+        "man",
+    ] {
+        let said = owabi(&[verb, "--help"]).exits(0).stdout;
+        assert!(said.contains("Example") && said.contains(&format!("owabi {verb}")), "{verb}");
+    }
+}
+
+#[test]
+fn without_a_terminal_an_import_needs_yes() {
+    let site = Site::new();
+    let file = site.path("samples/payments.csv");
+    let said = site.run(&["import", file.to_str().unwrap(), "--notice", NOTICE]).exits(2);
+    assert!(said.stderr.contains("--yes"), "{}", said.stderr);
+    assert_eq!(site.count("held"), 0);
+}
+
+#[test]
+fn a_file_that_is_no_roster_is_bad_data() {
+    let site = Site::new();
+    site.write("roster.csv", "色,形\n赤,丸\n");
+    let said = site.import("roster.csv", &[]).exits(65);
+    assert!(said.stderr.contains("会員番号"), "{}", said.stderr);
+    assert_eq!(said.json()["exit"], 65, "a failure is one JSON document, too");
+    site.import("nowhere.csv", &[]).exits(65);
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_unavailable() {
+    let site = Site::new();
+    site.edit("owabi.yaml", "sqlite:owabi.db", "sqlite:no/such/folder/owabi.db");
+    let said = site.run(&["status"]).exits(69);
+    assert!(said.stderr.contains("database.url"), "{}", said.stderr);
+}
+
+#[test]
+fn a_relay_that_cannot_be_reached_is_unavailable_and_nobody_loses_an_attempt() {
+    let site = Site::new();
+    let said = site.run(&["--json", "check", "--connect"]).exits(69);
+    assert_eq!(said.json()["problems"][0]["area"], "relay");
+    site.edit("notices/metaps-2022.yaml", "  window: \"09:00-21:00\"\n", "");
+    site.release_samples();
+    let said = site.run(&["--json", "run", "--until-idle"]).exits(69).json();
+    assert_eq!(said["relays_down"], json!(true));
+    assert_eq!(site.count("queued"), 5);
+}
+
+#[test]
+fn a_second_daemon_on_one_database_is_told_to_try_again_and_the_first_stops_when_asked() {
+    let site = Site::new();
+    let mut daemon = Daemon::start(&site);
+    let said = site.run(&["run", "--until-idle"]).exits(75);
+    assert!(said.stderr.contains("another owabi"), "{}", said.stderr);
+    site.run(&["status"]).exits(0);
+    assert_eq!(daemon.terminate(), 0);
+    site.run(&["--json", "run", "--until-idle"]).exits(0);
+}
+
+#[test]
+fn a_bad_configuration_is_named_with_file_line_and_key() {
+    let site = Site::new();
+    site.edit("owabi.yaml", "first: 1s", "first: soon");
+    let said = site.run(&["status"]).exits(78);
+    assert!(said.stderr.contains("owabi.yaml:6:") && said.stderr.contains("retry.first"), "{}", said.stderr);
+    assert!(
+        site.run(&["--json", "check"]).exits(78).json()["problems"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("retry.first")
+    );
+}
+
+#[test]
+fn a_broken_notice_is_found_by_check() {
+    let site = Site::new();
+    site.edit("notices/metaps-2022.yaml", "canary: 50", "canaries: 50");
+    let said = site.run(&["--json", "check"]).exits(78).json();
+    assert!(said["problems"][0]["message"].as_str().unwrap().contains("canaries"));
+    site.run(&["preflight", "--notice", NOTICE]).exits(78);
+}
+
+#[test]
+fn another_key_than_the_databases_is_refused_and_a_missing_one_is_not_replaced() {
+    let site = Site::new();
+    site.run(&["preview", "--notice", NOTICE]).exits(0);
+    let kept = site.read("owabi.key");
+    site.write("owabi.key", &format!("{}\n", "5a".repeat(32)));
+    let said = site.run(&["run", "--until-idle"]).exits(78);
+    assert!(said.stderr.contains("not the key of this database"), "{}", said.stderr);
+    std::fs::remove_file(site.path("owabi.key")).unwrap();
+    site.run(&["run", "--until-idle"]).exits(78);
+    assert!(!site.path("owabi.key").exists());
+    site.write("owabi.key", &kept);
+    let said = site.run(&["run", "--until-idle"]).exits(78);
+    assert!(said.stderr.contains("0644") || said.stderr.contains("others can read"), "{}", said.stderr);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_with_its_version() {
+    let site = Site::new();
+    site.run(&["status"]).exits(0);
+    let pool = sqlx::SqlitePool::connect(&site.database()).await.unwrap();
+    sqlx::query("UPDATE _sqlx_migrations SET version = version + 1000").execute(&pool).await.unwrap();
+    pool.close().await;
+    for verb in [&["status"][..], &["run", "--until-idle"], &["db", "migrate"]] {
+        let said = site.run(verb).exits(78);
+        assert!(said.stderr.contains("100"), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn a_damaged_database_is_refused_and_not_touched() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    let file = site.path("owabi.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[..64].fill(0x5a);
+    std::fs::write(&file, &bytes).unwrap();
+    site.run(&["run", "--until-idle"]).exits(78);
+    assert_eq!(std::fs::read(&file).unwrap(), bytes);
+}
+
+#[test]
+fn a_backup_is_a_whole_database_and_overwrites_nothing() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    let copy = site.path("copy.db");
+    site.run(&["db", "backup", copy.to_str().unwrap()]).exits(0);
+    site.run(&["db", "backup", copy.to_str().unwrap()]).exits(1);
+    std::fs::copy(&copy, site.path("owabi.db")).unwrap();
+    assert_eq!(site.json(&["db", "check"])["ok"], json!(true));
+    assert_eq!(site.count("held"), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_mail_goes_only_to_the_allow_list_and_is_in_the_ledger() {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let site = Site::new();
+    site.configure(relay.addr().port());
+    let said = site.run(&["test-send", "--notice", NOTICE, "--to", "somebody@example.com"]).exits(1);
+    assert!(said.stderr.contains("test_send.allow"), "{}", said.stderr);
+    assert_eq!(relay.stats().connections, 0);
+    let said = site.json(&["test-send", "--notice", NOTICE, "--to", "notice@example.jp"]);
+    assert_eq!(said["outcome"], "accepted");
+    assert_eq!(relay.captured().len(), 1);
+    let pool = sqlx::SqlitePool::connect(&site.database()).await.unwrap();
+    let kept = sqlx::query("SELECT 1 FROM ledger WHERE kind = 'test_send'").fetch_all(&pool).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(site.run(&["check", "--connect"]).code, 0);
+}
+
+#[test]
+fn the_demo_adds_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let keep = dir.path().join("demo");
+    let said = owabi(&["--json", "demo", "--members", "120", "--keep", keep.to_str().unwrap()]).exits(0).json();
+    assert_eq!((&said["adds_up"], &said["notice"]), (&json!(true), &json!(NOTICE)));
+    assert_eq!(said["mails"], said["counts"]["accepted"]);
+    assert!(said["counts"]["failed"].as_i64().unwrap() > 0 && said["seconds"].as_f64().unwrap() < 30.0);
+    owabi(&["demo", "--keep", keep.to_str().unwrap()]).exits(1);
+}
+
+#[test]
+fn completions_and_manual_pages_are_written() {
+    assert!(owabi(&["completions", "bash"]).exits(0).stdout.contains("owabi"));
+    let dir = tempfile::tempdir().unwrap();
+    owabi(&["man", "--out", dir.path().to_str().unwrap()]).exits(0);
+    let mut page = String::new();
+    std::fs::File::open(dir.path().join("owabi-import.1")).unwrap().read_to_string(&mut page).unwrap();
+    assert!(page.contains("refused"));
+}

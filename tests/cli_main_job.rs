@@ -1,0 +1,262 @@
+//! The command line from a roster to a released queue, without a relay.
+
+use crate::support::site::{NOTICE, Site, mode, owabi};
+use serde_json::json;
+
+const HEADER: &str = "会員番号,氏名,メールアドレス,支払内容,支払方法,支払日時\n";
+
+fn line(no: &str, name: &str, email: &str) -> String {
+    format!("{no},{name},{email},公認野球指導者資格 登録費,クレジットカード,2021-10-20\n")
+}
+
+#[test]
+fn init_writes_a_site_that_checks_clean_and_a_key_that_nobody_else_can_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = dir.path().join("site");
+    let config = site.join("owabi.yaml");
+    owabi(&["init", site.to_str().unwrap()]).exits(0);
+    assert_eq!(mode(&site.join("owabi.key")), 0o600);
+    let said = owabi(&["--config", config.to_str().unwrap(), "--json", "check"]).exits(0).json();
+    assert_eq!(said["problems"], json!([]));
+}
+
+#[test]
+fn init_adds_what_is_missing_changes_nothing_and_keeps_out_of_other_folders() {
+    let site = Site::new();
+    site.edit("notices/metaps-2022.yaml", "canary: 50", "canary: 7");
+    std::fs::remove_file(site.path("notices/generic-breach.yaml")).unwrap();
+    let again = owabi(&["--json", "init", site.path("").to_str().unwrap()]).exits(0).json();
+    assert_eq!(again["written"], json!(["notices/generic-breach.yaml"]));
+    assert!(site.read("notices/metaps-2022.yaml").contains("canary: 7"));
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("thesis.txt"), "x").unwrap();
+    owabi(&["init", other.path().to_str().unwrap()]).exits(1);
+}
+
+#[test]
+fn a_roster_goes_from_the_file_to_a_released_queue_and_every_member_is_in_the_log() {
+    let site = Site::new();
+    let said = site.import("samples/payments.csv", &[]).exits(0).json();
+    let counts: Vec<_> = ["lines", "imported", "merged", "unreachable", "not_affected", "already_present", "refused"]
+        .map(|k| said[k].as_i64().unwrap())
+        .into();
+    assert_eq!(counts, [11, 5, 1, 2, 3, 0, 0]);
+    let seen = site.json(&["preflight", "--notice", NOTICE]);
+    assert_eq!((&seen["rows"], &seen["problems"]), (&json!(5), &json!([])));
+    site.run(&["release", NOTICE, "--yes"]).exits(1);
+    assert_eq!(site.json(&["approve", NOTICE])["approvals"], 1);
+    assert_eq!(site.json(&["release", NOTICE, "--yes", "--dry-run"])["would_queue"], 5);
+    assert_eq!(site.count("queued"), 0);
+    let released = site.json(&["release", NOTICE, "--yes"]);
+    assert_eq!((&released["state"], &released["queued"]), (&json!("released"), &json!(5)));
+    assert_eq!(site.json(&["release", NOTICE, "--yes"])["queued"], 0, "a second release finds nobody");
+    assert_eq!((site.count("queued"), site.count("unreachable")), (5, 2));
+    let log = site.json(&["log"]);
+    let rows = log["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 7);
+    assert!(rows[0]["at"].as_str().unwrap().ends_with("+09:00"));
+    for key in [
+        "member_no",
+        "email",
+        "status",
+        "attempt",
+        "relay",
+        "code",
+        "enhanced",
+        "reply",
+        "outcome",
+        "possible_duplicate",
+        "message_id",
+        "queue_id",
+    ] {
+        assert!(rows[0].get(key).is_some(), "{key}");
+    }
+}
+
+#[test]
+fn the_same_file_twice_changes_nothing_and_names_the_first_batch() {
+    let site = Site::new();
+    let first = site.import("samples/payments.csv", &[]).exits(0).json();
+    let second = site.import("samples/payments.csv", &[]).exits(0).json();
+    assert_eq!(second["batch"], first["batch"]);
+    assert_eq!(
+        (&second["same_file"], &second["imported"], &second["already_present"]),
+        (&json!(true), &json!(0), &json!(8))
+    );
+    assert_eq!(site.count("held"), 5);
+}
+
+#[test]
+fn a_dry_run_counts_exactly_and_changes_nothing() {
+    let site = Site::new();
+    let dry = site.import("samples/payments.csv", &["--dry-run"]).exits(0).json();
+    assert_eq!((&dry["dry_run"], &dry["batch"], &dry["imported"]), (&json!(true), &json!(null), &json!(5)));
+    assert_eq!(site.count("held"), 0);
+    let wet = site.import("samples/payments.csv", &[]).exits(0).json();
+    for key in ["lines", "imported", "merged", "unreachable", "not_affected", "already_present", "refused"] {
+        assert_eq!(dry[key], wet[key], "{key}");
+    }
+}
+
+#[test]
+fn refused_lines_come_back_with_number_and_reason_and_the_rest_is_in() {
+    let site = Site::new();
+    let text = [
+        HEADER,
+        &line("1", "見本 太郎", "a@example.jp"),
+        &line("2", "", "b@example.jp"),
+        "3,\"=cmd\",c@example.jp,x\n",
+    ];
+    site.write("roster.csv", &text.concat());
+    let out = site.path("refused.csv");
+    let said = site.import("roster.csv", &["--refused", out.to_str().unwrap()]).exits(65).json();
+    assert_eq!((&said["imported"], &said["refused"]), (&json!(1), &json!(2)));
+    let refused = site.read("refused.csv");
+    assert!(refused.starts_with('\u{feff}') && refused.contains("\r\n3,") && refused.contains("'=cmd"), "{refused}");
+    assert_eq!(said["findings"][0]["line"], 3);
+}
+
+#[test]
+fn further_lines_of_a_member_merge_also_when_the_first_one_had_no_address() {
+    let site = Site::new();
+    let text = [
+        HEADER,
+        &line("1", "見本 太郎", ""),
+        &line("1", "見本 太郎", "a@example.jp"),
+        &line("1", "見本 次郎", "b@example.jp"),
+    ];
+    site.write("roster.csv", &text.concat());
+    let said = site.import("roster.csv", &[]).exits(0).json();
+    assert_eq!(
+        (&said["lines"], &said["imported"], &said["merged"], &said["unreachable"]),
+        (&json!(3), &json!(1), &json!(2), &json!(0))
+    );
+    let kinds = &said["findings_by_kind"];
+    assert_eq!(kinds, &json!({ "address_taken": 1, "name_differs": 1, "address_differs": 1 }));
+    assert_eq!(site.count("held"), 1);
+}
+
+#[test]
+fn an_import_that_adds_up_to_nobody_twice_merges_across_chunks() {
+    let site = Site::new();
+    let mut text = HEADER.to_owned();
+    (0..4_500).for_each(|n| {
+        text.push_str(&line(&format!("{}", n % 2_300), "見本 太郎", &format!("u{}@example.jp", n % 2_300)))
+    });
+    site.write("roster.csv", &text);
+    let said = site.import("roster.csv", &[]).exits(0).json();
+    assert_eq!((&said["lines"], &said["imported"], &said["merged"]), (&json!(4_500), &json!(2_300), &json!(2_200)));
+}
+
+#[test]
+fn typos_and_shared_addresses_are_reported_and_imported_all_the_same() {
+    let site = Site::new();
+    let text = [HEADER, &line("1", "見本 太郎", "a@gmial.com"), &line("2", "見本 花子", "a@gmial.com")];
+    site.write("roster.csv", &text.concat());
+    let said = site.import("roster.csv", &[]).exits(0).json();
+    assert_eq!((&said["imported"], &said["shared_addresses"]), (&json!(2), &json!(1)));
+    assert_eq!(said["findings_by_kind"]["likely_typo"], 2);
+}
+
+#[test]
+fn a_template_changed_after_the_preflight_refuses_the_release_and_is_named() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    site.run(&["preflight", "--notice", NOTICE]).exits(0);
+    site.run(&["approve", NOTICE]).exits(0);
+    let subject = site.read("templates/metaps-2022/subject.txt.hbs");
+    site.write("templates/metaps-2022/subject.txt.hbs", &format!("重要 {subject}"));
+    let said = site.run(&["release", NOTICE, "--yes"]).exits(1);
+    assert!(said.stderr.contains("the template") && said.stderr.contains("preflight"), "{}", said.stderr);
+    site.run(&["preflight", "--notice", NOTICE]).exits(0);
+    let said = site.run(&["release", NOTICE, "--yes"]).exits(1);
+    assert!(said.stderr.contains("0 of 1 approvals"), "an approval is of one text: {}", said.stderr);
+    site.run(&["approve", NOTICE]).exits(0);
+    site.run(&["release", NOTICE, "--yes"]).exits(0);
+}
+
+#[test]
+fn a_fact_or_a_roster_changed_after_the_preflight_refuses_approval_and_release() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    site.run(&["preflight", "--notice", NOTICE]).exits(0);
+    site.run(&["approve", NOTICE]).exits(0);
+    site.write("more.csv", &[HEADER, &line("1", "見本 太郎", "a@example.jp")].concat());
+    site.import("more.csv", &[]).exits(0);
+    assert!(site.run(&["release", NOTICE, "--yes"]).exits(1).stderr.contains("the roster"));
+    site.edit("notices/metaps-2022.yaml", "0120-816-620", "0120-816-621");
+    let said = site.run(&["approve", NOTICE]).exits(1);
+    assert!(said.stderr.contains("facts"), "{}", said.stderr);
+}
+
+#[test]
+fn two_approvals_are_two_people() {
+    let site = Site::new();
+    site.edit("notices/metaps-2022.yaml", "approvals_required: 1", "approvals_required: 2");
+    site.import("samples/payments.csv", &[]).exits(0);
+    site.run(&["preflight", "--notice", NOTICE]).exits(0);
+    for name in ["Sato", "Sato"] {
+        site.run(&["approve", NOTICE, "--as", name]).exits(0);
+    }
+    site.run(&["release", NOTICE, "--yes"]).exits(1);
+    site.run(&["approve", NOTICE, "--as", "Ito"]).exits(0);
+    site.run(&["release", NOTICE, "--yes"]).exits(0);
+}
+
+#[test]
+fn a_notice_without_approvals_is_released_after_a_clean_preflight_and_not_before() {
+    let site = Site::new();
+    site.edit("notices/metaps-2022.yaml", "approvals_required: 1", "approvals_required: 0");
+    site.import("samples/payments.csv", &[]).exits(0);
+    site.run(&["release", NOTICE, "--yes"]).exits(1);
+    site.run(&["preflight", "--notice", NOTICE]).exits(0);
+    site.run(&["release", NOTICE, "--yes"]).exits(0);
+}
+
+#[test]
+fn pause_resume_and_withdraw_say_the_state_and_a_withdrawn_notice_stays_so() {
+    let site = Site::new();
+    site.release_samples();
+    assert_eq!(site.json(&["pause", NOTICE, "--reason", "test"])["state"], "paused");
+    site.run(&["release", NOTICE, "--yes"]).exits(1);
+    assert_eq!(site.json(&["resume", NOTICE])["state"], "released");
+    let withdraw = ["withdraw", "--notice", NOTICE, "--reason", "wrong roster"];
+    site.run(&withdraw).exits(2);
+    let with = |more: &str| site.json(&[&withdraw[..], &[more]].concat());
+    assert_eq!(with("--dry-run")["would_withdraw"], 5);
+    assert_eq!(site.count("withdrawn"), 0);
+    let done = with("--yes");
+    assert_eq!((&done["state"], &done["withdrawn"]), (&json!("withdrawn"), &json!(5)));
+    site.run(&["resume", NOTICE]).exits(1);
+    site.import("samples/payments.csv", &[]).exits(1);
+}
+
+#[test]
+fn a_preview_is_the_mail_in_three_files() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    let out = site.path("preview");
+    let said = site.json(&["preview", "--notice", NOTICE, "--member", "10003", "--out", out.to_str().unwrap()]);
+    assert!(said["text"].as_str().unwrap().contains("渡邉 健"));
+    for end in ["eml", "txt", "html"] {
+        assert!(out.join(format!("10003.{end}")).exists(), "{end}");
+    }
+    assert!(site.read("preview/10003.eml").contains("To: "));
+    site.run(&["preview", "--notice", NOTICE]).exits(0);
+    site.run(&["preview", "--notice", NOTICE, "--member", "0"]).exits(1);
+}
+
+#[test]
+fn the_log_as_csv_opens_in_a_spreadsheet_and_runs_no_formula() {
+    let site = Site::new();
+    site.write("roster.csv", &[HEADER, &line("-1", "見本 太郎", "a@example.jp")].concat());
+    site.import("roster.csv", &[]).exits(0);
+    let said = site.run(&["log", "--csv"]).exits(0).stdout;
+    assert!(
+        said.starts_with('\u{feff}') && said.contains("metaps-2022,'-1,a@example.jp,held") && said.ends_with("\r\n"),
+        "{said}"
+    );
+    assert_eq!(site.json(&["log", "--status", "failed"])["rows"], json!([]));
+    assert_eq!(site.json(&["log", "--since", "1h"])["rows"].as_array().unwrap().len(), 1);
+    site.run(&["log", "--since", "someday"]).exits(2);
+}
