@@ -104,9 +104,19 @@ impl Program {
     /// Sends until every member is in a final state.
     pub(crate) async fn finish(&self) {
         let running = self.start(&["run"]);
-        let done = world::eventually(&async || self.rows().await.iter().all(|row| row.status.is_final())).await;
-        assert!(done, "not everybody came to an end: {:#?}", self.rows().await);
+        let url = self.url();
+        let mut open = audit::open_members(&url).await;
+        while open > 0 {
+            let before = open;
+            let moved = world::eventually(&async || audit::open_members(&url).await != before).await;
+            assert!(moved, "{open} members do not come to an end: {:#?}", self.open().await);
+            open = audit::open_members(&url).await;
+        }
         assert!(running.terminate().success());
+    }
+
+    async fn open(&self) -> Vec<Row> {
+        self.rows().await.into_iter().filter(|row| !row.status.is_final()).collect()
     }
 
     /// The database as an URL.
