@@ -43,13 +43,15 @@ fn member(no: usize) -> Member {
         23 => (Fate::NotAffected, format!("transfer{no}@example.jp")),
         _ => (Fate::Told, format!("u{no}@{}", ["example.jp", "softbank.ne.jp", "日本.example"][no % 3])),
     };
-    let name = format!("{} {}", ["髙橋", "山﨑", "渡邉", "Baker"][no % 4], ["一郎", "さくら", "蓮", "𠮷美"][no / 4 % 4]);
+    let name =
+        format!("{} {}", ["髙橋", "山﨑", "渡邉", "Baker"][no % 4], ["一郎", "さくら", "蓮", "𠮷美"][no / 4 % 4]);
     Member { no: 10_000 + no, fate, email, name, course: no.is_multiple_of(2), day: 1 + no % 28 }
 }
 
 impl Member {
     fn line(&self) -> String {
-        let purpose = if self.course { "野球指導者講習会 受講料" } else { "公認野球指導者資格 登録費" };
+        let purpose =
+            if self.course { "野球指導者講習会 受講料" } else { "公認野球指導者資格 登録費" };
         let method = if self.fate == Fate::NotAffected { "銀行振込" } else { "クレジットカード" };
         let Self { no, name, email, day, .. } = self;
         format!("{no},{name},{email},{purpose},{method},2021-11-{day:02} 12:00:00\r\n")
@@ -142,12 +144,18 @@ fn is_the_members_own(mail: &Received, member: &Member, entry: &Value) {
     assert_eq!(mail.header("From"), "一般財団法人全日本野球協会 <notice@example.jp>");
     assert_eq!(mail.header("Auto-Submitted"), "auto-generated");
     assert_eq!(mail.header("Message-ID"), format!("<{}>", entry["message_id"].as_str().unwrap()));
-    assert_eq!((Some(mail.sha256.as_str()), entry["rcpt_to"].as_str()), (entry["mail_sha256"].as_str(), Some(written.as_str())));
+    assert_eq!(
+        (Some(mail.sha256.as_str()), entry["rcpt_to"].as_str()),
+        (entry["mail_sha256"].as_str(), Some(written.as_str()))
+    );
     assert!(entry["queue_id"].is_string() && entry["outcome"] == "accepted", "{entry}");
-    let paid = if member.course { "野球指導者講習会の受講料" } else { "公認野球指導者資格の登録費" };
+    let paid =
+        if member.course { "野球指導者講習会の受講料" } else { "公認野球指導者資格の登録費" };
     let text = mail.text();
     let squeezed: String = member.name.split(' ').collect();
-    for phrase in [format!("{squeezed}様"), format!("2021年11月{}日", member.day), paid.to_owned(), "0120-816-620".to_owned()] {
+    for phrase in
+        [format!("{squeezed}様"), format!("2021年11月{}日", member.day), paid.to_owned(), "0120-816-620".to_owned()]
+    {
         assert!(text.contains(&phrase), "{phrase} is not in {text}");
     }
     assert!(mail.html().contains(&member.name) && mail.html().contains("0120-816-620"), "{}", mail.html());

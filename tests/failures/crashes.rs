@@ -84,7 +84,8 @@ async fn a04_a_kill_with_the_dot_out_and_no_reply_read_is_in_doubt_and_sent_agai
     assert_eq!((&own[1]["outcome"], &own[1]["possible_duplicate"]), (&"accepted".into(), &true.into()));
     assert_eq!(own[0]["message_id"], own[1]["message_id"]);
     assert_ne!(own[0]["envid"], own[1]["envid"]);
-    let copies: Vec<_> = relay.captured().into_iter().filter(|mail| mail.rcpt_to() == [doubted.email.as_str()]).collect();
+    let copies: Vec<_> =
+        relay.captured().into_iter().filter(|mail| mail.rcpt_to() == [doubted.email.as_str()]).collect();
     assert_eq!(copies[0].mail_from(), copies[1].mail_from());
 }
 
@@ -157,7 +158,9 @@ async fn a09_a_row_that_cannot_be_read_or_rendered_fails_alone_and_visibly() {
     let world = World::with(&addresses(20), CaptureOptions::default()).await;
     world.sql("UPDATE affected_members SET payments = '{' WHERE id = 3").await;
     world.sql("UPDATE affected_members SET email = 'no address' WHERE id = 7").await;
-    world.sql("UPDATE affected_members SET name = 'Taro' || char(13) || char(10) || 'Bcc: x@example.jp' WHERE id = 11").await;
+    world
+        .sql("UPDATE affected_members SET name = 'Taro' || char(13) || char(10) || 'Bcc: x@example.jp' WHERE id = 11")
+        .await;
     world.finish().await;
     let rows = world.rows().await;
     for (n, why) in [(3, "unreadable_row"), (7, "bad_address"), (11, "render_failed")] {
@@ -185,7 +188,8 @@ async fn a10_a_kill_during_an_import_leaves_nothing_of_it_and_the_import_can_be_
 
 /// Kills the import once it has written far more than a schema.
 async fn killed_while_writing(program: &Program, mut importing: Running) {
-    let written = || ["owabi.db", "owabi.db-wal"].map(|name| std::fs::metadata(program.path(name)).map_or(0, |of| of.len()));
+    let written =
+        || ["owabi.db", "owabi.db-wal"].map(|name| std::fs::metadata(program.path(name)).map_or(0, |of| of.len()));
     assert!(eventually(&async || written().iter().sum::<u64>() > 3_000_000).await, "the import wrote nothing");
     assert!(!importing.has_ended(), "the import was over before it could be killed");
     importing.kill();

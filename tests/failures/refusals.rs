@@ -45,7 +45,8 @@ async fn b02_a_temporary_refusal_uses_an_attempt_and_waits_at_least_the_first_in
     }
     world.finish().await;
     for row in world.rows().await {
-        let entries: Vec<_> = world.log().await.into_iter().filter(|entry| entry.email.as_ref() == Some(&row.email)).collect();
+        let entries: Vec<_> =
+            world.log().await.into_iter().filter(|entry| entry.email.as_ref() == Some(&row.email)).collect();
         assert!(is(&row, Status::Accepted, None, 2) && !row.possible_duplicate, "{row:?}");
         assert!(entries[1].at >= entries[0].at + first, "{entries:?}");
     }

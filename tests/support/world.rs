@@ -250,7 +250,8 @@ pub(crate) fn write_files(dir: &Path, port: u16, more: &str) {
             "smtp:\n  relays:\n    - {{ name: main, host: 127.0.0.1, port: {port}, tls: none, max_connections: 4 }}\n  bounce: {{ address: bounces@example.jp }}\n{more}"
         )
     };
-    let retry = if more.contains("retry:") { "" } else { "retry: { first: 50ms, max: 200ms, attempts: 3, deadline: 1h }" };
+    let retry =
+        if more.contains("retry:") { "" } else { "retry: { first: 50ms, max: 200ms, attempts: 3, deadline: 1h }" };
     let config = format!(
         "database: {{ url: \"sqlite:owabi.db\" }}\nnotices: {{ dir: notices, templates: templates }}\n{relays}\n{retry}\ndispatch: {{ backoff_first: 50ms, backoff_max: 200ms, poll: 20ms, stop_timeout: 3s }}\n"
     );
