@@ -2,7 +2,7 @@
 
 use crate::support::audit::Row;
 use crate::support::program::Program;
-use crate::support::world::{addresses, eventually};
+use crate::support::world::addresses;
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Extensions, Hangup, Moment, Point, Script, Then, When};
 use serde_json::Value;
@@ -72,18 +72,9 @@ async fn soak_nobody_is_lost_or_doubled_unflagged_however_often_the_program_is_k
         }
         let open = program.rows().await.iter().filter(|row| !row.status.is_final()).count();
         assert!(open > 0, "the queue was empty before the last kill");
-        finish(&program).await;
+        program.finish().await;
         judge(&program, &relay, kills).await;
     }
-}
-
-/// Until everybody is final, however long the retries take.
-async fn finish(program: &Program) {
-    let running = program.start(&["run"]);
-    let done = async || program.rows().await.iter().all(|row| row.status.is_final());
-    let in_time = eventually(&done).await || eventually(&done).await;
-    assert!(in_time, "{:#?}", program.rows().await.iter().filter(|row| !row.status.is_final()).collect::<Vec<_>>());
-    assert!(running.terminate().success());
 }
 
 async fn judge(program: &Program, relay: &CaptureRelay, kills: usize) {

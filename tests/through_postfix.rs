@@ -96,7 +96,7 @@ async fn sent(postfix: &Postfix, members: &[Member]) -> Program {
     program.release();
     program.finish().await;
     let told = usize::try_from(count(members, &[Fate::Told])).unwrap();
-    assert!(postfix.wait_delivered(told, Duration::from_secs(60)), "{} of {told}", postfix.delivered().len());
+    assert!(postfix.wait_delivered(told, Duration::from_mins(1)), "{} of {told}", postfix.delivered().len());
     assert!(eventually(&async || postfix.queue_len() == 0).await);
     assert_eq!(postfix.delivered().len(), told);
     let rows: HashMap<String, Row> = program.rows().await.into_iter().map(|row| (row.member_no.clone(), row)).collect();

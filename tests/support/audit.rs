@@ -46,6 +46,14 @@ pub(crate) async fn rows(url: &str) -> Vec<Row> {
     rows.iter().map(read).collect()
 }
 
+/// How many members are in no final state.
+pub(crate) async fn open_members(connection: &mut SqliteConnection) -> i64 {
+    let last = Status::ALL.into_iter().filter(|status| status.is_final()).map(|status| format!("'{status}'"));
+    let last: Vec<String> = last.collect();
+    let text = format!("SELECT COUNT(*) FROM affected_members WHERE status NOT IN ({})", last.join(","));
+    sqlx::query(sqlx::AssertSqlSafe(text)).fetch_one(connection).await.unwrap().get(0)
+}
+
 /// Nobody is lost, nobody is told twice without a flag, and the log names exactly the mails that arrived.
 ///
 /// `log` is what `log --json` shows.

@@ -7,10 +7,14 @@ use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The shipped notice.
 const METAPS: &str = "metaps-2022";
+
+/// How often a test looks how far the program is.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// One installation.
 pub(crate) struct Program {
@@ -104,9 +108,19 @@ impl Program {
     /// Sends until every member is in a final state.
     pub(crate) async fn finish(&self) {
         let running = self.start(&["run"]);
-        let done = world::eventually(&async || self.rows().await.iter().all(|row| row.status.is_final())).await;
-        assert!(done, "not everybody came to an end: {:#?}", self.rows().await);
+        let mut connection = audit::connect(&self.url()).await;
+        let (mut open, mut waited) = (audit::open_members(&mut connection).await, Duration::ZERO);
+        while open > 0 {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            let before = std::mem::replace(&mut open, audit::open_members(&mut connection).await);
+            waited = if open == before { waited + LOOK_AGAIN } else { Duration::ZERO };
+            assert!(waited < world::PATIENCE, "they do not come to an end: {:#?}", self.open().await);
+        }
         assert!(running.terminate().success());
+    }
+
+    async fn open(&self) -> Vec<Row> {
+        self.rows().await.into_iter().filter(|row| !row.status.is_final()).collect()
     }
 
     /// The database as an URL.

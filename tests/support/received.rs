@@ -55,7 +55,8 @@ fn words(text: &str) -> String {
     let mut was_encoded = false;
     for word in text.split(' ') {
         let coded = word.strip_prefix("=?UTF-8?B?").and_then(|word| word.strip_suffix("?="));
-        if !out.is_empty() && !(was_encoded && coded.is_some()) {
+        let joined = was_encoded && coded.is_some();
+        if !(out.is_empty() || joined) {
             out.push(' ');
         }
         was_encoded = coded.is_some();
