@@ -2,7 +2,7 @@
 
 use crate::support::world::{World, addresses};
 use owabi_core::lifecycle::Status;
-use owabi_smtp::capture::{CaptureOptions, Extensions};
+use owabi_smtp::capture::{CaptureOptions, Extensions, Point, Script, Then};
 use std::collections::BTreeMap;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,4 +29,27 @@ async fn relays_without_chunking_or_pipelining_get_the_same_mails() {
         assert_eq!(world.relay.deliveries().len(), 50);
         assert_eq!(world.relay.stats().mails, 50);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promise_4_a_text_that_is_not_the_released_one_is_not_sent() {
+    let world = World::with(&addresses(5), CaptureOptions::default()).await;
+    let body = world.file("templates/leak/body.txt.hbs");
+    let released = std::fs::read_to_string(&body).unwrap();
+    std::fs::write(&body, format!("{released}追伸\n")).unwrap();
+    world.run().await;
+    assert_eq!((world.relay.stats().connections, world.count(Status::Queued).await), (0, 5));
+    std::fs::write(&body, released).unwrap();
+    assert_eq!(world.run().await.accepted, 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promise_6_what_is_not_understood_is_tried_again_and_kept_word_for_word() {
+    let script = Script::new().first(1, Point::Rcpt, Then::reply(499, "The mail goblin is asleep"));
+    let world = World::careful(&addresses(2), script).await;
+    world.finish().await;
+    assert_eq!(world.count(Status::Accepted).await, 2);
+    let log = world.log().await;
+    let odd = log.iter().find(|entry| entry.code == Some(499)).unwrap();
+    assert_eq!((odd.outcome.as_deref(), odd.reply.as_deref()), (Some("deferred"), Some("The mail goblin is asleep")));
 }

@@ -1,20 +1,36 @@
-//! A capture relay as a process of its own: `capture_relay [--port N] [--maildir DIR] [--random-trouble SEED]
-//! [--greylist SECONDS] [--rtt MILLISECONDS]`. Prints `listening ADDRESS`, and its statistics on Ctrl-C.
+//! A capture relay as a process of its own. Prints `listening ADDRESS`, and its statistics as one JSON line when it is
+//! told to end (Ctrl-C or SIGTERM).
+//!
+//! `capture_relay [--port N] [--maildir DIR] [--count-only yes] [--chunking no] [--rtt MILLISECONDS]
+//! [--refuse-every N] [--random-trouble SEED] [--greylist SECONDS]`
 
 use std::error::Error;
 use std::str::FromStr;
 use std::time::Duration;
 
-use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Script};
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Keep, Point, Script, Stats, Then, When};
+use tokio::signal::unix::{SignalKind, signal};
 
-#[tokio::main]
+// One thread: beside a program that is measured, the relay takes one core at most.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let relay = CaptureRelay::start(options(std::env::args().skip(1))?).await?;
     println!("listening {}", relay.addr());
-    tokio::signal::ctrl_c().await?;
-    println!("{:?}", relay.stats());
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        ended = tokio::signal::ctrl_c() => ended?,
+    }
+    println!("{}", json(&relay.stats()));
     relay.stop().await;
     Ok(())
+}
+
+fn json(stats: &Stats) -> String {
+    let Stats { connections, mails, reads, refusals, bytes_in, .. } = stats;
+    format!(
+        r#"{{"connections":{connections},"mails":{mails},"reads":{reads},"refusals":{refusals},"bytes":{bytes_in}}}"#
+    )
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<CaptureOptions, Box<dyn Error>> {
@@ -24,9 +40,15 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<CaptureOptions, Box
         match name.as_str() {
             "--port" => options.listen.set_port(value.parse()?),
             "--maildir" => options.maildir = Some(value.into()),
+            "--count-only" => options.keep = if value == "yes" { Keep::Nothing } else { options.keep },
+            "--chunking" => options.extensions.chunking = value != "no",
+            "--rtt" => options.rtt = Duration::from_millis(number(&value)?),
+            "--refuse-every" => {
+                let refused = When::at(Point::Rcpt).every_nth(number(&value)?);
+                options.script = options.script.always(refused, Then::reply(550, "5.1.1 User unknown"));
+            }
             "--random-trouble" => options.script = Script::ordinary_trouble(value.parse()?),
             "--greylist" => options.script = options.script.greylist(Duration::from_secs(number(&value)?)),
-            "--rtt" => options.rtt = Duration::from_millis(number(&value)?),
             _ => return Err(format!("unknown option {name}").into()),
         }
     }

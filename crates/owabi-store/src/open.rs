@@ -224,3 +224,19 @@ fn migrator(dialect: Dialect) -> Migrator {
     };
     Migrator::with_migrations(texts.iter().map(migration).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a08_a_commit_that_was_answered_survives_a_power_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
+        let store = Store::open(&OpenOptions::new(url)).await.unwrap();
+        let Pools::Sqlite { writer, .. } = &store.pools else { unreachable!() };
+        let synchronous: i64 = sqlx::query("PRAGMA synchronous").fetch_one(writer).await.unwrap().get(0);
+        let journal: String = sqlx::query("PRAGMA journal_mode").fetch_one(writer).await.unwrap().get(0);
+        assert_eq!((synchronous, journal.as_str()), (2, "wal"), "2 is FULL: NORMAL may lose the last commits");
+    }
+}

@@ -254,3 +254,13 @@ async fn a_damaged_file_is_refused_and_said() {
     };
     assert!(matches!(found, Err(StoreError::Damaged(_))), "{found:?}");
 }
+
+#[tokio::test]
+async fn an_entry_of_its_own_goes_into_the_ledger() {
+    let (dir, store) = store().await;
+    store.append_ledger(5, "tester", "test_send", Some(NOTICE), &serde_json::json!({ "to": "x" })).await.unwrap();
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", dir.path().join("owabi.db").display())).await.unwrap();
+    let row: (i64, String, String) =
+        sqlx::query_as("SELECT at, kind, body FROM ledger").fetch_one(&pool).await.unwrap();
+    assert_eq!(row, (5, "test_send".to_owned(), "{\"to\":\"x\"}".to_owned()));
+}

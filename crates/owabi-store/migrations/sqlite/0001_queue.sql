@@ -69,6 +69,8 @@ CREATE TABLE affected_members (
     CHECK (status <> 'sending' OR due_at IS NOT NULL)
 );
 CREATE INDEX affected_members_due ON affected_members (notice_id, due_at, id) WHERE status IN ('queued', 'sending');
+-- Each claim first looks for leases that ended: without its own index it would read the whole notice.
+CREATE INDEX affected_members_sending ON affected_members (notice_id, due_at) WHERE status = 'sending';
 CREATE INDEX affected_members_doubt ON affected_members (due_at) WHERE status = 'in_doubt';
 
 -- What was about to leave: written before the final dot can be sent. Append-only.

@@ -2,7 +2,7 @@
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::say;
-use super::session::Session;
+use super::session::{Session, notice};
 use crate::keys;
 use crate::preflight::Mailer;
 use owabi_core::address::Address;
@@ -33,7 +33,7 @@ pub(super) struct Options {
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
-    let notice = session.notice(&config, &options.notice)?;
+    let notice = notice(&config, &options.notice)?;
     let store = session.store(&config).await?;
     let keys = keys::load(&config, &store).await?;
     let renderer = &notice.renderer;

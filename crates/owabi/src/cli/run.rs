@@ -41,16 +41,18 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let (live, stop) = (Live::default(), CancellationToken::new());
     stop_on_signal(stop.clone())?;
     let begun = clock::monotonic();
-    let bar = tokio::spawn(follow(session.bar(due(&store).await?, &say!(ja: "送信", en: "sending")), live.clone()));
-    let parts = Parts { relays, store: store.clone(), library, keys };
+    let bar = session.bar(due(&store).await?, &say!(ja: "送信", en: "sending"));
+    let follower = tokio::spawn(follow(bar.clone(), live.clone()));
     let options = dispatch::Options { until_idle: options.until_idle };
+    let parts = Parts { relays, store: store.clone(), library, keys };
     let summary = dispatch::run(&config, parts, options, live, stop).await;
-    bar.abort();
+    follower.abort();
+    bar.finish_and_clear();
     store.close().await;
-    finish(session, &summary?, clock::monotonic().duration_since(begun))
+    Ok(finish(session, &summary?, clock::monotonic().duration_since(begun)))
 }
 
-fn finish(session: &Session, summary: &Summary, took: Duration) -> Answer {
+fn finish(session: &Session, summary: &Summary, took: Duration) -> Exit {
     let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, relays_down } = *summary;
     let seconds = took.as_secs_f64();
     session.tell(&say!(
@@ -69,7 +71,7 @@ fn finish(session: &Session, summary: &Summary, took: Duration) -> Answer {
         "seconds": seconds,
         "relays_down": relays_down,
     }));
-    Ok(if relays_down { Exit::Unavailable } else { Exit::Done })
+    if relays_down { Exit::Unavailable } else { Exit::Done }
 }
 
 /// SQLite has one daemon. The lock ends with the process, however it ends.
@@ -139,7 +141,9 @@ async fn due(store: &Store) -> Result<u64, Failure> {
 /// Moves the bar until it is aborted.
 pub(crate) async fn follow(bar: indicatif::ProgressBar, live: Live) {
     loop {
-        bar.set_position(live.done());
+        let done = live.done();
+        bar.set_length(done.max(bar.length().unwrap_or(0)));
+        bar.set_position(done);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
