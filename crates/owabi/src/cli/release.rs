@@ -47,6 +47,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         ja: "「{title}」({id}): {rows} 通、差出人 {from}",
         en: "{title:?} ({id}): {rows} mails, from {from}"
     ));
+    session.warn_of_policy(id, notice.renderer.definition());
     if options.dry_run {
         session.tell(&say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed"));
         session.answer(&json!({ "state": state, "queued": 0, "would_queue": rows, "dry_run": true }));
