@@ -34,7 +34,7 @@ policy: { approvals_required: 0, in_doubt: { resend_after: 300ms } }
 "#;
 
 /// How long a test waits for what must come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The relay of [`World::careful`]: one connection, one mail at a time, so that every step is exact.
 pub(crate) const CAREFUL: &str = "smtp:\n  relays:\n    - { name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: 1, in_flight: 1 }\n  bounce: { address: bounces@example.jp }\n";
