@@ -105,7 +105,9 @@ impl World {
         let library = Library::load(&self.config);
         let notice = library.get(NOTICE).unwrap();
         let fingerprint = notice.renderer.fingerprint_hex();
-        let record = ReleaseRecord { notice_id: NOTICE, fingerprint: &fingerprint, roster_hash: "r", definition: "{}" };
+        let rows = self.count(Status::Held).await;
+        let record =
+            ReleaseRecord { notice_id: NOTICE, fingerprint: &fingerprint, roster_hash: "r", definition: "{}", rows };
         self.store.release(record, "test", owabi::clock::now_ms()).await.unwrap();
     }
 

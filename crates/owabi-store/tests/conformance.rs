@@ -40,7 +40,12 @@ async fn released(n: usize) -> (tempfile::TempDir, Store) {
     import.write(&rows, &[]).await.unwrap();
     let lines = i64::try_from(n).unwrap();
     import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
-    let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: "r", definition: "d" };
+    let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: "r", definition: "d", rows: lines };
+    let other = store.release(ReleaseRecord { rows: lines + 1, ..record }, "tester", 10).await;
+    assert!(
+        matches!(other, Err(StoreError::RosterChanged { .. })),
+        "more rows were looked at than are held: {other:?}"
+    );
     assert_eq!(store.release(record, "tester", 10).await.unwrap(), n as u64);
     (dir, store)
 }

@@ -74,7 +74,7 @@ async fn row(store: &Store, renderer: &Renderer, id: &str, no: Option<&str>) -> 
     let Some(no) = no else {
         let member = sample(renderer);
         let status = owabi_core::lifecycle::Status::Held;
-        return Ok(MemberRow { id: 0, member, status, round: 1 });
+        return Ok(MemberRow { id: 0, member, status, round: 1, unreadable: None });
     };
     store.member(id, no).await?.ok_or_else(|| {
         let what = say!(ja: "「{id}」に会員 {no} はいません。", en: "{id} has no member {no}");
