@@ -59,20 +59,23 @@ async fn promise_6_what_is_not_understood_is_tried_again_and_kept_word_for_word(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pause_in_the_middle_sends_everybody_home_queued_or_accepted_and_the_relay_knows_the_same() {
-    let rtt = Duration::from_millis(2);
-    let world = World::with(&addresses(2_000), CaptureOptions { rtt, ..CaptureOptions::default() }).await;
-    let stop = CancellationToken::new();
-    let pause = async {
-        assert!(eventually(&async || world.relay.stats().mails > 50).await);
-        world.store.set_state(NOTICE, "paused", Some("test"), "test", owabi::clock::now_ms()).await.unwrap();
-        let at_home = eventually(&async || world.count(Status::Sending).await == 0).await;
-        stop.cancel();
-        at_home
-    };
-    let (_, at_home) = tokio::join!(world.run_with(Options { until_idle: false }, stop.clone()), pause);
-    let counts = world.counts().await;
-    assert!(at_home, "rows of a paused notice stay with nobody: {counts:?}");
-    let accepted = counts.get(&Status::Accepted).copied().unwrap_or(0);
-    assert!(accepted < 2_000 && accepted + counts[&Status::Queued] == 2_000, "{counts:?}");
-    assert_eq!(u64::try_from(accepted).unwrap(), world.relay.stats().mails);
+    for (chunking, pipelining) in [(true, true), (false, true), (false, false)] {
+        let extensions = Extensions { chunking, pipelining, ..Extensions::default() };
+        let options = CaptureOptions { extensions, rtt: Duration::from_millis(2), ..CaptureOptions::default() };
+        let world = World::with(&addresses(2_000), options).await;
+        let stop = CancellationToken::new();
+        let pause = async {
+            assert!(eventually(&async || world.relay.stats().mails > 50).await);
+            world.store.set_state(NOTICE, "paused", Some("test"), "test", owabi::clock::now_ms()).await.unwrap();
+            let at_home = eventually(&async || world.count(Status::Sending).await == 0).await;
+            stop.cancel();
+            at_home
+        };
+        let (_, at_home) = tokio::join!(world.run_with(Options { until_idle: false }, stop.clone()), pause);
+        let counts = world.counts().await;
+        assert!(at_home, "rows of a paused notice stay with nobody: {counts:?}");
+        let accepted = counts.get(&Status::Accepted).copied().unwrap_or(0);
+        assert!(accepted < 2_000 && accepted + counts[&Status::Queued] == 2_000, "{counts:?}");
+        assert_eq!(u64::try_from(accepted).unwrap(), world.relay.stats().mails);
+    }
 }

@@ -5,4 +5,4 @@ FROM /*rows $1: id bigint, fence bigint, relay text, rcpt_to text, message_id te
 JOIN affected_members m ON m.id = r.id
 WHERE m.status = 'sending' AND m.fence = r.fence AND m.due_at >= $3
   AND EXISTS (SELECT 1 FROM notices n WHERE n.id = m.notice_id AND n.state = 'released')
-RETURNING member_id
+RETURNING member_id, fence

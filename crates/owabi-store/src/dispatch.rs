@@ -35,7 +35,7 @@ pub struct Claimed {
     pub possible_duplicate: bool,
     /// The address is to be sent in its other, unquoted form.
     pub plain_form: bool,
-    /// The end of the lease.
+    /// The end of the lease: a body leaves only while enough of it is left.
     pub lease_until: i64,
 }
 
@@ -105,8 +105,8 @@ pub struct Group {
 /// What the commit did.
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
-    /// Rows whose intent is durable: their bodies may leave.
-    pub granted: HashSet<i64>,
+    /// Row and fence of each intent that is durable: exactly that claim's body may leave.
+    pub granted: HashSet<(i64, i64)>,
     /// Rows whose outcome is durable. An outcome that is missing came too late: the lease was over.
     pub settled: HashSet<i64>,
 }
@@ -158,7 +158,7 @@ impl Store {
     /// An intent is granted only while the lease has until `lease_at_least` and the notice is released.
     ///
     /// # Errors
-    /// `Unavailable`: nothing is durable, try again with the same group; every write is guarded and idempotent.
+    /// `Unavailable`: nothing is durable, try again with the same group. `Refused`: a statement broke a rule; nothing is durable.
     pub async fn record(&self, group: &Group, now: i64, lease_at_least: i64) -> Result<Recorded, StoreError> {
         let (outcomes, states) = (outcomes(group), states(group));
         // A refusal can overtake its mail's intent: then both are written, so that the log knows what was said to whom.
@@ -180,7 +180,8 @@ impl Store {
             }
             if intents != "[]" {
                 let intend = sqlx::query(INTEND.on(dialect)).bind(&intents).bind(now).bind(lease_at_least);
-                recorded.granted = intend.fetch_all(&mut *tx).await?.iter().map(|row| row.get(0)).collect();
+                let rows = intend.fetch_all(&mut *tx).await?;
+                recorded.granted = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
             }
             tx.commit().await?;
             Ok(recorded)

@@ -122,6 +122,16 @@ async fn a_worker_that_was_paused_past_its_lease_gets_no_permission_and_writes_n
 }
 
 #[tokio::test]
+async fn of_two_claims_of_one_row_in_one_group_only_the_living_one_is_granted() {
+    let (_dir, store) = released(1).await;
+    let old = claim(&store, 20, 1).await;
+    let new = claim(&store, 20 + LEASE, 1).await;
+    let both = Group { intents: vec![intent(&old[0]), intent(&new[0])], settles: vec![] };
+    let granted = store.record(&both, 20 + LEASE, 20 + LEASE).await.unwrap().granted;
+    assert_eq!(granted.into_iter().collect::<Vec<_>>(), [(new[0].id, new[0].fence)]);
+}
+
+#[tokio::test]
 async fn no_body_leaves_when_the_lease_is_too_short_for_the_reply_to_its_dot() {
     let (_dir, store) = released(1).await;
     let rows = claim(&store, 20, 1).await;

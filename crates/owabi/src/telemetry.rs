@@ -54,6 +54,14 @@ fn colours(environment: &Environment) -> bool {
     std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none()
 }
 
+/// A panic's own words may quote a member's name or address: only the place is said.
+pub fn silence_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "owabi broke down here; this is a defect, please report it");
+    }));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

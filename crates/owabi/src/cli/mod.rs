@@ -24,6 +24,7 @@ mod withdraw;
 pub(crate) use session::Session;
 
 use crate::config::Environment;
+use crate::telemetry;
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::{Answer, Exit, Failure};
 use owabi_core::address::Lang;
@@ -113,6 +114,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environm
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
+    telemetry::silence_panics();
     let session = Session::new(cli.json, cli.lang, cli.config, environment);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

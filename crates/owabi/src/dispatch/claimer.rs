@@ -3,8 +3,10 @@
 use super::Settings;
 use super::courier::Shared;
 use super::desk::Desk;
+use super::feed::to_ms;
 use super::job::{Job, NoticeRun};
 use crate::clock::now_ms;
+use crate::config::Config;
 use crate::library::Library;
 use owabi_store::{NoticeRow, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +16,8 @@ use std::time::Duration;
 
 /// Failures in a row of every relay after which `--until-idle` gives up.
 const HOPELESS: i64 = 3;
+/// How long the mails are counted before the count means something.
+const SAMPLE_MS: i64 = 5_000;
 
 /// Why the claimer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +36,38 @@ pub(super) struct Claimer {
     pub(super) library: Arc<Library>,
     pub(super) until_idle: bool,
     pub(super) runs: BTreeMap<String, Arc<NoticeRun>>,
-    /// Notices already complained about.
-    pub(super) complained: BTreeSet<String>,
+    /// Notices and released texts already complained about.
+    pub(super) complained: BTreeSet<(String, String)>,
+    /// Where the notices lie.
+    pub(super) config: Config,
+    pub(super) throughput: Throughput,
+}
+
+/// How many mails a second are finished with, so that no more are claimed than can leave within their lease.
+#[derive(Debug, Default)]
+pub(super) struct Throughput {
+    since: i64,
+    finished: u64,
+    per_second: Option<f64>,
+}
+
+impl Throughput {
+    /// Looks at the number of mails finished so far; an empty memory says nothing about the relays.
+    fn look(&mut self, now: i64, finished: u64, empty: bool) {
+        if empty {
+            *self = Self { since: now, finished, per_second: None };
+        } else if now - self.since >= SAMPLE_MS {
+            let done = finished.saturating_sub(self.finished) as f64;
+            *self = Self { since: now, finished, per_second: Some(done * 1000.0 / (now - self.since) as f64) };
+        }
+    }
+
+    /// The rows that leave within a quarter of the lease: at least `slots`, at most `claim`.
+    fn rows(&self, lease_ms: i64, slots: i64, claim: i64) -> i64 {
+        let Some(per_second) = self.per_second else { return claim };
+        let within = per_second * lease_ms as f64 / 4000.0;
+        if within >= claim as f64 { claim } else { to_ms(within).max(slots).min(claim) }
+    }
 }
 
 impl Claimer {
@@ -69,29 +103,60 @@ impl Claimer {
 
     /// Outcomes that were under way are durable now, and none of them made a row due.
     async fn nothing_came_back(&mut self) -> bool {
-        self.shared.recorder.flush().await;
+        tokio::select! {
+            () = self.shared.recorder.flush() => {}
+            () = self.shared.stop.cancelled() => return false,
+        }
         matches!(self.round().await, Ok(0)) && self.is_idle()
     }
 
     /// One look at every released notice. Returns how many rows were claimed.
     async fn round(&mut self) -> Result<usize, StoreError> {
+        self.give_back_expired().await?;
         // Also while the relays are down: the mail in doubt may be the only one left to try them with.
         self.shared.store.send_again(now_ms()).await?;
         if !self.desks.iter().any(|desk| desk.is_up()) {
-            self.keep_one_for_probing().await?;
+            self.empty_the_feed().await?;
             return self.claim_for_probing().await;
         }
         let mut claimed = 0;
         for row in self.shared.store.notices().await? {
             if let Some(run) = self.run_of(&row) {
-                claimed += self.claim(&run, self.shared.settings.claim).await?;
+                claimed += self.claim(&run, self.rows()).await?;
             }
         }
         Ok(claimed)
     }
 
-    /// While every relay is down the rows wait in the queue, not in memory; one stays, to try the relays with.
-    async fn keep_one_for_probing(&self) -> Result<(), StoreError> {
+    /// How many rows may be claimed at once, and wait in memory.
+    fn rows(&self) -> i64 {
+        let settings = &self.shared.settings;
+        let lease_ms = settings.lease_ms - settings.lease_at_least_ms;
+        self.throughput.rows(lease_ms, settings.slots.min(settings.claim), settings.claim)
+    }
+
+    /// Rows that waited in memory until too little of their lease is left: the relays are slower than was thought.
+    async fn give_back_expired(&mut self) -> Result<(), StoreError> {
+        let now = now_ms();
+        self.throughput.look(now, self.shared.counters.total(), self.shared.feed.len() == 0);
+        let expired = self.shared.feed.expired(now + self.shared.settings.lease_at_least_ms);
+        let back: Vec<_> = expired.iter().map(|job| (job.row.id, job.row.fence, now)).collect();
+        if !back.is_empty() {
+            self.shared.store.give_back(&back, now).await?;
+        }
+        Ok(())
+    }
+
+    /// What waits in memory leaves it when its lease is short or its notice is not to be sent any more.
+    async fn look_after_memory(&mut self) -> Result<(), StoreError> {
+        for row in self.shared.store.notices().await?.iter().filter(|row| row.state != "released") {
+            self.forget(&row.id);
+        }
+        self.give_back_expired().await
+    }
+
+    /// While every relay is down the rows wait in the queue, not in memory.
+    async fn empty_the_feed(&self) -> Result<(), StoreError> {
         if self.shared.feed.free_len() > 1 {
             self.give_all_back().await?;
         }
@@ -134,34 +199,52 @@ impl Claimer {
     /// The released notice as it may be sent: only with exactly the text that was released.
     fn run_of(&mut self, row: &NoticeRow) -> Option<Arc<NoticeRun>> {
         if row.state != "released" {
+            self.forget(&row.id);
             return None;
         }
-        if let Some(run) = self.runs.get(&row.id).filter(|run| !run.stopped.load(Ordering::Relaxed)) {
-            let same = row.fingerprint.as_deref() == Some(run.notice.renderer.fingerprint_hex().as_str());
-            return same
-                .then(|| Arc::clone(run))
-                .or_else(|| self.complain(&row.id, "its text is not the one that was released"));
+        let released = row.fingerprint.as_deref().unwrap_or_default();
+        let fits = |run: &&Arc<NoticeRun>| !run.stopped.load(Ordering::Relaxed) && run.is_text(released);
+        if let Some(run) = self.runs.get(&row.id).filter(fits) {
+            return Some(Arc::clone(run));
         }
-        let notice = match self.library.get(&row.id) {
-            Ok(notice) => notice,
-            Err(error) => return self.complain(&row.id, &error),
-        };
-        if row.fingerprint.as_deref() != Some(notice.renderer.fingerprint_hex().as_str()) {
-            return self.complain(
-                &row.id,
-                "its text changed after the release; restore it, or preflight, approve and release again",
-            );
-        }
-        let run = Arc::new(NoticeRun::new(&row.id, notice));
-        self.runs.insert(row.id.clone(), Arc::clone(&run));
-        Some(run)
+        self.forget(&row.id);
+        self.load(&row.id, released)
     }
 
-    fn complain<T>(&mut self, id: &str, why: &str) -> Option<T> {
-        if self.complained.insert(id.to_owned()) {
-            tracing::error!(notice = id, why, "a released notice is not sent");
+    /// Paused or withdrawn: what waits in memory goes back without troubling a relay.
+    fn forget(&mut self, id: &str) {
+        if let Some(run) = self.runs.remove(id) {
+            run.stopped.store(true, Ordering::Relaxed);
         }
-        None
+    }
+
+    /// The notice as it was loaded at the start or, released since then, as it lies on disk now.
+    fn load(&mut self, id: &str, released: &str) -> Option<Arc<NoticeRun>> {
+        let complaint = (id.to_owned(), released.to_owned());
+        if self.complained.contains(&complaint) {
+            return None;
+        }
+        if self.loaded(id, released).is_err() {
+            self.library = Arc::new(Library::load(&self.config));
+        }
+        match self.loaded(id, released) {
+            Ok(run) => {
+                self.runs.insert(id.to_owned(), Arc::clone(&run));
+                Some(run)
+            }
+            Err(why) => {
+                tracing::error!(notice = id, why, "a released notice is not sent");
+                self.complained.insert(complaint);
+                None
+            }
+        }
+    }
+
+    fn loaded(&self, id: &str, released: &str) -> Result<Arc<NoticeRun>, String> {
+        let run = NoticeRun::new(id, self.library.get(id)?);
+        let changed =
+            "its text is not the one that was released: restore the files as they were approved and start again";
+        if run.is_text(released) { Ok(Arc::new(run)) } else { Err(changed.to_owned()) }
     }
 
     pub(super) async fn give_all_back(&self) -> Result<(), StoreError> {
@@ -174,9 +257,11 @@ impl Claimer {
     }
 
     /// Until less than a claim waits in memory.
-    async fn wait_for_room(&self) {
-        let enough = usize::try_from(self.shared.settings.claim).unwrap_or(usize::MAX);
-        while self.shared.feed.free_len() >= enough && !self.shared.stop.is_cancelled() {
+    async fn wait_for_room(&mut self) {
+        while self.has_enough() && !self.shared.stop.is_cancelled() {
+            if let Err(error) = self.look_after_memory().await {
+                tracing::error!(%error, "rows could not be given back; they are free when their leases end");
+            }
             tokio::select! {
                 () = self.shared.feed.room.notified() => {}
                 () = tokio::time::sleep(Duration::from_millis(200)) => {}
@@ -188,6 +273,10 @@ impl Claimer {
         }
     }
 
+    fn has_enough(&self) -> bool {
+        self.shared.feed.free_len() >= usize::try_from(self.rows()).unwrap_or(usize::MAX)
+    }
+
     /// Nothing was due: look again soon, at once when the last mail under way is settled.
     async fn pause(&self) {
         let Settings { poll, .. } = *self.shared.settings;
@@ -197,5 +286,26 @@ impl Claimer {
             () = tokio::time::sleep(poll) => {}
             () = self.shared.stop.cancelled() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_rows_are_claimed_than_can_leave_within_a_quarter_of_the_lease() {
+        let lease_ms = 600_000;
+        let mut throughput = Throughput::default();
+        assert_eq!(throughput.rows(lease_ms, 40, 500), 500, "nothing is known yet");
+        throughput.look(0, 0, true);
+        throughput.look(10_000, 5, false);
+        assert_eq!(throughput.rows(lease_ms, 40, 500), 75, "half a mail a second for 150 seconds");
+        throughput.look(20_000, 50_005, false);
+        assert_eq!(throughput.rows(lease_ms, 40, 500), 500);
+        throughput.look(30_000, 50_005, false);
+        assert_eq!(throughput.rows(lease_ms, 40, 500), 40, "never less than what the connections hold");
+        throughput.look(40_000, 50_005, true);
+        assert_eq!(throughput.rows(lease_ms, 40, 500), 500, "an empty memory says nothing");
     }
 }

@@ -1,30 +1,20 @@
-//! One courier: keeps one connection to one relay busy, mail after mail.
-//!
-//! It takes jobs, renders them, asks for their intents, lets bodies leave when the intents are durable, and reports
-//! every outcome. Outcomes and the intents of the mails that replace them travel in one note.
+//! One courier: opens connections to one relay for the mails that wait, and keeps going whatever happens to them.
 
+use super::delivery::Delivery;
 use super::desk::{Consequence, Desk, Leave};
 use super::feed::{Feed, Held, Taken};
-use super::job::NoticeRun;
-use super::recorder::{Grants, Note, Recorder};
+use super::recorder::{Note, Recorder};
 use super::{Counters, Settings, jitter};
 use crate::clock::now_ms;
-use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
-use owabi_core::reply::Reply;
-use owabi_core::retry::relay_pause_ms;
-use owabi_core::settle::{Circumstances, Settlement, Word, settle};
-use owabi_smtp::pipeline::Finished;
-use owabi_smtp::session::{Progress, Session};
-use owabi_store::{Settle, Store};
-use std::collections::HashMap;
+use owabi_core::outcome::{Fault, FaultKind, Phase};
+use owabi_core::settle::Word;
+use owabi_store::Store;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// An idle connection is kept this long for the next mail.
-const IDLE: Duration = Duration::from_secs(5);
+pub(super) const IDLE: Duration = Duration::from_secs(5);
 
 /// What all couriers share.
 #[derive(Clone, Debug)]
@@ -44,7 +34,13 @@ pub(super) struct Shared {
 /// to their leases; the others do not notice.
 pub(super) async fn tireless(desk: Arc<Desk>, shared: Shared) {
     while let Err(error) = tokio::spawn(work(Arc::clone(&desk), shared.clone())).await {
-        tracing::error!(relay = desk.relay.name, %error, "a courier broke down; its rows are free when their leases end");
+        // The panic's own words may quote a member: only that it happened is said.
+        let panicked = error.is_panic();
+        tracing::error!(
+            relay = desk.relay.name,
+            panicked,
+            "a courier broke down; its rows are free when their leases end"
+        );
         desk.probe_ended();
         tokio::time::sleep(IDLE).await;
     }
@@ -76,7 +72,7 @@ async fn wait_for_jobs(desk: &Desk, shared: &Shared) -> Option<Vec<Held>> {
             continue;
         }
         match shared.feed.take(desk.number, 1, now_ms()) {
-            Taken::Jobs(jobs) => return Some(jobs),
+            Taken::Jobs(jobs) => return its_turn(desk, shared, jobs).await,
             Taken::Closed => return None,
             Taken::Later(at) => {
                 tokio::select! {
@@ -87,6 +83,20 @@ async fn wait_for_jobs(desk: &Desk, shared: &Shared) -> Option<Vec<Held>> {
             }
         }
     }
+}
+
+/// Waits until the relay's pace allows a mail; a stop sends the jobs home.
+async fn its_turn(desk: &Desk, shared: &Shared, jobs: Vec<Held>) -> Option<Vec<Held>> {
+    while let Err(at) = desk.paced(1, now_ms()) {
+        tokio::select! {
+            () = sleep_until(Some(at)) => {}
+            () = shared.stop.cancelled() => {
+                put_back(shared, jobs).await;
+                return None;
+            }
+        }
+    }
+    Some(jobs)
 }
 
 async fn wait(desk: &Desk, until: Option<i64>, stop: &CancellationToken) {
@@ -112,9 +122,9 @@ async fn connect(desk: &Arc<Desk>, shared: &Shared, first: Vec<Held>, probing: b
     match opened {
         Ok(session) => {
             desk.opened();
-            let mut courier = Courier::new(desk, shared, session, probing);
-            courier.start(first).await;
-            courier.run().await;
+            let mut delivery = Delivery::new(desk, shared, session, probing);
+            delivery.start(first).await;
+            delivery.run().await;
         }
         Err(fault) => {
             put_back(shared, first).await;
@@ -131,7 +141,7 @@ fn local(detail: &str) -> Fault {
     Fault { phase: Phase::Connect, kind: FaultKind::Local, reply: None, detail: detail.to_owned() }
 }
 
-fn alert(desk: &Desk, consequence: Consequence, fault: &Fault) {
+pub(super) fn alert(desk: &Desk, consequence: Consequence, fault: &Fault) {
     if consequence == Consequence::Paused {
         let (relay, failures) = (&desk.relay.name, desk.failures());
         tracing::error!(relay, failures, phase = fault.phase.as_str(), fault = %masked(fault), "the relay is paused; no attempt is used");
@@ -143,288 +153,6 @@ fn masked(fault: &Fault) -> String {
     fault.reply.as_ref().map_or_else(|| fault.detail.clone(), |reply| format!("{} (code {})", fault.detail, reply.code))
 }
 
-struct Courier<'a> {
-    desk: &'a Arc<Desk>,
-    shared: &'a Shared,
-    session: Session,
-    jobs: HashMap<u64, Held>,
-    answer: mpsc::UnboundedSender<Grants>,
-    grants: mpsc::UnboundedReceiver<Grants>,
-    /// Mails finished on this connection.
-    finished: u32,
-    probing: bool,
-    /// When a job may next be asked for (epoch milliseconds).
-    ask_at: Option<i64>,
-    note: Note,
-    /// Jobs whose outcome is in the note; let go when the note is handed over.
-    done: Vec<Held>,
-}
-
-impl<'a> Courier<'a> {
-    fn new(desk: &'a Arc<Desk>, shared: &'a Shared, session: Session, probing: bool) -> Self {
-        let (answer, grants) = mpsc::unbounded_channel();
-        let (jobs, note, done) = (HashMap::new(), Note::default(), Vec::new());
-        Self { desk, shared, session, jobs, answer, grants, finished: 0, probing, ask_at: None, note, done }
-    }
-
-    async fn start(&mut self, first: Vec<Held>) {
-        for job in first {
-            self.push(job).await;
-        }
-        self.send_note().await;
-    }
-
-    /// Until the connection ends or is no longer needed.
-    async fn run(mut self) {
-        let stop = self.shared.stop.clone();
-        let abandon = self.shared.abandon.clone();
-        let feed = Arc::clone(&self.shared.feed);
-        loop {
-            // Made before looking, so that nothing put in between is missed.
-            let news = feed.work.notified();
-            self.fill().await;
-            self.send_note().await;
-            if self.is_idle() && (self.session.spent() || stop.is_cancelled() || !self.usable()) {
-                return self.leave().await;
-            }
-            let idle = self.is_idle();
-            let hungry = self.hungry();
-            tokio::select! {
-                biased;
-                progress = self.session.next() => {
-                    if self.settle_all(progress).await {
-                        return;
-                    }
-                }
-                Some(grants) = self.grants.recv() => self.obey(&grants),
-                () = news, if hungry => {}
-                () = sleep_until(self.ask_at), if hungry && self.ask_at.is_some() => {}
-                () = stop.cancelled(), if hungry => {}
-                () = abandon.cancelled() => {
-                    self.session.hang_up("the time for stopping is over");
-                    let progress = self.session.next().await;
-                    self.settle_all(progress).await;
-                    return;
-                }
-                () = tokio::time::sleep(IDLE), if idle => return self.leave().await,
-            }
-        }
-    }
-
-    /// Nothing is under way, and nothing that ended waits to be told: a denied mail ends without a reply.
-    fn is_idle(&self) -> bool {
-        self.jobs.is_empty() && self.session.idle()
-    }
-
-    /// Another connection or nothing may be wanted of this relay now.
-    fn usable(&self) -> bool {
-        self.probing || self.desk.is_up()
-    }
-
-    /// There is room for a mail, and mails may be asked for.
-    fn hungry(&self) -> bool {
-        self.room() > 0 && !self.shared.stop.is_cancelled()
-    }
-
-    fn room(&self) -> usize {
-        let room = self.session.room();
-        let probing = self.probing && !self.desk.is_up();
-        match (probing, self.usable()) {
-            (_, false) => 0,
-            (true, _) => room.min(1_usize.saturating_sub(self.jobs.len())),
-            (false, true) => room,
-        }
-    }
-
-    /// Takes as many mails as there is room for.
-    async fn fill(&mut self) {
-        self.ask_at = None;
-        if !self.hungry() {
-            return;
-        }
-        let now = now_ms();
-        let most = match self.desk.paced(self.room(), now) {
-            Ok(most) => most,
-            Err(at) => {
-                self.ask_at = Some(at);
-                return;
-            }
-        };
-        match self.shared.feed.take(self.desk.number, most, now) {
-            Taken::Jobs(jobs) => {
-                for job in jobs {
-                    self.push(job).await;
-                }
-                if self.room() > 0 {
-                    self.ask_at = Some(now + 20);
-                }
-            }
-            Taken::Later(at) => self.ask_at = at,
-            Taken::Closed => {}
-        }
-    }
-
-    /// Renders a job, asks for its intent, and gives its envelope to the connection.
-    async fn push(&mut self, job: Held) {
-        if job.run.stopped.load(Ordering::Relaxed) {
-            return self.give_back(job);
-        }
-        let settings = &self.shared.settings;
-        let (parcel, intent) = match job.pack(&settings.keys, &settings.bounce, &self.desk.relay.name) {
-            Ok(packed) => packed,
-            Err(reason) => return self.cannot_render(job, reason).await,
-        };
-        if self.session.max_size().is_some_and(|max| parcel.body.len() as u64 > max) {
-            self.stop_notice(&job.run).await;
-            return self.give_back(job);
-        }
-        self.note.intents.push(intent);
-        self.jobs.insert(parcel.id, job);
-        self.session.push(parcel);
-    }
-
-    /// The row fails alone, visibly; the others go on.
-    async fn cannot_render(&self, job: Held, reason: String) {
-        tracing::error!(
-            notice = job.run.id,
-            row = job.row.id,
-            "a member's notice cannot be rendered; the row is failed, see the log verb"
-        );
-        self.shared.fail_unsent(&job.row, format!("render_failed: {reason}")).await;
-    }
-
-    fn give_back(&mut self, job: Held) {
-        self.note.back.push((job.row.id, job.row.fence, now_ms()));
-        self.done.push(job);
-    }
-
-    fn obey(&mut self, grants: &Grants) {
-        grants.granted.iter().for_each(|id| self.session.permit(id.unsigned_abs()));
-        grants.denied.iter().for_each(|id| self.session.deny(id.unsigned_abs()));
-    }
-
-    async fn send_note(&mut self) {
-        let wanted = !self.note.intents.is_empty();
-        if wanted || !self.note.settles.is_empty() || !self.note.back.is_empty() {
-            let mut note = std::mem::take(&mut self.note);
-            note.answer = wanted.then(|| self.answer.clone());
-            self.shared.recorder.note(note).await;
-        }
-        self.done.clear();
-    }
-
-    /// Records what finished; true when the connection is over.
-    async fn settle_all(&mut self, progress: Progress) -> bool {
-        for finished in progress.finished {
-            self.settle_one(finished).await;
-        }
-        let Some(fault) = progress.closed else { return false };
-        self.send_note().await;
-        let consequence = self.desk.fault(&fault, self.finished, now_ms(), jitter());
-        alert(self.desk, consequence, &fault);
-        self.shared.feed.set_up(self.desk.number, self.desk.is_up());
-        true
-    }
-
-    async fn settle_one(&mut self, finished: Finished) {
-        let Some(job) = self.jobs.remove(&finished.id) else { return };
-        if is_denied(&finished.outcome) {
-            return self.give_back(job);
-        }
-        let now = now_ms();
-        let (consequence, suspect) = self.desk.judge(&finished.outcome, job.address.domain(), now, jitter());
-        self.finished += u32::from(matches!(finished.outcome, Outcome::Accepted(_) | Outcome::Refused(..)));
-        let settlement = settle(&finished.outcome, &self.circumstances(&job, &finished.outcome, now, suspect));
-        self.shared.counters.count(settlement.word);
-        if let Ok(row) = self.row(&job, &settlement, finished, now) {
-            self.note.settles.push(row);
-        }
-        match consequence {
-            Consequence::None => {}
-            Consequence::StopNotice => self.stop_notice(&job.run).await,
-            Consequence::Paused => {
-                let relay = &self.desk.relay.name;
-                tracing::error!(
-                    relay,
-                    reason = settlement.reason,
-                    "the relay refuses every mail of ours; it is paused, no attempt is used"
-                );
-                self.shared.feed.set_up(self.desk.number, false);
-                // The probe has its verdict: the next one comes after the pause.
-                self.probing = false;
-            }
-        }
-        if self.desk.is_up() {
-            self.probing = false;
-            self.shared.feed.set_up(self.desk.number, true);
-        }
-        self.done.push(job);
-    }
-
-    fn circumstances<'b>(&'b self, job: &Held, outcome: &Outcome, now: i64, sender_suspect: bool) -> Circumstances<'b> {
-        let settings = &self.shared.settings;
-        let again = matches!(outcome, Outcome::NotSent(_)) && job.row.number == 1;
-        let pauses = settings.pauses;
-        let pause = relay_pause_ms(pauses.first_ms, pauses.max_ms, (job.row.number - 1).max(1), jitter());
-        Circumstances {
-            now,
-            queued_at: job.row.queued_at,
-            used: job.row.attempts,
-            retry: &settings.retry,
-            resend_after_ms: job.run.resend_after_ms,
-            other_form_left: job.other_form_left(),
-            sender_suspect,
-            relay_due_at: if again { now } else { now + pause },
-            jitter: if settings.jitter { jitter() } else { 1.0 },
-        }
-    }
-
-    fn row(
-        &self,
-        job: &Held,
-        settlement: &Settlement,
-        finished: Finished,
-        now: i64,
-    ) -> Result<Settle, owabi_core::lifecycle::Impossible> {
-        let (phase, reply, detail) = evidence(finished.outcome);
-        Ok(Settle {
-            id: job.row.id,
-            fence: job.row.fence,
-            at: now,
-            outcome: settlement.word.as_str(),
-            status: settlement.status()?,
-            due_at: settlement.due_at,
-            spent: settlement.spent,
-            reason: settlement.reason,
-            plain_form: settlement.use_other_form,
-            phase: Some(phase.as_str()),
-            reply,
-            detail,
-            tls: self.session.tls().map(str::to_owned),
-            duration_ms: i64::try_from(finished.elapsed.as_millis()).unwrap_or(i64::MAX),
-        })
-    }
-
-    /// The message is larger than the relay takes: nobody else of this notice is tried.
-    async fn stop_notice(&self, run: &NoticeRun) {
-        let notice_id = run.id.as_str();
-        if run.stopped.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let reason = format!("the message is larger than relay {} takes", self.desk.relay.name);
-        tracing::error!(notice = notice_id, reason, "the notice is paused");
-        if let Err(error) = self.shared.store.set_state(notice_id, "paused", Some(&reason), "owabi", now_ms()).await {
-            tracing::error!(notice = notice_id, %error, "the notice could not be paused");
-        }
-    }
-
-    /// Ends an idle connection politely.
-    async fn leave(mut self) {
-        self.send_note().await;
-        self.session.quit().await;
-    }
-}
-
 impl Shared {
     pub(super) async fn fail_unsent(&self, row: &owabi_store::Claimed, reason: String) {
         self.counters.count(Word::Failed);
@@ -434,22 +162,8 @@ impl Shared {
     }
 }
 
-/// Our own refusal to let the body leave: the row is not ours any more, or its notice is paused.
-fn is_denied(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::NotSent(fault) if fault.kind == FaultKind::Local)
-}
-
-/// What the attempt's row keeps: where it was decided, the relay's words, or what happened instead.
-fn evidence(outcome: Outcome) -> (Phase, Option<Reply>, Option<String>) {
-    match outcome {
-        Outcome::Accepted(reply) => (Phase::Dot, Some(reply), None),
-        Outcome::Refused(phase, reply) => (phase, Some(reply), None),
-        Outcome::NotSent(fault) | Outcome::Unknown(fault) => (fault.phase, fault.reply, Some(fault.detail)),
-    }
-}
-
 /// Sleeps until a time of the clock; without one, for ever.
-async fn sleep_until(at: Option<i64>) {
+pub(super) async fn sleep_until(at: Option<i64>) {
     match at {
         Some(at) => tokio::time::sleep(Duration::from_millis(at.saturating_sub(now_ms()).max(0).unsigned_abs())).await,
         None => std::future::pending().await,

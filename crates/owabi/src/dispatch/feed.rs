@@ -218,6 +218,19 @@ impl Feed {
         self.work.notify_waiters();
     }
 
+    /// Takes back the waiting rows whose lease ends before `until`. The oldest wait in front.
+    pub(super) fn expired(&self, until: i64) -> Vec<Job> {
+        let mut inner = self.lock();
+        let Inner { free, lanes, .. } = &mut *inner;
+        let mut expired = Vec::new();
+        for queue in std::iter::once(free).chain(lanes.values_mut().map(|lane| &mut lane.waiting)) {
+            while queue.front().is_some_and(|job| job.row.lease_until < until) {
+                expired.extend(queue.pop_front());
+            }
+        }
+        expired
+    }
+
     /// Takes back everything that waits.
     pub(super) fn drain(&self) -> Vec<Job> {
         let mut inner = self.lock();
@@ -266,7 +279,7 @@ impl Inner {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "times and counts are far below 2^53")]
-fn to_ms(value: f64) -> i64 {
+pub(super) fn to_ms(value: f64) -> i64 {
     value as i64
 }
 
@@ -351,6 +364,21 @@ mod tests {
         feed.set_up(0, false);
         feed.set_up(1, false);
         assert_eq!(taken(&feed, 2, 2, 0).len(), 2);
+    }
+
+    #[test]
+    fn rows_that_waited_too_long_are_taken_out_and_the_others_stay() {
+        let feed = Arc::new(Feed::new(&[limit(Some(1.0), None)], &[1]));
+        let with_lease = |id, domain, lease_until| {
+            let mut job = job(id, &format!("u{id}@{domain}"));
+            job.row.lease_until = lease_until;
+            job
+        };
+        feed.put(vec![with_lease(1, "example.jp", 100), with_lease(2, "example.jp", 900)], 0);
+        feed.put(vec![with_lease(3, "docomo.ne.jp", 100), with_lease(4, "docomo.ne.jp", 900)], 0);
+        let mut expired: Vec<i64> = feed.expired(500).iter().map(|job| job.row.id).collect();
+        expired.sort_unstable();
+        assert_eq!((expired, feed.len()), (vec![1, 3], 2));
     }
 
     #[test]

@@ -32,6 +32,13 @@ impl NoticeRun {
     }
 }
 
+impl NoticeRun {
+    /// Whether this is the text with that fingerprint.
+    pub(super) fn is_text(&self, fingerprint: &str) -> bool {
+        self.notice.renderer.fingerprint_hex() == fingerprint
+    }
+}
+
 /// A claimed row with its notice and its recipient.
 #[derive(Debug)]
 pub(super) struct Job {

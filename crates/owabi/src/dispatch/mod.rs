@@ -8,6 +8,7 @@
 
 mod claimer;
 mod courier;
+mod delivery;
 mod desk;
 mod feed;
 mod job;
@@ -15,7 +16,7 @@ mod recorder;
 
 use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
-use claimer::{Claimer, End};
+use claimer::{Claimer, End, Throughput};
 use courier::Shared;
 use desk::{Desk, Pauses};
 use feed::Feed;
@@ -30,7 +31,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// How to run.
@@ -115,6 +116,12 @@ impl Live {
 }
 
 impl Counters {
+    /// Attempts that came to an end, however.
+    fn total(&self) -> u64 {
+        let all = [&self.accepted, &self.deferred, &self.failed, &self.in_doubt, &self.not_sent];
+        all.into_iter().map(|counter| counter.load(Ordering::Relaxed)).sum()
+    }
+
     fn count(&self, word: Word) {
         let counter = match word {
             Word::Accepted => &self.accepted,
@@ -134,6 +141,8 @@ struct Settings {
     bounce: String,
     claim: i64,
     lease_ms: i64,
+    /// Mails that all connections together may have under way.
+    slots: i64,
     /// The least that a lease must last when a body leaves.
     lease_at_least_ms: i64,
     retry: RetryPolicy,
@@ -153,6 +162,12 @@ impl Settings {
             bounce: config.smtp.bounce.address.clone(),
             claim: i64::from(dispatch.claim),
             lease_ms: ms(dispatch.lease) + lease_at_least_ms,
+            slots: config
+                .smtp
+                .relays
+                .iter()
+                .map(|relay| i64::from(relay.max_connections) * i64::from(relay.in_flight))
+                .sum(),
             lease_at_least_ms,
             retry: RetryPolicy {
                 first_ms: ms(retry.first),
@@ -207,13 +222,13 @@ pub async fn run(
     let couriers = start_couriers(config, &desks, &shared);
     let (runs, complained) = (BTreeMap::new(), BTreeSet::new());
     let until_idle = options.until_idle;
-    let mut claimer = Claimer { shared: shared.clone(), desks, library, until_idle, runs, complained };
+    let (config, throughput) = (config.clone(), Throughput::default());
+    let shared_too = shared.clone();
+    let mut claimer = Claimer { shared: shared_too, desks, library, until_idle, runs, complained, config, throughput };
     let end = claimer.work().await;
+    let (patience, abandon) = (shared.settings.stop_timeout, shared.abandon.clone());
     shut_down(claimer, shared, couriers).await;
-    // The recorder ends when its last sender is gone and everything is written.
-    if writing.await.is_err() {
-        tracing::error!("the recorder ended badly; the leases keep its rows safe");
-    }
+    finish_writing(writing, patience, &abandon).await;
     Ok(summary(&live, &tally, end))
 }
 
@@ -239,6 +254,21 @@ async fn shut_down(claimer: Claimer, shared: Shared, mut couriers: JoinSet<()>) 
     }
     if let Err(error) = claimer.give_all_back().await {
         tracing::error!(%error, "rows could not be given back; they are free when their leases end");
+    }
+}
+
+/// The recorder ends when its last sender is gone and everything is written, or when a database that takes nothing any
+/// more has had its time.
+async fn finish_writing(mut writing: JoinHandle<()>, patience: Duration, abandon: &CancellationToken) {
+    let in_time = tokio::time::timeout(patience, &mut writing).await;
+    let ended = if let Ok(ended) = in_time {
+        ended
+    } else {
+        abandon.cancel();
+        writing.await
+    };
+    if ended.is_err() {
+        tracing::error!("the recorder ended badly; the leases keep its rows safe");
     }
 }
 

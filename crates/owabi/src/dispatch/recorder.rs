@@ -31,11 +31,14 @@ pub(super) struct Note {
     pub(super) durable: Option<oneshot::Sender<()>>,
 }
 
+/// A row under one claim: its id and the claim's fencing token.
+pub(super) type Claim = (i64, i64);
+
 /// Whose bodies may leave, and whose may not.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
-    pub(super) granted: Vec<i64>,
-    pub(super) denied: Vec<i64>,
+    pub(super) granted: Vec<Claim>,
+    pub(super) denied: Vec<Claim>,
 }
 
 /// The way to the recorder.
@@ -91,42 +94,62 @@ struct Writer {
     abandon: CancellationToken,
 }
 
+/// Why a group was not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unwritten {
+    /// The database refused a statement of it.
+    Refused,
+    /// The time for stopping is over.
+    Abandoned,
+}
+
 impl Writer {
     async fn write_all(self, mut inbox: mpsc::Receiver<Note>) {
         let mut notes = Vec::new();
         while inbox.recv_many(&mut notes, WAITING_NOTES).await > 0 {
-            let granted = self.commit(&mut notes).await;
+            let granted = self.commit(&notes).await;
             for note in notes.drain(..) {
                 answer(note, &granted);
             }
         }
     }
 
-    /// Writes one group, however long the database takes to come back. Returns the rows whose bodies may leave.
-    async fn commit(&self, notes: &mut [Note]) -> HashSet<i64> {
-        let mut group = Group::default();
-        let mut back = Vec::new();
-        for note in notes.iter_mut() {
-            group.settles.append(&mut note.settles);
-            group.intents.extend(note.intents.iter().cloned());
-            back.append(&mut note.back);
-        }
-        let granted = self.record(&group).await;
+    /// Writes one group, however long the database takes to come back. Returns the claims whose bodies may leave.
+    async fn commit(&self, notes: &[Note]) -> HashSet<Claim> {
+        let granted = match self.record(notes).await {
+            Err(Unwritten::Refused) if notes.len() > 1 => self.record_one_by_one(notes).await,
+            done => done.unwrap_or_default(),
+        };
+        let back: Vec<_> = notes.iter().flat_map(|note| note.back.iter().copied()).collect();
         if !back.is_empty() {
-            self.until_written("giving rows back", || self.store.give_back(&back, now_ms())).await;
+            // What is not given back stays with its lease, which was said.
+            let _ = self.until_written("giving rows back", || self.store.give_back(&back, now_ms())).await;
         }
         granted
     }
 
-    async fn record(&self, group: &Group) -> HashSet<i64> {
-        if group.settles.is_empty() && group.intents.is_empty() {
-            return HashSet::new();
+    /// One row that the database refuses costs nobody else their outcome.
+    async fn record_one_by_one(&self, notes: &[Note]) -> HashSet<Claim> {
+        let mut granted = HashSet::new();
+        for note in notes {
+            granted.extend(self.record(std::slice::from_ref(note)).await.unwrap_or_default());
         }
-        let write = || self.store.record(group, now_ms(), now_ms() + self.lease_at_least_ms);
-        let Some(recorded) = self.until_written("recording outcomes", write).await else {
-            self.tally.unrecorded.fetch_add(group.settles.len() as u64, Ordering::Relaxed);
-            return HashSet::new();
-        };
+        granted
+    }
+
+    async fn record(&self, notes: &[Note]) -> Result<HashSet<Claim>, Unwritten> {
+        let settles: Vec<Settle> = notes.iter().flat_map(|note| note.settles.iter().cloned()).collect();
+        let intents: Vec<Intent> = notes.iter().flat_map(|note| note.intents.iter().cloned()).collect();
+        let group = Group { intents, settles };
+        if group.settles.is_empty() && group.intents.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let write = || self.store.record(&group, now_ms(), now_ms() + self.lease_at_least_ms);
+        let recorded = self.until_written("recording outcomes", write).await.inspect_err(|why| {
+            if *why == Unwritten::Abandoned || notes.len() == 1 {
+                self.tally.unrecorded.fetch_add(group.settles.len() as u64, Ordering::Relaxed);
+            }
+        })?;
         self.tally.commits.fetch_add(1, Ordering::Relaxed);
         let stale = group.settles.len() - recorded.settled.len();
         if stale > 0 {
@@ -135,11 +158,11 @@ impl Writer {
                 "outcomes came after their leases had ended; their rows are with somebody else or in doubt"
             );
         }
-        recorded.granted
+        Ok(recorded.granted)
     }
 
     /// Tries until the database takes it. While it does not, nobody gets a permit, so nothing is sent.
-    async fn until_written<T, F>(&self, what: &str, mut write: impl FnMut() -> F) -> Option<T>
+    async fn until_written<T, F>(&self, what: &str, mut write: impl FnMut() -> F) -> Result<T, Unwritten>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
@@ -150,11 +173,15 @@ impl Writer {
                     if failed {
                         tracing::info!(what, "the database takes writes again");
                     }
-                    return Some(written);
+                    return Ok(written);
                 }
-                Err(error) if self.abandon.is_cancelled() || matches!(error, StoreError::Refused(_)) => {
-                    tracing::error!(what, %error, "a group was not recorded; its rows stay with their leases");
-                    return None;
+                Err(error @ StoreError::Refused(_)) => {
+                    tracing::error!(what, %error, "the database refused a group; what stays unrecorded waits for its lease");
+                    return Err(Unwritten::Refused);
+                }
+                Err(error) if self.abandon.is_cancelled() => {
+                    tracing::error!(what, %error, "a group was not recorded before the end; its mails are in doubt");
+                    return Err(Unwritten::Abandoned);
                 }
                 Err(error) if !failed => {
                     tracing::error!(what, %error, "cannot record, so nothing is sent; trying again");
@@ -167,13 +194,14 @@ impl Writer {
     }
 }
 
-fn answer(note: Note, granted: &HashSet<i64>) {
+fn answer(note: Note, granted: &HashSet<Claim>) {
     // Whoever is gone needs no answer: a courier that ended has settled its mails already.
     if let Some(durable) = note.durable {
         let _ = durable.send(());
     }
     if let Some(to) = note.answer {
-        let (yes, no): (Vec<i64>, Vec<i64>) = note.intents.iter().map(|i| i.id).partition(|id| granted.contains(id));
+        let claims = note.intents.iter().map(|intent| (intent.id, intent.fence));
+        let (yes, no): (Vec<Claim>, Vec<Claim>) = claims.partition(|claim| granted.contains(claim));
         let _ = to.send(Grants { granted: yes, denied: no });
     }
 }
