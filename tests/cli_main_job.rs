@@ -137,12 +137,12 @@ fn further_lines_of_a_member_merge_also_when_the_first_one_had_no_address() {
 }
 
 #[test]
-fn an_import_that_adds_up_to_nobody_twice_merges_across_chunks() {
+fn a_member_whose_lines_are_far_apart_is_still_one_member() {
     let site = Site::new();
     let mut text = HEADER.to_owned();
-    (0..4_500).for_each(|n| {
-        text.push_str(&line(&format!("{}", n % 2_300), "見本 太郎", &format!("u{}@example.jp", n % 2_300)))
-    });
+    for n in (0..4_500).map(|n| n % 2_300) {
+        text.push_str(&line(&n.to_string(), "見本 太郎", &format!("u{n}@example.jp")));
+    }
     site.write("roster.csv", &text);
     let said = site.import("roster.csv", &[]).exits(0).json();
     assert_eq!((&said["lines"], &said["imported"], &said["merged"]), (&json!(4_500), &json!(2_300), &json!(2_200)));

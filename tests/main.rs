@@ -1,9 +1,21 @@
 //! End-to-end tests: the built `owabi` program and real servers. One test crate, a file a subject.
+//!
+//! What the program promises, and the tests that fail if it breaks a promise:
+//!
+//! 1. Nobody is lost: `soak`, `through_postfix`, `histories`, `cli_main_job`; the sum of an import: `roster_properties`.
+//! 2. Nobody is silently told twice: `failures::crashes` (`a04…`, `a05…`, `promise_2…`), `soak`, `histories`.
+//! 3. A fault of the relay or of ours costs no attempt: `failures::faults`, all of it.
+//! 4. Nothing leaves that was not approved: `cli_main_job` (`a_template_changed_after…`, `a_fact_or_a_roster_changed…`),
+//!    `promise_4…` below for the daemon.
+//! 6. Unknown means temporary, and is said: `promise_6…`; the meaning of every reply: `owabi-core`, `classify`.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod support {
+    pub(crate) mod audit;
     pub(crate) mod postfix;
+    pub(crate) mod program;
+    pub(crate) mod received;
     pub(crate) mod site;
     pub(crate) mod world;
 }
@@ -12,4 +24,8 @@ mod cli_exits;
 mod cli_main_job;
 mod dispatch;
 mod failures;
+mod histories;
 mod private_postfix;
+mod secrecy;
+mod soak;
+mod through_postfix;

@@ -1,6 +1,7 @@
 //! Relays that answer strangely, late or not at all: B13 to B18, B20, B26, B28, B30.
 
-use crate::support::world::{Row, World, addresses, deadlines};
+use crate::support::audit::Row;
+use crate::support::world::{World, addresses, deadlines};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, Extensions, Hangup, Moment, Point, Script, Then};
 use std::time::Duration;

@@ -67,6 +67,8 @@ pub struct ReleaseRecord<'a> {
     pub roster_hash: &'a str,
     /// The notice file and the templates, kept as released.
     pub definition: &'a str,
+    /// How many rows were looked at: a release of more or fewer does not happen.
+    pub rows: i64,
 }
 
 impl Store {
@@ -204,15 +206,18 @@ impl Store {
     /// Releases a notice: its held members become queued and due at once. Returns how many.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Unavailable`; `RosterChanged` when other rows are held than were looked at: nothing is released.
     pub async fn release(&self, record: ReleaseRecord<'_>, actor: &str, now: i64) -> Result<u64, StoreError> {
-        let ReleaseRecord { notice_id, fingerprint, roster_hash, definition } = record;
+        let ReleaseRecord { notice_id, fingerprint, roster_hash, definition, rows } = record;
         on_both!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin()).await?;
             let notice = sqlx::query(NOTICE_RELEASE.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
             notice.bind(definition).bind(now).execute(&mut *tx).await?;
             let queued = sqlx::query(RELEASE_MEMBERS.on(dialect)).bind(notice_id).bind(now).execute(&mut *tx).await?;
             let queued = queued.rows_affected();
+            if i64::try_from(queued) != Ok(rows) {
+                return Err(StoreError::RosterChanged { looked_at: rows, held: queued });
+            }
             let body = serde_json::json!({ "queued": queued, "fingerprint": fingerprint, "roster_hash": roster_hash });
             let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("release");
             entry.bind(notice_id).bind(body.to_string()).execute(&mut *tx).await?;

@@ -43,6 +43,14 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// Rows came or went between the look at the roster and its release.
+    #[error("{looked_at} members were looked at and {held} are held now: nothing was released")]
+    RosterChanged {
+        /// Rows that were looked at.
+        looked_at: i64,
+        /// Rows that are held.
+        held: u64,
+    },
     /// The database refused the statement: a defect, or a row that breaks a constraint.
     #[error("the database refused: {0}")]
     Refused(#[source] sqlx::Error),

@@ -5,7 +5,7 @@ use crate::sql::{Dialect, META_GET, META_SET};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Row, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -194,7 +194,13 @@ async fn open_sqlite(file: &Path, options: &OpenOptions) -> Result<Pools, StoreE
         .pragma("wal_autocheckpoint", "4000")
         .disable_statement_logging();
     let pool = |size: u32| SqlitePoolOptions::new().max_connections(size).test_before_acquire(false);
-    let writer = pool(1).idle_timeout(None).max_lifetime(None).connect_with(connect.clone()).await?;
+    // SQLite ends a transaction by itself when the disk is full, and sqlx goes on counting it: such a connection is replaced.
+    let writer = pool(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        .connect_with(connect.clone())
+        .await?;
     let reader = pool(options.connections.max(1)).connect_lazy_with(connect.pragma("cache_size", "-2048"));
     Ok(Pools::Sqlite { writer, reader, file: file.to_owned() })
 }
@@ -223,4 +229,37 @@ fn migrator(dialect: Dialect) -> Migrator {
         Migration::new(*version, Cow::Borrowed(name), MigrationType::Simple, text.into_sql_str(), false)
     };
     Migrator::with_migrations(texts.iter().map(migration).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a08_a_commit_that_was_answered_survives_a_power_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
+        let store = Store::open(&OpenOptions::new(url)).await.unwrap();
+        let Pools::Sqlite { writer, .. } = &store.pools else { unreachable!() };
+        let synchronous: i64 = sqlx::query("PRAGMA synchronous").fetch_one(writer).await.unwrap().get(0);
+        let journal: String = sqlx::query("PRAGMA journal_mode").fetch_one(writer).await.unwrap().get(0);
+        assert_eq!((synchronous, journal.as_str()), (2, "wal"), "2 is FULL: NORMAL may lose the last commits");
+    }
+
+    #[tokio::test]
+    async fn after_a_full_disk_the_writer_works_again_as_soon_as_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
+        let store = Store::open(&OpenOptions::new(url)).await.unwrap();
+        let Pools::Sqlite { writer, .. } = &store.pools else { unreachable!() };
+        sqlx::query("PRAGMA max_page_count = 1").execute(writer).await.unwrap();
+        let long = "x".repeat(100_000);
+        let full = store.append_ledger(1, "test", "note", None, &serde_json::json!(long)).await;
+        assert!(matches!(full, Err(StoreError::Unavailable(_))), "{full:?}");
+        let mut tx = writer.begin_with(Dialect::Sqlite.begin()).await.unwrap();
+        sqlx::query("INSERT INTO meta VALUES ('k', $1)").bind(&long).execute(&mut *tx).await.unwrap_err();
+        drop(tx);
+        sqlx::query("PRAGMA max_page_count = 1000000").execute(writer).await.unwrap();
+        store.set_state("n", "paused", None, "test", 2).await.unwrap();
+    }
 }

@@ -18,6 +18,8 @@ pub struct MemberRow {
     pub status: Status,
     /// 1 for the first sending, one more for each resend batch.
     pub round: i64,
+    /// Why cohorts, payments or fields cannot be read; `member` is then without them.
+    pub unreadable: Option<String>,
 }
 
 /// The text columns of a member, as the database gives them.
@@ -32,6 +34,15 @@ pub(crate) struct MemberText {
 }
 
 impl MemberText {
+    /// The member, and why some of it cannot be read: a row that the association's own system wrote wrongly stops nobody else.
+    fn read_or_say(self) -> (Member, Option<String>) {
+        let (member_no, name, email) = (self.member_no.clone(), self.name.clone(), self.email.clone());
+        match self.read() {
+            Ok(member) => (member, None),
+            Err(error) => (Member { member_no, name, email, ..Member::default() }, Some(error.to_string())),
+        }
+    }
+
     /// Reads the JSON columns. A row that the association's own system wrote wrongly becomes visible here.
     pub(crate) fn read(self) -> Result<Member, StoreError> {
         let id = self.id;
@@ -74,7 +85,7 @@ impl Store {
     /// The next `limit` members of a notice after row `after`, in the order of their rows; `None`: whatever their status.
     ///
     /// # Errors
-    /// `Unavailable`; `Row` names a row that cannot be read.
+    /// `Unavailable`; `Row` names a row whose status is no status.
     pub async fn members_after(
         &self,
         notice_id: &str,
@@ -104,5 +115,6 @@ impl Store {
 
 fn member_row(text: MemberText, word: &str, round: i64) -> Result<MemberRow, StoreError> {
     let id = text.id;
-    Ok(MemberRow { id, member: text.read()?, status: status(id, word)?, round })
+    let (member, unreadable) = text.read_or_say();
+    Ok(MemberRow { id, member, status: status(id, word)?, round, unreadable })
 }

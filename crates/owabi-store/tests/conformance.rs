@@ -40,7 +40,12 @@ async fn released(n: usize) -> (tempfile::TempDir, Store) {
     import.write(&rows, &[]).await.unwrap();
     let lines = i64::try_from(n).unwrap();
     import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
-    let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: "r", definition: "d" };
+    let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: "r", definition: "d", rows: lines };
+    let other = store.release(ReleaseRecord { rows: lines + 1, ..record }, "tester", 10).await;
+    assert!(
+        matches!(other, Err(StoreError::RosterChanged { .. })),
+        "more rows were looked at than are held: {other:?}"
+    );
     assert_eq!(store.release(record, "tester", 10).await.unwrap(), n as u64);
     (dir, store)
 }
@@ -253,4 +258,14 @@ async fn a_damaged_file_is_refused_and_said() {
         Err(error) => Err(error),
     };
     assert!(matches!(found, Err(StoreError::Damaged(_))), "{found:?}");
+}
+
+#[tokio::test]
+async fn an_entry_of_its_own_goes_into_the_ledger() {
+    let (dir, store) = store().await;
+    store.append_ledger(5, "tester", "test_send", Some(NOTICE), &serde_json::json!({ "to": "x" })).await.unwrap();
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", dir.path().join("owabi.db").display())).await.unwrap();
+    let row: (i64, String, String) =
+        sqlx::query_as("SELECT at, kind, body FROM ledger").fetch_one(&pool).await.unwrap();
+    assert_eq!(row, (5, "test_send".to_owned(), "{\"to\":\"x\"}".to_owned()));
 }

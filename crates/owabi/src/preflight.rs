@@ -113,6 +113,9 @@ impl<'a> Mailer<'a> {
 
     /// The size of a row's mail, or why it may not leave.
     fn size(&self, renderer: &Renderer, row: &MemberRow, at: i64) -> Result<usize, String> {
+        if let Some(why) = &row.unreadable {
+            return Err(why.clone());
+        }
         let email = row.member.email.as_deref().ok_or("the row is held and has no address")?;
         let address = Address::from_stored(email).map_err(|_| "the address is not in normal form".to_owned())?;
         let notice_id = &renderer.definition().id;

@@ -145,6 +145,7 @@ pub async fn release(
         fingerprint: &ready.fingerprint,
         roster_hash: &ready.roster_hash,
         definition: &definition,
+        rows: ready.rows,
     };
     store.release(record, actor, now).await
 }

@@ -4,7 +4,7 @@ use super::exit::Answer;
 use super::exit::Exit;
 use super::release::obstacle;
 use super::say::say;
-use super::session::Session;
+use super::session::{Session, notice};
 use crate::release;
 use serde_json::json;
 
@@ -25,7 +25,7 @@ pub(super) struct Options {
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
-    let notice = session.notice(&config, &options.id)?;
+    let notice = notice(&config, &options.id)?;
     let store = session.store(&config).await?;
     let ready = release::looked_at(&store, &notice).await?.map_err(|found| obstacle(&options.id, &found))?;
     let actor = session.actor(options.name.as_deref());

@@ -58,7 +58,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Ok(config) => config,
         Err(failure) => {
             found.failure(session, "configuration", &failure);
-            return finish(session, &found, &[]);
+            return Ok(finish(session, &found, &[]));
         }
     };
     if let Err(error) = config.check_secrets() {
@@ -78,19 +78,19 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Ok(_) => {}
         Err(error) => found.failure(session, "configuration", &error.into()),
     }
-    finish(session, &found, &reached)
+    Ok(finish(session, &found, &reached))
 }
 
-fn finish(session: &Session, found: &Found, relays: &[Value]) -> Answer {
+fn finish(session: &Session, found: &Found, relays: &[Value]) -> Exit {
     if found.problems.is_empty() {
         session.tell(&say!(ja: "問題はありません。", en: "no problems"));
     }
     session.answer(&json!({ "problems": found.problems, "relays": relays }));
-    Ok(match found {
+    match found {
         Found { bad_config: true, .. } => Exit::BadConfig,
         Found { unavailable: true, .. } => Exit::Unavailable,
         _ => Exit::Done,
-    })
+    }
 }
 
 fn check_notices(session: &Session, library: &Library, found: &mut Found) {

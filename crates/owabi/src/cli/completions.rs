@@ -1,6 +1,6 @@
 //! `completions`: for a shell.
 
-use super::exit::{Answer, Exit};
+use super::exit::Exit;
 
 /// The options of `completions`.
 #[derive(Debug, clap::Args)]
@@ -13,7 +13,7 @@ pub(super) struct Options {
     shell: clap_complete::Shell,
 }
 
-pub(super) fn run(options: &Options) -> Answer {
+pub(super) fn run(options: &Options) -> Exit {
     clap_complete::generate(options.shell, &mut super::command(), "owabi", &mut std::io::stdout());
-    Ok(Exit::Done)
+    Exit::Done
 }

@@ -141,6 +141,10 @@ impl From<StoreError> for Failure {
                 Exit::BadData,
                 say!(ja: "その行を直してからやり直してください。", en: "correct that row and try again"),
             ),
+            StoreError::RosterChanged { .. } => (
+                Exit::Failed,
+                say!(ja: "`owabi preflight` からやり直してください。", en: "begin again with `owabi preflight`"),
+            ),
             StoreError::Refused(_) => {
                 (Exit::Failed, say!(ja: "`owabi db check` を実行してください。", en: "run `owabi db check`"))
             }

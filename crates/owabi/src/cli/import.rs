@@ -2,7 +2,7 @@
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
-use super::session::Session;
+use super::session::{Session, notice};
 use crate::import::{Report, Request, import};
 use owabi_core::address::Lang;
 use owabi_core::roster::{Delimiter, Encoding, Kind, RosterOptions, Sample};
@@ -62,7 +62,7 @@ fn delimiter(name: &str) -> Result<Delimiter, String> {
 
 pub(super) async fn run(session: &Session, options: Options) -> Answer {
     let config = session.config()?;
-    let notice = session.notice(&config, &options.notice)?;
+    let notice = notice(&config, &options.notice)?;
     let definition = notice.renderer.definition();
     let roster = RosterOptions {
         encoding: options.encoding,
@@ -145,7 +145,7 @@ async fn ask(session: &Session, store: &Store, request: &mut Request) -> Result<
     let id = &request.notice_id;
     session.confirm(
         false,
-        &say!(ja: "お知らせ「{id}」に {n} 行を取り込みますか?", en: "import {n} lines for the notice {id:?}?"),
+        &say!(ja: "お知らせ「{id}」に {n} 行を取り込みますか? [yes/no]", en: "import {n} lines for the notice {id:?}? [yes/no]"),
     )?;
     request.dry_run = false;
     request.refused = refused;

@@ -92,6 +92,11 @@ async fn write_all(store: &Store, filter: &LogFilter, page: &mut dyn Page) -> Re
     }
 }
 
+/// When it happened; a row that another system wrote and owabi did not touch yet has no time.
+fn known(row: &LogRow) -> Option<i64> {
+    (row.at != 0).then_some(row.at)
+}
+
 /// One way to write the log.
 trait Page {
     fn begin(&mut self) -> io::Result<()>;
@@ -116,7 +121,7 @@ impl Page for Json {
             self.out.write_all(b",\n")?;
         }
         let mut document = serde_json::to_value(row)?;
-        document["at"] = json!(japan::iso(row.at));
+        document["at"] = json!(known(row).map(japan::iso));
         serde_json::to_writer(&mut self.out, &document)?;
         Ok(())
     }
@@ -146,7 +151,7 @@ impl Page for Csv {
             row.status.clone(),
             text(&row.status_reason),
             row.attempt.to_string(),
-            japan::iso(row.at),
+            known(row).map(japan::iso).unwrap_or_default(),
             text(&row.relay),
             row.code.map(|code| code.to_string()).unwrap_or_default(),
             text(&row.enhanced),
@@ -174,14 +179,16 @@ impl Page for Table {
     }
 
     fn row(&mut self, row: &LogRow) -> io::Result<()> {
-        let (at, no, status, n) = (japan::short(row.at), &row.member_no, &row.status, row.attempt);
+        let at = known(row).map_or("-".to_owned(), japan::short);
+        let (no, status, n) = (&row.member_no, &row.status, row.attempt);
         let outcome = row.outcome.as_deref().unwrap_or("-");
         let code = row.code.map_or("-".to_owned(), |code| code.to_string());
-        let email = row.email.as_deref().or(row.status_reason.as_deref()).unwrap_or("-");
+        let email = row.email.as_deref().unwrap_or("-");
         // A relay's words may hold what moves a terminal's cursor.
-        let reply: String = row.reply.iter().flat_map(|text| text.chars()).map(plain).collect();
+        let said = row.reply.as_ref().or(row.reason.as_ref()).or(row.status_reason.as_ref());
+        let reply: String = said.into_iter().flat_map(|text| text.chars()).map(plain).collect();
         let twice = if row.possible_duplicate { " [possible duplicate]" } else { "" };
-        writeln!(self.0, "{at}  {no:<12}  {status:<11}  {n}  {outcome:<9}  {code:<4}  {email}  {reply}{twice}")
+        writeln!(self.0, "{at:<19}  {no:<12}  {status:<11}  {n}  {outcome:<9}  {code:<4}  {email}  {reply}{twice}")
     }
 
     fn end(&mut self) -> io::Result<()> {

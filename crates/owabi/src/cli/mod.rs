@@ -35,18 +35,20 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "owabi", version, after_help = EXAMPLES, max_term_width = 110)]
 struct Cli {
-    /// The configuration; else $OWABI_CONFIG, /etc/owabi/owabi.yaml, config/owabi.yaml, owabi.yaml  設定ファイル
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help = CONFIG_HELP)]
     config: Option<PathBuf>,
     /// One JSON document on stdout; everything else on stderr  結果を JSON で出力
     #[arg(long, global = true)]
     json: bool,
-    /// ja or en; else $OWABI_LANG, else the configuration's  表示言語
-    #[arg(long, global = true, value_name = "LANG", value_parser = lang)]
+    #[arg(long, global = true, value_name = "LANG", value_parser = lang, help = LANG_HELP)]
     lang: Option<Lang>,
     #[command(subcommand)]
     verb: Verb,
 }
+
+const CONFIG_HELP: &str =
+    "The configuration; else $OWABI_CONFIG, /etc/owabi/owabi.yaml, config/owabi.yaml, owabi.yaml  設定ファイル";
+const LANG_HELP: &str = "ja or en; else $OWABI_LANG, else the configuration's  表示言語";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -146,7 +148,7 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Log(options) => log::run(session, &options).await,
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Db(options) => db::run(session, &options).await,
-        Verb::Completions(options) => completions::run(&options),
+        Verb::Completions(options) => Ok(completions::run(&options)),
         Verb::Man(options) => man::run(session, &options),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::exit::{Answer, Exit};
 use super::say::say;
-use super::session::Session;
+use super::session::{Session, notice};
 use crate::keys;
 use crate::preflight::{Mailer, preflight};
 use owabi_core::lifecycle::Status;
@@ -23,7 +23,7 @@ pub(super) struct Options {
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
-    let notice = session.notice(&config, &options.notice)?;
+    let notice = notice(&config, &options.notice)?;
     let store = session.store(&config).await?;
     let keys = keys::load(&config, &store).await?;
     let definition = notice.renderer.definition();

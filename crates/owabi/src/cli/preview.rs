@@ -2,7 +2,7 @@
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::say;
-use super::session::Session;
+use super::session::{Session, notice};
 use crate::keys;
 use crate::preflight::Mailer;
 use owabi_core::address::Address;
@@ -33,7 +33,7 @@ pub(super) struct Options {
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
-    let notice = session.notice(&config, &options.notice)?;
+    let notice = notice(&config, &options.notice)?;
     let store = session.store(&config).await?;
     let keys = keys::load(&config, &store).await?;
     let renderer = &notice.renderer;
@@ -74,7 +74,7 @@ async fn row(store: &Store, renderer: &Renderer, id: &str, no: Option<&str>) -> 
     let Some(no) = no else {
         let member = sample(renderer);
         let status = owabi_core::lifecycle::Status::Held;
-        return Ok(MemberRow { id: 0, member, status, round: 1 });
+        return Ok(MemberRow { id: 0, member, status, round: 1, unreadable: None });
     };
     store.member(id, no).await?.ok_or_else(|| {
         let what = say!(ja: "「{id}」に会員 {no} はいません。", en: "{id} has no member {no}");

@@ -2,7 +2,7 @@
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
-use super::session::Session;
+use super::session::{Session, notice};
 use crate::release::{self, Changed, Obstacle};
 use serde_json::json;
 
@@ -27,7 +27,7 @@ pub(super) struct Options {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let id = &options.id;
     let config = session.config()?;
-    let notice = session.notice(&config, id)?;
+    let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
     let state = store.notice(id).await?.map(|notice| notice.state).unwrap_or_default();
     refuse_state(id, &state)?;
@@ -47,13 +47,17 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         ja: "「{title}」({id}): {rows} 通、差出人 {from}",
         en: "{title:?} ({id}): {rows} mails, from {from}"
     ));
+    session.warn_of_policy(id, notice.renderer.definition());
     if options.dry_run {
         session.tell(&say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed"));
         session.answer(&json!({ "state": state, "queued": 0, "would_queue": rows, "dry_run": true }));
         return Ok(Exit::Done);
     }
-    session
-        .confirm(options.yes, &say!(ja: "{rows} 通の送信を解禁しますか?", en: "release {rows} mails for sending?"))?;
+    let question = say!(
+        ja: "解禁すると送信が始まります。送る通数を入力してください({rows}):",
+        en: "they will be sent; to release them, type how many ({rows}):"
+    );
+    session.confirm_count(options.yes, &question, rows)?;
     let queued = release::release(&store, &notice, &ready, &session.actor(None), session.now()).await?;
     session.tell(&say!(ja: "{queued} 通を送信待ちにしました。`owabi run` が送ります。", en: "{queued} mails are due; `owabi run` sends them"));
     session.answer(&json!({ "state": "released", "queued": queued, "dry_run": false }));

@@ -30,28 +30,31 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
     let config = session.config()?;
     config.check_secrets()?;
     let store = session.store(&config).await?;
     store.check_integrity().await?;
     let _lock = lock(&store)?;
     let keys = keys::load(&config, &store).await?;
-    let library = Arc::new(usable_library(&config, &store).await?);
+    let library = Arc::new(usable_library(session, &config, &store).await?);
     let relays = relays::relays(&config)?;
-    let (live, stop) = (Live::default(), CancellationToken::new());
-    stop_on_signal(stop.clone())?;
+    let live = Live::default();
     let begun = clock::monotonic();
-    let bar = tokio::spawn(follow(session.bar(due(&store).await?, &say!(ja: "送信", en: "sending")), live.clone()));
-    let parts = Parts { relays, store: store.clone(), library, keys };
+    let bar = session.bar(due(&store).await?, &say!(ja: "送信", en: "sending"));
+    let follower = tokio::spawn(follow(bar.clone(), live.clone()));
     let options = dispatch::Options { until_idle: options.until_idle };
+    let parts = Parts { relays, store: store.clone(), library, keys };
     let summary = dispatch::run(&config, parts, options, live, stop).await;
-    bar.abort();
+    follower.abort();
+    bar.finish_and_clear();
     store.close().await;
-    finish(session, &summary?, clock::monotonic().duration_since(begun))
+    Ok(finish(session, &summary?, clock::monotonic().duration_since(begun)))
 }
 
-fn finish(session: &Session, summary: &Summary, took: Duration) -> Answer {
-    let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, relays_down } = *summary;
+fn finish(session: &Session, summary: &Summary, took: Duration) -> Exit {
+    let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, unrecorded, relays_down } = *summary;
     let seconds = took.as_secs_f64();
     session.tell(&say!(
         ja: "受付 {accepted}、延期 {deferred}、失敗 {failed}、結果不明 {in_doubt}、未送信 {not_sent}({seconds:.1} 秒)",
@@ -63,13 +66,20 @@ fn finish(session: &Session, summary: &Summary, took: Duration) -> Answer {
             en: "no relay can be reached; what is queued stays queued. Look at `owabi check --connect`"
         ));
     }
+    if unrecorded > 0 {
+        session.warn(&say!(
+            ja: "データベースに書き込めず、{unrecorded} 件の結果を記録できませんでした。該当のメールは結果不明になります。空き容量を確かめてください。",
+            en: "the database took no more writes: {unrecorded} outcomes are not recorded, their mails are in doubt. Is the disk full?"
+        ));
+    }
     session.answer(&json!({
         "counts": { "accepted": accepted, "deferred": deferred, "failed": failed, "in_doubt": in_doubt, "not_sent": not_sent },
         "commits": commits,
+        "unrecorded": unrecorded,
         "seconds": seconds,
         "relays_down": relays_down,
     }));
-    Ok(if relays_down { Exit::Unavailable } else { Exit::Done })
+    if relays_down { Exit::Unavailable } else { Exit::Done }
 }
 
 /// SQLite has one daemon. The lock ends with the process, however it ends.
@@ -95,24 +105,42 @@ fn lock(store: &Store) -> Result<Option<File>, Failure> {
 }
 
 /// A released notice whose files are broken is found at start, and not when its first mail is due.
-async fn usable_library(config: &Config, store: &Store) -> Result<Library, Failure> {
+async fn usable_library(session: &Session, config: &Config, store: &Store) -> Result<Library, Failure> {
     let library = Library::load(config);
     for notice in store.notices().await?.iter().filter(|notice| notice.state == "released") {
-        if let Err(why) = library.get(&notice.id) {
-            let id = &notice.id;
-            let what =
-                say!(ja: "解禁済みの「{id}」を使えません。\n{why}", en: "{id} is released and cannot be used\n{why}");
-            return Err(Failure::with(
-                Exit::BadConfig,
-                what,
-                say!(ja: "`owabi check` で確かめてください。", en: "look at `owabi check`"),
-            ));
+        let id = &notice.id;
+        let loaded = library.get(id).map_err(|why| unusable(id, &why))?;
+        if notice.fingerprint.as_deref() != Some(loaded.renderer.fingerprint_hex().as_str()) {
+            return Err(changed(id));
         }
+        session.warn_of_policy(id, loaded.renderer.definition());
     }
     for problem in library.problems.iter().filter(|problem| !problem.warning) {
         tracing::warn!(file = problem.file, problem = problem.message, "a notice cannot be used");
     }
     Ok(library)
+}
+
+fn unusable(id: &str, why: &str) -> Failure {
+    Failure::with(
+        Exit::BadConfig,
+        say!(ja: "解禁済みの「{id}」を使えません。\n{why}", en: "{id} is released and cannot be used\n{why}"),
+        say!(ja: "`owabi check` で確かめてください。", en: "look at `owabi check`"),
+    )
+}
+
+fn changed(id: &str) -> Failure {
+    Failure::with(
+        Exit::BadConfig,
+        say!(
+            ja: "「{id}」は解禁された後で文面か事実が変わっています。承認されていない文面は送りません。",
+            en: "the text or a fact of {id} changed after its release; nothing is sent that was not approved"
+        ),
+        say!(
+            ja: "ファイルを承認時の内容に戻してください。文面を直すときは `owabi withdraw` で取り下げ、新しい id の通知として送ります。",
+            en: "restore the files as they were approved; to correct the text, `owabi withdraw` it and send a notice with a new id"
+        ),
+    )
 }
 
 fn stop_on_signal(stop: CancellationToken) -> Result<(), Failure> {
@@ -139,7 +167,9 @@ async fn due(store: &Store) -> Result<u64, Failure> {
 /// Moves the bar until it is aborted.
 pub(crate) async fn follow(bar: indicatif::ProgressBar, live: Live) {
     loop {
-        bar.set_position(live.done());
+        let done = live.done();
+        bar.set_length(done.max(bar.length().unwrap_or(0)));
+        bar.set_position(done);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

@@ -7,6 +7,7 @@ use crate::library::{Library, LoadedNotice};
 use crate::{clock, telemetry};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owabi_core::address::Lang;
+use owabi_core::notice::NoticeDefinition;
 use owabi_store::{OpenOptions, Store};
 use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
@@ -64,6 +65,17 @@ impl Session {
         write_line(&mut std::io::stderr().lock(), text.of(self.lang()));
     }
 
+    /// What the notice's policy asks for and this version does not do yet.
+    pub(crate) fn warn_of_policy(&self, id: &str, definition: &NoticeDefinition) {
+        let policy = &definition.policy;
+        if policy.window.is_some() || policy.canary > 0 {
+            self.warn(&say!(
+                ja: "「{id}」の policy にある window(送信時間帯)と canary(試し送り)は、この版ではまだ働きません。送信は解禁とともに始まります。",
+                en: "window and canary in the policy of {id} have no effect in this version yet: sending begins with the release"
+            ));
+        }
+    }
+
     /// The one JSON document, with `--json`.
     pub(crate) fn answer(&self, document: &serde_json::Value) {
         if self.json {
@@ -85,6 +97,15 @@ impl Session {
 
     /// Asks before something large happens: `--yes` answers for scripts, a person answers on a terminal.
     pub(crate) fn confirm(&self, yes: bool, question: &Text) -> Result<(), Failure> {
+        self.ask(yes, question, &["yes", "y", "はい"])
+    }
+
+    /// As [`Session::confirm`], for what cannot be called back: the person types how many it concerns.
+    pub(crate) fn confirm_count(&self, yes: bool, question: &Text, count: i64) -> Result<(), Failure> {
+        self.ask(yes, question, &[&count.to_string()])
+    }
+
+    fn ask(&self, yes: bool, question: &Text, answers: &[&str]) -> Result<(), Failure> {
         if yes {
             return Ok(());
         }
@@ -96,17 +117,15 @@ impl Session {
             return Err(Failure::with(Exit::Usage, question.clone(), next));
         }
         let mut stderr = std::io::stderr().lock();
-        let _ = write!(stderr, "{} [yes/no] ", question.of(self.lang()));
+        let _ = write!(stderr, "{} ", question.of(self.lang()));
         let _ = stderr.flush();
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line)?;
-        if matches!(line.trim(), "yes" | "y" | "はい") {
+        if answers.contains(&line.trim()) {
             return Ok(());
         }
-        Err(Failure::new(
-            Exit::Failed,
-            say!(ja: "取りやめました。何も変更していません。", en: "left as it was; nothing was changed"),
-        ))
+        let what = say!(ja: "取りやめました。何も変更していません。", en: "left as it was; nothing was changed");
+        Err(Failure::new(Exit::Failed, what))
     }
 
     /// Whether a person can be asked.
@@ -139,20 +158,6 @@ impl Session {
         named.map_or_else(account, str::to_owned)
     }
 
-    /// One notice of the library.
-    pub(crate) fn notice(&self, config: &Config, id: &str) -> Result<Arc<LoadedNotice>, Failure> {
-        let library = Library::load(config);
-        library.get(id).map_err(|why| {
-            let broken = library.problems.iter().any(|problem| !problem.warning && problem.file.contains(id));
-            let exit = if broken { Exit::BadConfig } else { Exit::Usage };
-            Failure::with(
-                exit,
-                say!(ja: "お知らせ「{id}」を使えません。\n{why}", en: "the notice {id:?} cannot be used\n{why}"),
-                say!(ja: "`owabi check` で確かめてください。", en: "look at it with `owabi check`"),
-            )
-        })
-    }
-
     /// Epoch milliseconds now.
     #[expect(clippy::unused_self, reason = "the session is where verbs ask for the world outside")]
     pub(crate) fn now(&self) -> i64 {
@@ -172,6 +177,23 @@ pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, 
         migrate,
     };
     Ok(Store::open(&options).await?)
+}
+
+/// One notice of the library.
+///
+/// # Errors
+/// 2 when there is no such notice, 78 when its files are wrong.
+pub(crate) fn notice(config: &Config, id: &str) -> Result<Arc<LoadedNotice>, Failure> {
+    let library = Library::load(config);
+    library.get(id).map_err(|why| {
+        let broken = library.problems.iter().any(|problem| !problem.warning && problem.file.contains(id));
+        let exit = if broken { Exit::BadConfig } else { Exit::Usage };
+        Failure::with(
+            exit,
+            say!(ja: "お知らせ「{id}」を使えません。\n{why}", en: "the notice {id:?} cannot be used\n{why}"),
+            say!(ja: "`owabi check` で確かめてください。", en: "look at it with `owabi check`"),
+        )
+    })
 }
 
 /// Output that nobody reads any more is no failure.

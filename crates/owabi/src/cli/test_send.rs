@@ -3,7 +3,7 @@
 use super::exit::{Answer, Exit, Failure};
 use super::preview::sample;
 use super::say::say;
-use super::session::Session;
+use super::session::{Session, notice};
 use crate::config::Config;
 use crate::library::LoadedNotice;
 use crate::preflight::Mailer;
@@ -40,7 +40,7 @@ pub(super) struct Options {
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
-    let notice = session.notice(&config, &options.notice)?;
+    let notice = notice(&config, &options.notice)?;
     let address = allowed(&config, &notice, &options.to)?;
     let store = session.store(&config).await?;
     let keys = keys::load(&config, &store).await?;
@@ -60,7 +60,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let body = json!({ "to": options.to, "message_id": message_id, "mail_sha256": hex(&mail.sha256), "relay": relay, "outcome": format!("{outcome:?}") });
     store.append_ledger(now, &session.actor(None), "test_send", Some(&options.notice), &body).await?;
     store.close().await;
-    report(session, &relay, &message_id, &outcome)
+    Ok(report(session, &relay, &message_id, &outcome))
 }
 
 fn allowed(config: &Config, notice: &LoadedNotice, to: &str) -> Result<Address, Failure> {
@@ -136,7 +136,7 @@ async fn one(mut connection: Connection, parcel: Parcel) -> Outcome {
     }
 }
 
-fn report(session: &Session, relay: &str, message_id: &str, outcome: &Outcome) -> Answer {
+fn report(session: &Session, relay: &str, message_id: &str, outcome: &Outcome) -> Exit {
     let (word, said) = match outcome {
         Outcome::Accepted(reply) => ("accepted", reply.to_string()),
         Outcome::Refused(_, reply) => ("refused", reply.to_string()),
@@ -145,5 +145,5 @@ fn report(session: &Session, relay: &str, message_id: &str, outcome: &Outcome) -
     };
     session.tell(&say!(ja: "{relay}: {word} ({said})", en: "{relay}: {word} ({said})"));
     session.answer(&json!({ "relay": relay, "outcome": word, "reply": said, "message_id": message_id }));
-    Ok(if word == "accepted" { Exit::Done } else { Exit::Failed })
+    if word == "accepted" { Exit::Done } else { Exit::Failed }
 }

@@ -46,7 +46,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "dry_run": true }));
         return Ok(Exit::Done);
     }
-    session.confirm(options.yes, &say!(ja: "{open} 人を取り下げますか?", en: "take {open} members out?"))?;
+    session.confirm(
+        options.yes,
+        &say!(ja: "{open} 人を取り下げますか? [yes/no]", en: "take {open} members out? [yes/no]"),
+    )?;
     let (actor, now) = (session.actor(None), session.now());
     store.set_state(id, "withdrawn", Some(&options.reason), &actor, now).await?;
     let withdrawn = store.withdraw_open(id, &options.reason, &actor, now).await?;

@@ -10,7 +10,7 @@ use crate::cli::run::follow;
 use crate::cli::say::say;
 use crate::cli::session::open_store;
 use crate::config::Config;
-use crate::dispatch::{self, Live};
+use crate::dispatch::{self, Live, Parts};
 use crate::import::{Report, Request, import};
 use crate::library::{Library, LoadedNotice};
 use crate::preflight::{Mailer, preflight};
@@ -112,12 +112,12 @@ async fn send(
 ) -> Result<BTreeMap<Status, i64>, Failure> {
     let (live, stop) = (Live::default(), CancellationToken::new());
     let bar = session.bar(open(&counts(store).await?).unsigned_abs(), &say!(ja: "送信", en: "sending"));
-    let bar = tokio::spawn(follow(bar, live.clone()));
+    let follower = tokio::spawn(follow(bar.clone(), live.clone()));
     let watch = tokio::spawn(stop_when_done(store.clone(), stop.clone()));
-    let relays = relays::relays(config)?;
-    let parts = dispatch::Parts { relays, store: store.clone(), library, keys };
+    let parts = Parts { relays: relays::relays(config)?, store: store.clone(), library, keys };
     let ran = dispatch::run(config, parts, dispatch::Options::default(), live, stop).await;
-    bar.abort();
+    follower.abort();
+    bar.finish_and_clear();
     watch.abort();
     let done = ran?;
     let (accepted, deferred, failed, not_sent) = (done.accepted, done.deferred, done.failed, done.not_sent);

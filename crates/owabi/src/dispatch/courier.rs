@@ -184,10 +184,10 @@ impl<'a> Courier<'a> {
             let news = feed.work.notified();
             self.fill().await;
             self.send_note().await;
-            if self.session.idle() && (self.session.spent() || stop.is_cancelled() || !self.usable()) {
+            if self.is_idle() && (self.session.spent() || stop.is_cancelled() || !self.usable()) {
                 return self.leave().await;
             }
-            let idle = self.session.idle();
+            let idle = self.is_idle();
             let hungry = self.hungry();
             tokio::select! {
                 biased;
@@ -209,6 +209,11 @@ impl<'a> Courier<'a> {
                 () = tokio::time::sleep(IDLE), if idle => return self.leave().await,
             }
         }
+    }
+
+    /// Nothing is under way, and nothing that ended waits to be told: a denied mail ends without a reply.
+    fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && self.session.idle()
     }
 
     /// Another connection or nothing may be wanted of this relay now.

@@ -24,7 +24,7 @@ use owabi_core::retry::RetryPolicy;
 use owabi_core::settle::Word;
 use owabi_smtp::relay::Relay;
 use owabi_store::{Store, StoreError};
-use recorder::Recorder;
+use recorder::{Recorder, Tally};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -68,6 +68,8 @@ pub struct Summary {
     pub not_sent: u64,
     /// Commits of intents and outcomes.
     pub commits: u64,
+    /// Outcomes that the database did not take before the end; their mails are in doubt.
+    pub unrecorded: u64,
     /// It ended because no relay could be reached.
     pub relays_down: bool,
 }
@@ -196,9 +198,9 @@ pub async fn run(
         .enumerate()
         .map(|(n, relay)| Arc::new(Desk::new(n, relay, config.smtp.relays[n].rate, settings.pauses)))
         .collect();
-    let commits = Arc::new(AtomicU64::new(0));
+    let tally = Arc::new(Tally::default());
     let abandon = CancellationToken::new();
-    let (lease, counted) = (settings.lease_at_least_ms, Arc::clone(&commits));
+    let (lease, counted) = (settings.lease_at_least_ms, Arc::clone(&tally));
     let (recorder, writing) = Recorder::start(store.clone(), lease, counted, abandon.clone());
     let counters = Arc::clone(&live.0);
     let shared = Shared { feed, recorder, store, settings, counters, stop, abandon };
@@ -212,7 +214,7 @@ pub async fn run(
     if writing.await.is_err() {
         tracing::error!("the recorder ended badly; the leases keep its rows safe");
     }
-    Ok(summary(&live, &commits, end))
+    Ok(summary(&live, &tally, end))
 }
 
 fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared) -> JoinSet<()> {
@@ -240,14 +242,15 @@ async fn shut_down(claimer: Claimer, shared: Shared, mut couriers: JoinSet<()>) 
     }
 }
 
-fn summary(live: &Live, commits: &AtomicU64, end: End) -> Summary {
+fn summary(live: &Live, tally: &Tally, end: End) -> Summary {
     Summary {
         accepted: live.accepted(),
         deferred: live.deferred(),
         failed: live.failed(),
         in_doubt: live.in_doubt(),
         not_sent: live.0.not_sent.load(Ordering::Relaxed),
-        commits: commits.load(Ordering::Relaxed),
+        commits: tally.commits.load(Ordering::Relaxed),
+        unrecorded: tally.unrecorded.load(Ordering::Relaxed),
         relays_down: end == End::RelaysDown,
     }
 }

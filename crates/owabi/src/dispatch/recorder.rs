@@ -5,7 +5,7 @@
 //! during one commit is the next group.
 
 use crate::clock::now_ms;
-use owabi_store::{Group, Intent, Recorded, Settle, Store, StoreError};
+use owabi_store::{Group, Intent, Settle, Store, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,15 +45,15 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the recorder's task, which counts its `commits`. It ends when every `Recorder` is dropped and every note is written.
+    /// Starts the recorder's task, which keeps a `tally`. It ends when every `Recorder` is dropped and every note is written.
     pub(super) fn start(
         store: Store,
         lease_at_least_ms: i64,
-        commits: Arc<AtomicU64>,
+        tally: Arc<Tally>,
         abandon: CancellationToken,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (notes, inbox) = mpsc::channel(WAITING_NOTES);
-        let writer = Writer { store, lease_at_least_ms, commits, abandon };
+        let writer = Writer { store, lease_at_least_ms, tally, abandon };
         (Self { notes }, tokio::spawn(writer.write_all(inbox)))
     }
 
@@ -74,11 +74,20 @@ impl Recorder {
     }
 }
 
+/// What the recorder counts.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Groups committed.
+    pub(super) commits: AtomicU64,
+    /// Outcomes that could not be recorded before the end: their mails are in doubt.
+    pub(super) unrecorded: AtomicU64,
+}
+
 /// What the recorder's task works with.
 struct Writer {
     store: Store,
     lease_at_least_ms: i64,
-    commits: Arc<AtomicU64>,
+    tally: Arc<Tally>,
     abandon: CancellationToken,
 }
 
@@ -102,16 +111,23 @@ impl Writer {
             group.intents.extend(note.intents.iter().cloned());
             back.append(&mut note.back);
         }
-        let recorded = if group.settles.is_empty() && group.intents.is_empty() {
-            Recorded::default()
-        } else {
-            self.commits.fetch_add(1, Ordering::Relaxed);
-            let write = || self.store.record(&group, now_ms(), now_ms() + self.lease_at_least_ms);
-            self.until_written("recording outcomes", write).await.unwrap_or_default()
-        };
+        let granted = self.record(&group).await;
         if !back.is_empty() {
             self.until_written("giving rows back", || self.store.give_back(&back, now_ms())).await;
         }
+        granted
+    }
+
+    async fn record(&self, group: &Group) -> HashSet<i64> {
+        if group.settles.is_empty() && group.intents.is_empty() {
+            return HashSet::new();
+        }
+        let write = || self.store.record(group, now_ms(), now_ms() + self.lease_at_least_ms);
+        let Some(recorded) = self.until_written("recording outcomes", write).await else {
+            self.tally.unrecorded.fetch_add(group.settles.len() as u64, Ordering::Relaxed);
+            return HashSet::new();
+        };
+        self.tally.commits.fetch_add(1, Ordering::Relaxed);
         let stale = group.settles.len() - recorded.settled.len();
         if stale > 0 {
             tracing::warn!(

@@ -93,7 +93,9 @@ impl Slot {
                 findings
             }
         };
-        found.into_iter().for_each(|finding| findings.of_merge(line, &self.member.member_no, finding));
+        for finding in found {
+            findings.of_merge(line, &self.member.member_no, finding);
+        }
     }
 
     /// A line of this same import may bring the address that an earlier one lacked: the member is then imported.
