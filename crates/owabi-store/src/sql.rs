@@ -65,7 +65,7 @@ fn table_of_rows(parameter: &str, columns: &str, dialect: Dialect) -> String {
     };
     let columns: Vec<String> = columns.split(',').enumerate().map(column).collect();
     let source = match dialect {
-        Dialect::Sqlite => format!("json_each({parameter})"),
+        Dialect::Sqlite => format!("jsonb_each({parameter})"),
         Dialect::Postgres => format!("json_array_elements({parameter}::json)"),
     };
     format!("(SELECT {} FROM {source})", columns.join(", "))
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_row_marker_becomes_a_table_of_the_parameter() {
         let text = "SELECT r.a FROM /*rows $2: a bigint, b text*/ r";
-        let sqlite = "SELECT r.a FROM (SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each($2)) r";
+        let sqlite = "SELECT r.a FROM (SELECT value ->> 0 AS a, value ->> 1 AS b FROM jsonb_each($2)) r";
         assert_eq!(expand(text, Dialect::Sqlite), sqlite);
         let postgres = "SELECT r.a FROM (SELECT (value ->> 0)::bigint AS a, (value ->> 1)::text AS b \
                         FROM json_array_elements($2::json)) r";
