@@ -4,7 +4,7 @@
 //! |---|---|
 //! | A1 to A7, A9, A10 (kill -9, SIGTERM, broken rows) | `crashes`, the built program; at random moments: `soak` |
 //! | A8 (power cut) | `owabi-store`, `open::tests::a08_a_commit_that_was_answered_survives_a_power_cut` |
-//! | B1, B6, B7, B9, B10, B19, B21 to B25, B20 before the dot | `faults`: the relay's or our own fault |
+//! | B1, B6, B7, B9, B10, B16 (502), B19, B21 to B25, B20 before the dot | `faults`: the relay's or our own fault |
 //! | B2 to B5, B8, B11, B12, B27, B29 | `refusals`: what is said about one member |
 //! | B13 to B18, B20 after the dot, B26, B28, B30 | `garbled`: strange, late or no answers |
 //!

@@ -1,6 +1,6 @@
 //! kill -9 at random moments, again and again: nobody is lost, and whoever may have been told twice is flagged.
 
-use crate::support::audit::Row;
+use crate::support::audit::{Row, open_intents};
 use crate::support::program::Program;
 use crate::support::world::addresses;
 use owabi_core::lifecycle::Status;
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 const CONNECTIONS: usize = 4;
 const IN_FLIGHT: usize = 2;
+/// How many mails one kill may leave in doubt.
+const BOUND: usize = CONNECTIONS * IN_FLIGHT;
 const CONFIG: &str = "smtp:\n  relays:\n    - { name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: 4, in_flight: 2 }\n  bounce: { address: bounces@example.jp }\nretry: { first: 50ms, max: 200ms, attempts: 100, deadline: 1h }\n";
 
 /// How much is done: in every test run, or with `OWABI_SOAK=full`.
@@ -67,9 +69,14 @@ async fn soak_nobody_is_lost_or_doubled_unflagged_however_often_the_program_is_k
         let relay = CaptureRelay::start(options).await.unwrap();
         let program = Program::released(relay.addr().port(), CONFIG, &addresses(members));
         let mut dice = Dice(u64::from(chunking) + 1);
-        for _ in 0..kills {
+        let mut most = 0;
+        for kill in 0..kills {
             kill_somewhere(&program, &relay, &mut dice, (members / kills * 3 / 2) as u64).await;
+            let doubted = open_intents(&program.path("owabi.db")).await;
+            assert!(doubted <= BOUND, "{doubted} in doubt after kill {kill}");
+            most = most.max(doubted);
         }
+        assert!(most > 0, "no kill came while a mail was on its way");
         let open = program.rows().await.iter().filter(|row| !row.status.is_final()).count();
         assert!(open > 0, "the queue was empty before the last kill");
         program.finish().await;
@@ -85,7 +92,7 @@ async fn judge(program: &Program, relay: &CaptureRelay, kills: usize) {
     assert!(!failed.is_empty() && failed.len() < rows.len() / 10, "{} failed", failed.len());
     assert_eq!(rows.iter().filter(|row| row.status == Status::Accepted).count(), rows.len() - failed.len());
     let by_kill = log.iter().filter(|entry| entry["reason"] == "lease_ended").count();
-    assert!(by_kill <= kills * CONNECTIONS * IN_FLIGHT, "{by_kill} in doubt after {kills} kills");
+    assert!(by_kill <= kills * BOUND, "{by_kill} in doubt after {kills} kills");
     let doubted: HashSet<&str> = log.iter().filter(|entry| entry["outcome"] == "in_doubt").map(member).collect();
     let twice = relay.deliveries().values().filter(|count| **count > 1).count();
     assert!(twice <= doubted.len(), "{twice} told twice, {} in doubt", doubted.len());

@@ -1,4 +1,4 @@
-//! The relay's or our own fault, which costs nobody an attempt: B1, B6, B7, B9, B10, B19, B21 to B25.
+//! The relay's or our own fault, which costs nobody an attempt: B1, B6, B7, B9, B10, B16 (502), B19, B21 to B25.
 
 use crate::support::world::{World, addresses};
 use owabi_core::lifecycle::Status;
@@ -225,6 +225,28 @@ async fn b25_throttling_costs_nobody_an_attempt_and_everybody_is_told_once() {
         all_told_once(&world).await;
         assert_eq!(world.rows().await.iter().map(|row| row.tries - 1).sum::<i64>(), 3, "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b25_a_relay_whose_quota_for_us_is_used_up_is_paused_and_nobody_pays() {
+    let used_up = Then::reply(550, "5.4.5 Daily user sending limit exceeded");
+    let world = World::careful(&addresses(10), Script::new().always(Point::Rcpt, used_up)).await;
+    nobody_pays(&world).await;
+    let tries: i64 = world.rows().await.iter().map(|row| row.tries).sum();
+    assert!(tries <= 3, "{tries} members were tried: more than one in each pause");
+    world.relay.set_script(Script::new());
+    all_told_once(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b16_a_relay_that_knows_no_command_of_ours_is_paused_and_nobody_pays() {
+    let script = Script::new().always(Point::Mail, Then::reply(502, "5.5.1 Command not implemented"));
+    let world = World::careful(&addresses(10), script).await;
+    nobody_pays(&world).await;
+    let tries: i64 = world.rows().await.iter().map(|row| row.tries).sum();
+    assert!(tries <= 3 + 2, "{tries} members were tried: three, and one in each further pause");
+    world.relay.set_script(Script::new());
+    all_told_once(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

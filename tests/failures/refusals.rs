@@ -93,6 +93,24 @@ async fn b03_every_try_has_the_same_sender_and_message_id_and_its_own_envid_so_g
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b03_greylisting_that_quotes_an_address_with_rate_in_it_is_no_throttling() {
+    let members: Vec<String> = (0..4).map(|n| format!("u{n}@corporate.jp")).collect();
+    let grey = |script: Script, member: &String| {
+        let text = format!("4.7.1 <{member}>: Recipient address rejected: Greylisted");
+        script.first(1, When::at(Point::Rcpt).recipient(member.clone()), Then::reply(450, text))
+    };
+    let world = World::careful(&members, members.iter().fold(Script::new(), grey)).await;
+    world.finish().await;
+    // Throttling would have used no attempt, and halved the pace.
+    for row in world.rows().await {
+        assert!(is(&row, Status::Accepted, None, 2) && row.tries == 2, "{row:?}");
+    }
+    let log = world.log().await;
+    assert_eq!(log.iter().filter(|entry| entry.reason.as_deref() == Some("try_later")).count(), 4, "{log:?}");
+    world.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b04_an_address_that_does_not_exist_fails_at_once_and_is_never_tried_again() {
     let answers = [
         (550, "5.1.1 User unknown"),
@@ -150,6 +168,21 @@ async fn b08_a_policy_refusal_of_one_domain_fails_its_members_and_nobody_else() 
             if strict { is(&row, Status::Failed, Some("policy"), 1) } else { is(&row, Status::Accepted, None, 1) };
         assert!(right, "{row:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b08_policy_refusals_of_a_single_domain_pause_the_relay_while_nobody_was_accepted() {
+    let policy = Then::reply(550, "5.7.1 Not accepted for policy reasons");
+    let world = World::careful(&addresses(10), Script::new().always(Point::Rcpt, policy)).await;
+    let summary = world.run().await;
+    assert!(summary.relays_down, "{summary:?}");
+    let rows = world.rows().await;
+    assert!(rows.iter().all(|row| is(row, Status::Queued, row.reason.as_deref(), 0)), "{rows:?}");
+    assert!(rows.iter().map(|row| row.tries).sum::<i64>() <= 3 * 3, "{rows:?}");
+    world.relay.set_script(Script::new());
+    world.finish().await;
+    assert_eq!(world.count(Status::Accepted).await, 10);
+    world.audit().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ use owabi_smtp::capture::Captured;
 use serde_json::Value;
 use sqlx::{Connection, Row as _, SqliteConnection};
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 /// Where one member stands in the queue table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,24 @@ pub(crate) async fn open_members(connection: &mut SqliteConnection) -> i64 {
     let last: Vec<String> = last.collect();
     let text = format!("SELECT COUNT(*) FROM affected_members WHERE status NOT IN ({})", last.join(","));
     sqlx::query(sqlx::AssertSqlSafe(text)).fetch_one(connection).await.unwrap().get(0)
+}
+
+/// How many intents have no outcome: the mails that a program which was killed just now left in doubt.
+///
+/// Looks at a copy of the files, so that the program itself finds its database as the kill left it.
+pub(crate) async fn open_intents(database: &Path) -> usize {
+    let copy = tempfile::tempdir().unwrap();
+    for end in ["", "-wal"] {
+        let name = format!("{}{end}", database.display());
+        if std::fs::exists(&name).unwrap() {
+            std::fs::copy(&name, copy.path().join(format!("copy.db{end}"))).unwrap();
+        }
+    }
+    let text = "SELECT COUNT(*) FROM intents i WHERE NOT EXISTS \
+                (SELECT 1 FROM attempts a WHERE a.member_id = i.member_id AND a.number = i.number)";
+    let mut connection = connect(&format!("sqlite:{}", copy.path().join("copy.db").display())).await;
+    let open: i64 = sqlx::query(text).fetch_one(&mut connection).await.unwrap().get(0);
+    open.try_into().unwrap()
 }
 
 /// Nobody is lost, nobody is told twice without a flag, and the log names exactly the mails that arrived.

@@ -59,7 +59,7 @@ impl Meaning {
 
 /// What a 4xx or 5xx `reply` given at `phase` means.
 pub fn meaning(phase: Phase, reply: &Reply) -> Meaning {
-    let text = reply.text.to_ascii_lowercase();
+    let text = words_of(&reply.text);
     if speaks_of_relaying(reply, &text) {
         return Meaning::NotAllowed;
     }
@@ -72,12 +72,16 @@ pub fn meaning(phase: Phase, reply: &Reply) -> Meaning {
 }
 
 fn temporary(phase: Phase, basic: u16, code: Option<Enhanced>, text: &str) -> Meaning {
+    let mailbox = says(text, &["mailbox full", "mailbox is full", "over quota"]);
     match (code.map(|c| (c.subject, c.detail)), basic) {
+        _ if speaks_of_our_quota(text) || speaks_of_the_relays_trouble(text) => Meaning::Throttled,
         (Some((2, 2)), _) => Meaning::MailboxFull,
-        (Some((3, 1 | 2)), _) | (None, 452) if phase != Phase::Rcpt || code.is_some() => Meaning::Throttled,
+        (Some((3, 1 | 2 | 5)), _) => Meaning::Throttled,
+        (None, 452) if phase != Phase::Rcpt => Meaning::Throttled,
         _ if phase == Phase::Mail => Meaning::Throttled,
-        (Some((7, _)), _) if speaks_of_rate(text) => Meaning::Throttled,
-        (None, _) if text.contains("mailbox full") || text.contains("over quota") => Meaning::MailboxFull,
+        (None, _) if mailbox => Meaning::MailboxFull,
+        (Some((7, _)), _) if speaks_of_rate(text) || says(text, &["limit", "limits"]) => Meaning::Throttled,
+        (None, _) if speaks_of_rate(text) => Meaning::Throttled,
         _ => Meaning::TryLater,
     }
 }
@@ -89,8 +93,9 @@ fn permanent(phase: Phase, basic: u16, code: Option<Enhanced>, text: &str) -> Me
         _ => {}
     }
     match code.map(|c| (c.subject, c.detail)) {
+        _ if speaks_of_our_quota(text) => Meaning::Throttled,
         Some((6, 7)) => Meaning::NeedsSmtpUtf8,
-        Some((3, 4) | (2, 3)) => Meaning::MessageTooBig,
+        Some((3, 4)) => Meaning::MessageTooBig,
         _ if phase == Phase::Mail && basic == 552 => Meaning::MessageTooBig,
         _ if phase == Phase::Mail => Meaning::SenderRefused,
         Some((1, 7 | 8)) => Meaning::SenderRefused,
@@ -105,14 +110,15 @@ fn permanent(phase: Phase, basic: u16, code: Option<Enhanced>, text: &str) -> Me
 
 /// For relays that give no enhanced code at all.
 fn by_words(phase: Phase, basic: u16, text: &str) -> Meaning {
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if says(&["mailbox full", "over quota", "quota exceeded", "mailbox is full"]) {
+    let holds = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    if holds(&["mailbox full", "over quota", "quota exceeded", "mailbox is full"]) {
         return Meaning::MailboxFull;
     }
-    if says(&["message too large", "message size exceeds", "too big"]) {
-        return Meaning::MessageTooBig;
+    if holds(&["message too large", "message size exceeds", "too big"]) {
+        // At RCPT it is one mailbox's own limit.
+        return if phase == Phase::Rcpt { Meaning::Refused } else { Meaning::MessageTooBig };
     }
-    if says(&["spam", "blocked", "blacklist", "denied", "policy", "prohibited"]) {
+    if holds(&["spam", "blocked", "blacklist", "denied", "policy", "prohibited"]) {
         return Meaning::Policy;
     }
     match (phase, basic) {
@@ -138,8 +144,57 @@ fn speaks_of_relaying(reply: &Reply, text: &str) -> bool {
     reply.class() == 5 && words.iter().any(|word| text.contains(word))
 }
 
+/// What the relay lets us send in a day or an hour is used up.
+fn speaks_of_our_quota(text: &str) -> bool {
+    let sending = ["sending limit", "sending limits", "sending quota", "submission limit", "submission quota"];
+    let span = ["daily", "hourly", "today", "per day", "per hour", "in a day", "in an hour"];
+    let much = ["limit", "limits", "quota", "too many messages", "too many mails", "too many emails"];
+    let theirs = ["receiving", "mailbox", "inbox"];
+    says(text, &sending)
+        || text.contains("submissionquota")
+        || says(text, &span) && says(text, &much) && !says(text, &theirs)
+}
+
+fn speaks_of_the_relays_trouble(text: &str) -> bool {
+    let troubles =
+        ["queue file write error", "insufficient system storage", "server configuration", "too many connections"];
+    says(text, &troubles)
+}
+
 fn speaks_of_rate(text: &str) -> bool {
-    ["rate", "throttl", "too many", "too fast", "limit"].iter().any(|word| text.contains(word))
+    let words = ["rate", "rates", "ratelimit", "ratelimited", "throttle", "throttled", "throttling", "too fast"];
+    let many = ["too many messages", "too many mails", "too many emails", "too many sessions", "too many concurrent"];
+    says(text, &words) || says(text, &many)
+}
+
+/// Whether the text of [`words_of`] holds one of these as whole words.
+fn says(text: &str, phrases: &[&str]) -> bool {
+    phrases.iter().any(|phrase| text.match_indices(phrase).any(|(at, found)| is_whole(text, at, at + found.len())))
+}
+
+fn is_whole(text: &str, from: usize, to: usize) -> bool {
+    text[..from].ends_with(' ') && text[to..].starts_with(' ')
+}
+
+/// The words in lower case with a space before and after each, without addresses and enhanced codes.
+fn words_of(text: &str) -> String {
+    let (mut outside, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, quoted)) = rest.split_once('<') {
+        outside.push_str(before);
+        outside.push(' ');
+        rest = quoted.split_once('>').map_or(quoted, |(_, after)| after);
+    }
+    outside.push_str(rest);
+    let mut words = String::from(" ");
+    for word in outside.split(|c: char| c.is_whitespace() || matches!(c, '-' | '_' | '/')) {
+        // A host name keeps its dots, so that no part of it is a word of its own.
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        if !word.is_empty() && !word.contains('@') && Enhanced::at_start_of(word).is_none() {
+            words.push_str(&word.to_ascii_lowercase());
+            words.push(' ');
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -174,6 +229,11 @@ mod tests {
         (Phase::Mail, 552, "5.3.4 message size exceeds limit", Meaning::MessageTooBig),
         (Phase::Dot, 552, "5.3.4 too big", Meaning::MessageTooBig),
         (Phase::Dot, 554, "message too large", Meaning::MessageTooBig),
+        (Phase::Mail, 552, "5.2.3 message too large", Meaning::MessageTooBig),
+        // One mailbox's own limit is that member's.
+        (Phase::Rcpt, 552, "5.2.3 message exceeds local size limit", Meaning::Refused),
+        (Phase::Dot, 550, "5.2.3 message length exceeds administrative limit", Meaning::Refused),
+        (Phase::Rcpt, 552, "message size exceeds limit of this mailbox", Meaning::Refused),
         // B7: the sender
         (Phase::Mail, 550, "5.7.1 sender rejected", Meaning::SenderRefused),
         (Phase::Mail, 553, "sorry", Meaning::SenderRefused),
@@ -198,6 +258,34 @@ mod tests {
         (Phase::Rcpt, 450, "4.7.1 rate limit exceeded", Meaning::Throttled),
         (Phase::Dot, 452, "4.3.1 insufficient system storage", Meaning::Throttled),
         (Phase::Rcpt, 452, "4.3.2 system not accepting", Meaning::Throttled),
+        (Phase::Rcpt, 454, "Throttling failure: Maximum sending rate exceeded.", Meaning::Throttled),
+        (Phase::Rcpt, 454, "Throttling failure: Daily message quota exceeded.", Meaning::Throttled),
+        (Phase::Rcpt, 450, "too many connections from your host", Meaning::Throttled),
+        (Phase::Dot, 450, "Too many messages from your host, slow down", Meaning::Throttled),
+        (Phase::Rcpt, 451, "rate-limited, try again later", Meaning::Throttled),
+        (Phase::Rcpt, 450, "4.7.1 connection limit exceeded", Meaning::Throttled),
+        // The relay's own trouble, whatever its code
+        (Phase::Dot, 451, "4.3.0 Error: queue file write error", Meaning::Throttled),
+        (Phase::Rcpt, 452, "Insufficient system storage", Meaning::Throttled),
+        (Phase::Rcpt, 451, "4.3.5 Server configuration error", Meaning::Throttled),
+        (Phase::Rcpt, 451, "Server configuration problem", Meaning::Throttled),
+        // What we may send in a day is used up: ours, whatever the code
+        (Phase::Rcpt, 550, "5.4.5 Daily user sending limit exceeded", Meaning::Throttled),
+        (Phase::Rcpt, 550, "5.4.5 Daily user sending\n5.4.5 limit exceeded", Meaning::Throttled),
+        (Phase::Mail, 550, "5.4.5 Daily SMTP relay limit exceeded", Meaning::Throttled),
+        (Phase::Dot, 554, "5.2.2 Submission.Exception:SubmissionQuotaExceededException; failed", Meaning::Throttled),
+        (Phase::Rcpt, 550, "You have reached your sending limit", Meaning::Throttled),
+        (Phase::Rcpt, 550, "too many messages sent today", Meaning::Throttled),
+        (Phase::Rcpt, 452, "4.2.2 Submission quota exceeded", Meaning::Throttled),
+        (Phase::Rcpt, 552, "5.2.2 Mailbox has too many messages, quota exceeded", Meaning::MailboxFull),
+        (Phase::Rcpt, 450, "4.2.1 The user is receiving mail at a rate that prevents more", Meaning::TryLater),
+        // Rate words are whole words, and not an address's or a host's
+        (Phase::Rcpt, 450, "4.7.1 <u@corporate.jp>: Greylisted", Meaning::TryLater),
+        (Phase::Rcpt, 450, "4.7.1 Greylisted by mx.limitless.jp", Meaning::TryLater),
+        (Phase::Rcpt, 450, "4.7.1 <rate@limit.jp>: Greylisted", Meaning::TryLater),
+        (Phase::Rcpt, 450, "4.7.1 rate@limit.jp is greylisted by rate.limit.jp", Meaning::TryLater),
+        (Phase::Rcpt, 450, "greylisted, u@corporate.jp", Meaning::TryLater),
+        (Phase::Rcpt, 550, "5.1.1 <daily@sending.limit.jp>: User unknown", Meaning::BadAddress),
         // B27
         (Phase::Mail, 550, "5.6.7 needs SMTPUTF8", Meaning::NeedsSmtpUtf8),
         // B16 and our own mistakes

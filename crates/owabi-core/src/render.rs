@@ -56,7 +56,7 @@ pub struct Letter {
 /// What a mail needs beside its letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp<'a> {
-    /// The To address in header form: ASCII, the local part quoted where it must be.
+    /// The To address in header form, the local part quoted where it must be: ASCII, or the member's own (RFC 6532).
     pub to: &'a str,
     /// The Message-ID without its angle brackets.
     pub message_id: &'a str,
@@ -160,7 +160,7 @@ impl Renderer {
         if !problems.is_empty() {
             return Err(RenderError::Guard(problems));
         }
-        let bytes = self.headers.mail(&member.name, &letter, stamp)?;
+        let bytes = self.headers.mail(member, &letter, stamp)?;
         let sha256 = Sha256::digest(&bytes).into();
         Ok(Mail { bytes, sha256 })
     }

@@ -110,6 +110,26 @@ fn a_line_end_that_would_reach_a_header_is_an_error_and_not_stripped() {
 }
 
 #[test]
+fn an_address_that_is_not_ascii_stands_in_the_header_of_its_own_member_only() {
+    let own = Member { email: Some("花子@example.jp".into()), ..member("髙橋", &[]) };
+    let mail = METAPS.mail(&own, &Stamp { to: "花子@example.jp", ..STAMP }).expect("a mail");
+    assert!(String::from_utf8(mail.bytes).expect("UTF-8").contains(" <花子@example.jp>\r\n"));
+    for to in ["花美@example.jp", "花子>@example.jp", "花子@", "花 子@example.jp"] {
+        let answer = METAPS.mail(&own, &Stamp { to, ..STAMP });
+        assert_eq!(answer, Err(RenderError::HeaderForm { field: "to" }), "{to}");
+    }
+    for to in [
+        "花子@example.jp\r\nBcc: x@example.jp",
+        "花子\0@example.jp",
+        "花\u{2028}子@example.jp",
+        "花\u{85}子@example.jp",
+    ] {
+        let answer = METAPS.mail(&own, &Stamp { to, ..STAMP });
+        assert_eq!(answer, Err(RenderError::HeaderInjection { field: "to" }), "{to:?}");
+    }
+}
+
+#[test]
 fn a_quoted_carrier_address_stands_in_the_header_as_it_is() {
     let mail = METAPS.mail(&member("髙橋", &[]), &Stamp { to: "\"a..b\"@docomo.example.jp", ..STAMP }).expect("a mail");
     assert_eq!(header(&mail, "To"), "髙橋 <\"a..b\"@docomo.example.jp>");

@@ -1,6 +1,7 @@
 //! Header fields: ASCII only, folded at 76 columns, names and subjects as encoded words (RFC 2047).
 
 use super::error::RenderError;
+use crate::address::Address;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 const LINE: usize = 76;
@@ -15,13 +16,16 @@ pub(super) fn refuse_control(field: &'static str, text: &str) -> Result<(), Rend
 
 /// An address in header form: printable ASCII without angle brackets, spaces only inside quotes.
 pub(super) fn refuse_odd_address(field: &'static str, address: &str) -> Result<(), RenderError> {
-    if address.is_ascii() { refuse_odd_recipient(field, address) } else { Err(RenderError::HeaderForm { field }) }
+    refuse_odd_recipient(field, address, None)
 }
 
-/// As [`refuse_odd_address`], but a member's local part may be of any script (RFC 6532); such a mail needs SMTPUTF8.
-pub(super) fn refuse_odd_recipient(field: &'static str, address: &str) -> Result<(), RenderError> {
+/// As [`refuse_odd_address`], but the local part may be of any script when it is the member's `own` address (RFC 6532).
+///
+/// Such a mail needs SMTPUTF8, which the dispatcher asks for by the member's address; no other mail may be 8-bit.
+pub(super) fn refuse_odd_recipient(field: &'static str, address: &str, own: Option<&str>) -> Result<(), RenderError> {
     refuse_control(field, address)?;
-    let printable = address.chars().all(|c| !matches!(c, '<' | '>'));
+    let is_own = || own.and_then(|own| Address::from_stored(own).ok()).is_some_and(|own| own.envelope() == address);
+    let printable = !address.contains(['<', '>']) && (address.is_ascii() || is_own());
     let spaced = address.contains([' ', ',', ';']) && !address.starts_with('"');
     let whole = address.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
     if printable && whole && !spaced { Ok(()) } else { Err(RenderError::HeaderForm { field }) }

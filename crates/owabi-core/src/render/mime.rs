@@ -3,6 +3,7 @@
 use super::error::RenderError;
 use super::header::{push_mailbox, push_text, refuse_control, refuse_odd_address, refuse_odd_recipient};
 use super::{Letter, Stamp};
+use crate::member::Member;
 use crate::notice::NoticeDefinition;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, civil::Weekday, tz::Offset};
@@ -39,10 +40,10 @@ impl Fixed {
     }
 
     /// The whole mail.
-    pub(super) fn mail(&self, name: &str, letter: &Letter, stamp: &Stamp<'_>) -> Result<Vec<u8>, RenderError> {
+    pub(super) fn mail(&self, member: &Member, letter: &Letter, stamp: &Stamp<'_>) -> Result<Vec<u8>, RenderError> {
         let boundary = boundary(stamp.message_id);
         let mut out = String::with_capacity(1_024 + (letter.text.len() + letter.html.len()) * 3 / 2);
-        self.push_headers(&mut out, name, letter, stamp, &boundary)?;
+        self.push_headers(&mut out, member, letter, stamp, &boundary)?;
         let mut out = out.into_bytes();
         push_part(&mut out, &boundary, "plain", &letter.text);
         push_part(&mut out, &boundary, "html", &letter.html);
@@ -55,18 +56,18 @@ impl Fixed {
     fn push_headers(
         &self,
         out: &mut String,
-        name: &str,
+        member: &Member,
         letter: &Letter,
         stamp: &Stamp<'_>,
         boundary: &str,
     ) -> Result<(), RenderError> {
-        refuse_control("name", name)?;
+        refuse_control("name", &member.name)?;
         refuse_control("subject", &letter.subject)?;
-        refuse_odd_recipient("to", stamp.to)?;
+        refuse_odd_recipient("to", stamp.to, member.email.as_deref())?;
         refuse_odd_address("message_id", stamp.message_id)?;
         push_date(out, stamp.dated_at_ms)?;
         out.push_str(&self.sender);
-        push_mailbox(out, "To", name, stamp.to);
+        push_mailbox(out, "To", &member.name, stamp.to);
         push_text(out, "Subject", &letter.subject);
         for piece in ["Message-ID: <", stamp.message_id, ">\r\n", &self.nature, boundary, "\"\r\n\r\n"] {
             out.push_str(piece);

@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 
 /// Refusals of the sender in a row after which the relay is paused.
 const SENDER_STREAK: usize = 3;
+/// Misunderstandings in a row after which the relay is paused.
+const PROTOCOL_STREAK: usize = 3;
 /// The slowest pace that throttling leads to, in mails a second.
 const SLOWEST: f64 = 0.5;
 
@@ -34,6 +36,9 @@ struct State {
     logged_in: bool,
     /// Domains whose refusals may mean the sender, since the last acceptance.
     refusing: Vec<String>,
+    /// Misunderstandings in a row.
+    misunderstood: usize,
+    /// Somebody was accepted in this run.
     accepted_any: bool,
     /// Mails after which this relay ends a connection, as far as learned.
     per_connection: u32,
@@ -94,6 +99,7 @@ impl Desk {
             probing: false,
             logged_in: relay.auth.is_none(),
             refusing: Vec::new(),
+            misunderstood: 0,
             accepted_any: false,
             per_connection: relay.messages_per_connection,
             pace,
@@ -177,6 +183,7 @@ impl Desk {
         let mut state = self.lock();
         let Outcome::Refused(phase, reply) = outcome else {
             if matches!(outcome, Outcome::Accepted(_)) {
+                state.accepted_any = true;
                 self.recovered(&mut state);
             }
             return (Consequence::None, false);
@@ -184,20 +191,28 @@ impl Desk {
         match meaning(*phase, reply) {
             Meaning::SenderRefused | Meaning::Policy => {
                 let suspect = !state.accepted_any || !state.refusing.iter().all(|other| other == domain);
-                let new = *phase == Phase::Mail || !state.refusing.iter().any(|other| other == domain);
-                if new {
+                // Until somebody is accepted, one domain's refusals may be everybody's.
+                let counts = *phase == Phase::Mail || !state.accepted_any;
+                if counts || !state.refusing.iter().any(|other| other == domain) {
                     state.refusing.push(domain.to_owned());
                 }
                 let pause = state.refusing.len() >= SENDER_STREAK;
                 (if pause { self.pause(&mut state, now, jitter) } else { Consequence::None }, suspect)
             }
             Meaning::NotAllowed => (self.pause(&mut state, now, jitter), false),
+            // A quota that is used up: nobody gets through for a while.
+            Meaning::Throttled if reply.class() == 5 => (self.pause(&mut state, now, jitter), false),
             Meaning::Throttled => {
                 state.pace.halve(now);
                 (Consequence::None, false)
             }
             Meaning::MessageTooBig => (Consequence::StopNotice, false),
-            Meaning::Protocol => (Consequence::None, false),
+            Meaning::Protocol => {
+                state.misunderstood += 1;
+                // A relay that is being tried has one chance.
+                let pause = state.failures > 0 || state.misunderstood >= PROTOCOL_STREAK;
+                (if pause { self.pause(&mut state, now, jitter) } else { Consequence::None }, false)
+            }
             _ => {
                 self.recovered(&mut state);
                 (Consequence::None, false)
@@ -207,8 +222,8 @@ impl Desk {
 
     /// A mail was taken, or refused for its recipient's own sake: the relay works.
     fn recovered(&self, state: &mut State) {
-        state.accepted_any = true;
         state.refusing.clear();
+        state.misunderstood = 0;
         state.probing = false;
         if state.failures > 0 {
             state.failures = 0;
@@ -223,6 +238,7 @@ impl Desk {
         state.failures += 1;
         state.probing = false;
         state.refusing.clear();
+        state.misunderstood = 0;
         state.paused_until = now + relay_pause_ms(self.pauses.first_ms, self.pauses.max_ms, state.failures, jitter);
         self.changed.notify_waiters();
         Consequence::Paused
@@ -377,6 +393,63 @@ mod tests {
         assert!((45..=55).contains(&slowed), "{slowed}");
         let later = sent(21_000);
         assert!(later > slowed, "{later}");
+    }
+
+    #[test]
+    fn policy_refusals_of_one_domain_pause_the_relay_only_while_nobody_was_ever_accepted() {
+        let (desk, no) = (desk(), refused(Phase::Rcpt, 550, "5.7.1 no"));
+        for _ in 0..2 {
+            assert_eq!(desk.judge(&no, "a.jp", 0, 1.0), (Consequence::None, true));
+        }
+        assert_eq!(desk.judge(&no, "a.jp", 0, 1.0), (Consequence::Paused, true));
+        desk.judge(&accepted(), "b.jp", 2_000, 1.0);
+        for _ in 0..10 {
+            assert_eq!(desk.judge(&no, "a.jp", 2_000, 1.0), (Consequence::None, false));
+        }
+    }
+
+    #[test]
+    fn an_unknown_address_is_no_proof_that_the_sender_is_welcome() {
+        let (desk, no) = (desk(), refused(Phase::Rcpt, 550, "5.7.1 no"));
+        desk.judge(&refused(Phase::Rcpt, 550, "5.1.1 unknown"), "a.jp", 0, 1.0);
+        assert_eq!(desk.judge(&no, "a.jp", 0, 1.0), (Consequence::None, true));
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_pauses_the_relay_longer_each_time_until_somebody_is_accepted() {
+        let (desk, no) = (desk(), refused(Phase::Rcpt, 550, "5.4.5 Daily user sending limit exceeded"));
+        assert_eq!(desk.judge(&no, "a.jp", 0, 1.0), (Consequence::Paused, false));
+        assert_eq!(desk.judge(&no, "b.jp", 0, 1.0), (Consequence::None, false));
+        assert_eq!(desk.ask(1_000), Leave::Probe);
+        assert_eq!(desk.judge(&no, "a.jp", 1_000, 1.0), (Consequence::Paused, false));
+        assert_eq!(desk.ask(2_999), Leave::Wait(Some(3_000)));
+        desk.judge(&accepted(), "a.jp", 3_000, 1.0);
+        assert_eq!(desk.ask(3_000), Leave::Go);
+    }
+
+    #[test]
+    fn throttling_by_a_4xx_never_pauses() {
+        let desk = desk();
+        for _ in 0..10 {
+            assert_eq!(desk.judge(&refused(Phase::Rcpt, 450, "4.7.1 rate"), "a.jp", 0, 1.0).0, Consequence::None);
+        }
+        assert!(desk.is_up());
+    }
+
+    #[test]
+    fn three_misunderstandings_in_a_row_pause_the_relay_and_then_one_of_every_probe() {
+        let (desk, what) = (desk(), refused(Phase::Mail, 502, "5.5.1 not implemented"));
+        for now in 0..2 {
+            assert_eq!(desk.judge(&what, "a.jp", now, 1.0).0, Consequence::None);
+        }
+        desk.judge(&accepted(), "a.jp", 2, 1.0);
+        for now in 0..2 {
+            assert_eq!(desk.judge(&what, "a.jp", now, 1.0).0, Consequence::None);
+        }
+        assert_eq!(desk.judge(&what, "a.jp", 0, 1.0).0, Consequence::Paused);
+        assert_eq!(desk.ask(1_000), Leave::Probe);
+        assert_eq!(desk.judge(&what, "a.jp", 1_000, 1.0).0, Consequence::Paused);
+        assert_eq!(desk.failures(), 2);
     }
 
     #[test]
