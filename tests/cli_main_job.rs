@@ -117,6 +117,41 @@ fn refused_lines_come_back_with_number_and_reason_and_the_rest_is_in() {
 }
 
 #[test]
+fn a_corrected_file_of_refused_lines_is_a_roster_and_is_not_written_over() {
+    let site = Site::new();
+    site.write("roster.csv", &[HEADER, &line("-1", "", "b@example.jp"), &line("2", "", "c@example.jp")].concat());
+    let refused = site.path("refused.csv");
+    let refused = refused.to_str().unwrap();
+    site.import("roster.csv", &["--refused", refused, "--dry-run"]).exits(65);
+    assert!(!site.path("refused.csv").exists(), "a dry run writes nothing");
+    site.import("roster.csv", &["--refused", refused]).exits(65);
+    site.edit("refused.csv", "'-1,,", "'-1,見本 太郎,");
+    let corrected = site.read("refused.csv");
+    for dry in [&["--dry-run"][..], &[]] {
+        let said = site.import("refused.csv", &[&["--refused", refused], dry].concat()).exits(2);
+        assert!(said.stderr.contains("the very file"), "{}", said.stderr);
+    }
+    assert_eq!(site.read("refused.csv"), corrected);
+    let still = site.path("still.csv");
+    let said = site.import("refused.csv", &["--refused", still.to_str().unwrap()]).exits(65).json();
+    assert_eq!((&said["imported"], &said["refused"]), (&json!(1), &json!(1)));
+    assert_eq!(site.json(&["log"])["rows"][0]["member_no"], "-1");
+    assert!(site.read("still.csv").contains("reason,会員番号,"), "{}", site.read("still.csv"));
+    let left = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".part");
+    assert!(!std::fs::read_dir(site.path("")).unwrap().any(|entry| left(&entry.unwrap().file_name())));
+}
+
+#[test]
+fn an_import_that_fails_leaves_an_earlier_file_of_refused_lines_as_it_was() {
+    let site = Site::new();
+    site.write("refused.csv", "kept");
+    site.write("roster.csv", &[HEADER, "1,\"見本 太郎"].concat());
+    let refused = site.path("refused.csv");
+    site.import("roster.csv", &["--refused", refused.to_str().unwrap()]).exits(65);
+    assert_eq!(site.read("refused.csv"), "kept");
+}
+
+#[test]
 fn further_lines_of_a_member_merge_also_when_the_first_one_had_no_address() {
     let site = Site::new();
     let text = [
