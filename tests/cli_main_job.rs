@@ -211,6 +211,21 @@ fn a_template_changed_after_the_preflight_refuses_the_release_and_is_named() {
 }
 
 #[test]
+fn another_text_is_not_released_to_members_who_wait_for_the_first() {
+    let site = Site::new();
+    site.release_samples();
+    let subject = site.read("templates/metaps-2022/subject.txt.hbs");
+    site.write("templates/metaps-2022/subject.txt.hbs", &format!("重要 {subject}"));
+    site.write("more.csv", &[HEADER, &line("90001", "見本 太郎", "a@example.jp")].concat());
+    site.import("more.csv", &[]).exits(0);
+    site.run(&["preflight", "--notice", NOTICE]).exits(0);
+    site.run(&["approve", NOTICE]).exits(0);
+    let said = site.run(&["release", NOTICE, "--yes"]).exits(1);
+    assert!(said.stderr.contains("not approved for them"), "{}", said.stderr);
+    assert_eq!((site.count("held"), site.count("queued")), (1, 5));
+}
+
+#[test]
 fn a_fact_or_a_roster_changed_after_the_preflight_refuses_approval_and_release() {
     let site = Site::new();
     site.import("samples/payments.csv", &[]).exits(0);

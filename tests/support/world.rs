@@ -105,9 +105,10 @@ impl World {
         let library = Library::load(&self.config);
         let notice = library.get(NOTICE).unwrap();
         let fingerprint = notice.renderer.fingerprint_hex();
-        let rows = self.count(Status::Held).await;
+        let held = self.store.held_roster(NOTICE).await.unwrap();
+        let (roster_hash, rows) = (held.hash.as_str(), held.rows);
         let record =
-            ReleaseRecord { notice_id: NOTICE, fingerprint: &fingerprint, roster_hash: "r", definition: "{}", rows };
+            ReleaseRecord { notice_id: NOTICE, fingerprint: &fingerprint, roster_hash, definition: "{}", rows };
         self.store.release(record, "test", owabi::clock::now_ms()).await.unwrap();
     }
 

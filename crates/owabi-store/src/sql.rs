@@ -107,6 +107,7 @@ statements! {
     NOTICE_RELEASE = "notice_release";
     NOTICE_STATE = "notice_state";
     NOTICE_UPSERT = "notice_upsert";
+    OTHER_TEXT_WAITS = "other_text_waits";
     PREFLIGHT_INSERT = "preflight_insert";
     PREFLIGHT_LATEST = "preflight_latest";
     RELEASE_MEMBERS = "release_members";

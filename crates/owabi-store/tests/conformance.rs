@@ -5,8 +5,8 @@ use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
 use owabi_core::reply::Reply;
 use owabi_store::{
-    BatchRecord, Claimed, Group, Intent, LogFilter, NewRow, OpenOptions, ReleaseRecord, Settle, Store, StoreError,
-    Totals,
+    BatchRecord, Claimed, Group, Intent, LogFilter, NewRow, OpenOptions, ReleaseRecord, Roster, Settle, Store,
+    StoreError, Totals,
 };
 
 const NOTICE: &str = "n1";
@@ -40,14 +40,34 @@ async fn released(n: usize) -> (tempfile::TempDir, Store) {
     import.write(&rows, &[]).await.unwrap();
     let lines = i64::try_from(n).unwrap();
     import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
-    let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: "r", definition: "d", rows: lines };
-    let other = store.release(ReleaseRecord { rows: lines + 1, ..record }, "tester", 10).await;
-    assert!(
-        matches!(other, Err(StoreError::RosterChanged { .. })),
-        "more rows were looked at than are held: {other:?}"
-    );
-    assert_eq!(store.release(record, "tester", 10).await.unwrap(), n as u64);
+    assert_eq!(release(&store, "f").await.unwrap(), n as u64);
     (dir, store)
+}
+
+/// Adds one held member.
+async fn add(store: &Store, no: usize) {
+    let mut import = store.begin_import(batch(&format!("b{no}"))).await.unwrap();
+    import.write(&[new_row(no)], &[]).await.unwrap();
+    import.commit(Totals { lines: 1, imported: 1, ..Totals::default() }).await.unwrap();
+}
+
+/// Releases exactly what is held.
+async fn release(store: &Store, fingerprint: &str) -> Result<u64, StoreError> {
+    let Roster { hash, rows } = store.held_roster(NOTICE).await.unwrap();
+    let record = ReleaseRecord { notice_id: NOTICE, fingerprint, roster_hash: &hash, definition: "d", rows };
+    store.release(record, "tester", 10).await
+}
+
+/// Another process at the same database.
+async fn behind(dir: &tempfile::TempDir, text: &'static str) {
+    let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::query(text).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+async fn state(store: &Store) -> String {
+    store.notice(NOTICE).await.unwrap().unwrap().state
 }
 
 async fn claim(store: &Store, now: i64, n: i64) -> Vec<Claimed> {
@@ -176,12 +196,58 @@ async fn a_row_given_back_is_unspent_and_one_whose_body_may_leave_is_not_given_b
 async fn a_paused_notice_is_neither_claimed_nor_granted() {
     let (_dir, store) = released(2).await;
     let rows = claim(&store, 20, 1).await;
-    store.set_state(NOTICE, "paused", Some("test"), "tester", 25).await.unwrap();
+    assert!(store.set_state(NOTICE, (&["released"], "paused"), Some("test"), "tester", 25).await.unwrap());
     assert!(claim(&store, 30, 10).await.is_empty());
     let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
     assert!(store.record(&group, 30, 30).await.unwrap().granted.is_empty());
     assert_eq!(store.withdraw_open(NOTICE, "test", "tester", 40).await.unwrap(), 1);
     assert_eq!(count(&store, Status::Withdrawn).await, 1);
+}
+
+#[tokio::test]
+async fn a_release_takes_exactly_the_rows_that_were_looked_at() {
+    let (dir, store) = released(0).await;
+    add(&store, 5).await;
+    let Roster { hash, rows } = store.held_roster(NOTICE).await.unwrap();
+    for change in ["UPDATE affected_members SET name = 'x'", "UPDATE affected_members SET fields = 'unreadable'"] {
+        behind(&dir, change).await;
+        let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: &hash, definition: "d", rows };
+        let other = store.release(record, "tester", 10).await;
+        assert!(matches!(other, Err(StoreError::RosterChanged { looked_at: 1, held: 1 })), "{change}: {other:?}");
+    }
+    assert_eq!((count(&store, Status::Held).await, count(&store, Status::Queued).await), (1, 0));
+}
+
+#[tokio::test]
+async fn another_text_is_not_released_to_those_who_wait_for_the_first() {
+    let (_dir, store) = released(2).await;
+    add(&store, 7).await;
+    let other = release(&store, "g").await;
+    assert!(matches!(other, Err(StoreError::OtherTextWaits { waiting: 2 })), "{other:?}");
+    assert_eq!(release(&store, "f").await.unwrap(), 1, "the same text goes on");
+    let rows = claim(&store, 20, 10).await;
+    let group = Group { intents: rows.iter().map(intent).collect(), settles: vec![] };
+    store.record(&group, 30, 30).await.unwrap();
+    let group = Group { intents: vec![], settles: rows.iter().map(|row| accepted(row, 40)).collect() };
+    store.record(&group, 40, 40).await.unwrap();
+    add(&store, 8).await;
+    assert_eq!(release(&store, "g").await.unwrap(), 1, "nobody waits any more");
+}
+
+#[tokio::test]
+async fn a_state_changes_only_from_the_states_that_were_meant() {
+    let (_dir, store) = released(1).await;
+    let set = async |from: &[&str], to| store.set_state(NOTICE, (from, to), None, "tester", 20).await.unwrap();
+    assert!(set(&["released"], "paused").await);
+    add(&store, 2).await;
+    let paused = release(&store, "f").await;
+    assert!(matches!(paused, Err(StoreError::NoticeState)), "{paused:?}");
+    assert!(set(&["draft", "released", "paused"], "withdrawn").await);
+    assert!(!set(&["released"], "paused").await, "a late pause does not bring it back");
+    assert!(!set(&["paused"], "released").await);
+    assert_eq!(state(&store).await, "withdrawn");
+    assert!(matches!(release(&store, "f").await, Err(StoreError::NoticeState)));
+    assert_eq!(count(&store, Status::Held).await, 1);
 }
 
 #[tokio::test]

@@ -150,6 +150,16 @@ impl From<StoreError> for Failure {
                 Exit::Failed,
                 say!(ja: "`owabi preflight` からやり直してください。", en: "begin again with `owabi preflight`"),
             ),
+            StoreError::OtherTextWaits { .. } => (
+                Exit::Failed,
+                say!(
+                    ja: "待っている方々には、その方々のために承認されていない文面が届いてしまいます。前の文面のファイルに戻して `owabi run` で送り終えるか、直した文面を新しい id のお知らせにしてください。",
+                    en: "they would get a text that was not approved for them: restore the earlier files until `owabi run` has sent to them, or give the new text a notice with a new id"
+                ),
+            ),
+            StoreError::NoticeState => {
+                (Exit::Failed, say!(ja: "`owabi status` で確かめてください。", en: "look at `owabi status`"))
+            }
             StoreError::Refused(_) => {
                 (Exit::Failed, say!(ja: "`owabi db check` を実行してください。", en: "run `owabi db check`"))
             }

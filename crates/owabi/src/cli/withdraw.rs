@@ -51,7 +51,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         &say!(ja: "{open} 人を取り下げますか? [yes/no]", en: "take {open} members out? [yes/no]"),
     )?;
     let (actor, now) = (session.actor(None), session.now());
-    store.set_state(id, "withdrawn", Some(&options.reason), &actor, now).await?;
+    store.set_state(id, (&["draft", "released", "paused"], "withdrawn"), Some(&options.reason), &actor, now).await?;
     let withdrawn = store.withdraw_open(id, &options.reason, &actor, now).await?;
     session.tell(&say!(ja: "{withdrawn} 人を取り下げました。", en: "{withdrawn} members taken out"));
     if sending > 0 {
