@@ -281,6 +281,29 @@ fn pause_resume_and_withdraw_say_the_state_and_a_withdrawn_notice_stays_so() {
     site.import("samples/payments.csv", &[]).exits(1);
 }
 
+#[tokio::test]
+async fn after_a_kill_and_a_withdrawal_the_next_run_leaves_nobody_being_sent() {
+    let site = Site::new();
+    site.release_samples();
+    let rows = "UPDATE affected_members SET status = 'sending', due_at = 9e15 WHERE status = 'queued' AND id <= 4";
+    let intent = "INSERT INTO intents SELECT id, 1, fence, 1, 'main', email, 'm', 'e', 'ab', 1, FALSE \
+                  FROM affected_members WHERE status = 'sending' LIMIT 1";
+    let pool = sqlx::SqlitePool::connect(&site.database()).await.unwrap();
+    for text in [rows, intent] {
+        sqlx::query(text).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+    let (sending, queued) = (site.count("sending"), site.count("queued"));
+    assert!(sending > 1 && queued > 0, "{sending} {queued}");
+    let withdraw = ["withdraw", "--notice", NOTICE, "--reason", "wrong roster", "--yes"];
+    let said = site.json(&withdraw);
+    assert_eq!((&said["withdrawn"], &said["sending"]), (&json!(queued), &json!(sending)));
+    site.run(&["run", "--until-idle"]).exits(0);
+    assert_eq!((site.count("sending"), site.count("queued")), (0, 0));
+    assert_eq!((site.count("in_doubt"), site.count("withdrawn")), (1, sending + queued - 1));
+    assert_eq!(site.json(&withdraw)["in_doubt"], 1);
+}
+
 #[test]
 fn a_preview_is_the_mail_in_three_files() {
     let site = Site::new();

@@ -88,7 +88,6 @@ statements! {
     BATCH_TOTALS = "batch_totals";
     CLAIM = "claim";
     COUNTS = "counts";
-    END_LEASES = "end_leases";
     FAIL_UNSENT = "fail_unsent";
     FINDINGS_INSERT = "findings_insert";
     GIVE_BACK = "give_back";
@@ -111,6 +110,10 @@ statements! {
     PREFLIGHT_INSERT = "preflight_insert";
     PREFLIGHT_LATEST = "preflight_latest";
     RELEASE_MEMBERS = "release_members";
+    RESTART_ATTEMPTS = "restart_attempts";
+    RESTART_DOUBT = "restart_doubt";
+    RESTART_QUEUE = "restart_queue";
+    RESTART_WITHDRAW = "restart_withdraw";
     SEND_AGAIN = "send_again";
     SETTLE_ATTEMPTS = "settle_attempts";
     SETTLE_MEMBERS = "settle_members";

@@ -5,8 +5,8 @@ use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
 use owabi_core::reply::Reply;
 use owabi_store::{
-    BatchRecord, Claimed, Group, Intent, LogFilter, NewRow, OpenOptions, ReleaseRecord, Roster, Settle, Store,
-    StoreError, Totals,
+    BatchRecord, Claimed, Group, Intent, LeftBehind, LogFilter, NewRow, OpenOptions, ReleaseRecord, Roster, Settle,
+    Store, StoreError, Totals,
 };
 
 const NOTICE: &str = "n1";
@@ -156,7 +156,8 @@ async fn a_lease_that_ended_with_an_intent_is_in_doubt_and_sent_again_flagged() 
     let rows = claim(&store, 20, 2).await;
     let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
     store.record(&group, 30, 30).await.unwrap();
-    store.end_leases(40).await.unwrap();
+    let left = store.restart(&[(NOTICE.to_owned(), Some(3_600_000))], 40).await.unwrap();
+    assert_eq!((left.in_doubt, left.queued, left.withdrawn), (1, 1, 0));
     let again = claim(&store, 40, 10).await;
     assert_eq!(again.iter().map(|r| r.id).collect::<Vec<_>>(), [rows[1].id]);
     assert_eq!(count(&store, Status::InDoubt).await, 1);
@@ -175,10 +176,47 @@ async fn in_doubt_waits_for_a_person_when_the_notice_says_hold() {
     let (_dir, store) = released(1).await;
     let rows = claim(&store, 20, 1).await;
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
-    store.end_leases(40).await.unwrap();
+    store.restart(&[(NOTICE.to_owned(), None)], 40).await.unwrap();
     assert!(store.claim(NOTICE, 40, LEASE, None, 1).await.unwrap().is_empty());
     assert_eq!(store.send_again(i64::MAX).await.unwrap(), 0);
     assert_eq!(count(&store, Status::InDoubt).await, 1);
+}
+
+#[tokio::test]
+async fn after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_again() {
+    let (_dir, store) = released(3).await;
+    let rows = claim(&store, 20, 2).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    assert!(store.set_state(NOTICE, (&["released"], "withdrawn"), Some("why"), "tester", 35).await.unwrap());
+    let left = store.restart(&[(NOTICE.to_owned(), Some(0))], 40).await.unwrap();
+    assert_eq!((left.in_doubt, left.queued, left.withdrawn), (1, 1, 2));
+    assert_eq!(store.send_again(i64::MAX).await.unwrap(), 0, "what may have left is not sent again");
+    assert_eq!((count(&store, Status::InDoubt).await, count(&store, Status::Withdrawn).await), (1, 2));
+    assert_eq!(store.restart(&[], 50).await.unwrap(), LeftBehind::default());
+}
+
+#[tokio::test]
+async fn after_a_crash_the_rows_of_a_paused_notice_wait_for_its_resumption() {
+    let (_dir, store) = released(2).await;
+    let rows = claim(&store, 20, 2).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    assert!(store.set_state(NOTICE, (&["released"], "paused"), None, "tester", 35).await.unwrap());
+    store.restart(&[(NOTICE.to_owned(), Some(0))], 40).await.unwrap();
+    assert_eq!((store.send_again(50).await.unwrap(), count(&store, Status::Sending).await), (0, 0));
+    assert!(store.set_state(NOTICE, (&["paused"], "released"), None, "tester", 60).await.unwrap());
+    assert_eq!(store.send_again(70).await.unwrap(), 1);
+    assert_eq!(claim(&store, 70, 10).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_row_given_back_to_a_withdrawn_notice_is_withdrawn() {
+    let (_dir, store) = released(1).await;
+    let rows = claim(&store, 20, 1).await;
+    assert!(store.set_state(NOTICE, (&["released"], "withdrawn"), Some("why"), "tester", 35).await.unwrap());
+    assert_eq!(store.give_back(&[(rows[0].id, rows[0].fence, 50)], 50).await.unwrap(), 1);
+    assert_eq!(count(&store, Status::Withdrawn).await, 1);
+    let log = store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap();
+    assert_eq!(log[0].status_reason.as_deref(), Some("why"));
 }
 
 #[tokio::test]
