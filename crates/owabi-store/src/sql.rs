@@ -149,6 +149,48 @@ mod tests {
         }
     }
 
+    /// What runs once a claim, a group or a page: its cost must not grow with the queue.
+    static OFTEN: &[&Statement] = &[
+        &CLAIM,
+        &FAIL_UNSENT,
+        &GIVE_BACK,
+        &INTEND,
+        &KNOWN_MEMBERS,
+        &MEMBERS_PAGE,
+        &MEMBER_BY_NO,
+        &MERGE_MEMBERS,
+        &NEXT_DUE,
+        &RESTART_ATTEMPTS,
+        &RESTART_DOUBT,
+        &RESTART_QUEUE,
+        &RESTART_WITHDRAW,
+        &SEND_AGAIN,
+        &SETTLE_ATTEMPTS,
+        &SETTLE_MEMBERS,
+        &TAKE_OVER_ATTEMPTS,
+        &TAKE_OVER_MEMBERS,
+    ];
+
+    #[tokio::test]
+    async fn no_statement_that_runs_often_reads_or_sorts_the_whole_queue() {
+        use sqlx::{AssertSqlSafe, Row};
+        let store = crate::Store::open(&crate::OpenOptions::new("sqlite::memory:")).await.unwrap();
+        let crate::open::Pools::Sqlite { writer, .. } = &store.pools else { unreachable!() };
+        for statement in OFTEN {
+            let text = statement.on(Dialect::Sqlite);
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
+            let plan = sqlx::query(explain).fetch_all(writer).await.unwrap();
+            for step in plan.iter().map(|row| row.get::<String, _>("detail")) {
+                // Scanning a partial index reads only the rows of its status.
+                let partial = step.contains("INDEX affected_members_sending");
+                let scan =
+                    (step.starts_with("SCAN affected_members") || step == "SCAN m" || step.starts_with("SCAN m "))
+                        && !partial;
+                assert!(!scan && !step.contains("TEMP B-TREE"), "{step}\n{text}");
+            }
+        }
+    }
+
     #[test]
     fn a_row_marker_becomes_a_table_of_the_parameter() {
         let text = "SELECT r.a FROM /*rows $2: a bigint, b text*/ r";
