@@ -124,6 +124,9 @@ fn a_second_daemon_on_one_database_is_told_to_try_again_and_the_first_stops_when
     let mut daemon = Daemon::start(&site);
     let said = site.run(&["run", "--until-idle"]).exits(75);
     assert!(said.stderr.contains("another owabi"), "{}", said.stderr);
+    std::os::unix::fs::symlink(site.path("owabi.db"), site.path("other.db")).unwrap();
+    site.edit("owabi.yaml", "sqlite:owabi.db", "sqlite:other.db");
+    site.run(&["run", "--until-idle"]).exits(75);
     site.run(&["status"]).exits(0);
     assert_eq!(daemon.terminate(), 0);
     site.run(&["--json", "run", "--until-idle"]).exits(0);
