@@ -220,8 +220,14 @@ async fn a_test_mail_goes_only_to_the_allow_list_and_is_in_the_ledger() {
     assert_eq!(said["outcome"], "accepted");
     assert_eq!(relay.captured().len(), 1);
     let pool = sqlx::SqlitePool::connect(&site.database()).await.unwrap();
-    let kept = sqlx::query("SELECT 1 FROM ledger WHERE kind = 'test_send'").fetch_all(&pool).await.unwrap();
-    assert_eq!(kept.len(), 1);
+    let outcomes = "SELECT body ->> 'outcome' FROM ledger WHERE kind = 'test_send' ORDER BY seq";
+    let kept: Vec<(String,)> = sqlx::query_as(outcomes).fetch_all(&pool).await.unwrap();
+    assert_eq!(kept.len(), 2, "before and after: {kept:?}");
+    assert_eq!(kept[0].0, "pending");
+    let refuse = "CREATE TRIGGER full BEFORE INSERT ON ledger BEGIN SELECT RAISE(ABORT, 'full'); END";
+    sqlx::query(refuse).execute(&pool).await.unwrap();
+    site.run(&["test-send", "--notice", NOTICE, "--to", "notice@example.jp"]).exits(1);
+    assert_eq!(relay.captured().len(), 1, "what the ledger does not take is not sent");
     assert_eq!(site.run(&["check", "--connect"]).code, 0);
 }
 
