@@ -82,11 +82,11 @@ impl World {
     }
 
     async fn fill(&self, addresses: &[String]) {
-        self.store.know_notice(NOTICE, "お詫びとご報告", 1).await.unwrap();
         let rows: Vec<NewRow> = addresses.iter().enumerate().map(|(n, address)| member(n, address)).collect();
         let batch = BatchRecord {
             id: "b1".into(),
             notice_id: NOTICE.into(),
+            notice_title: "お詫びとご報告".into(),
             actor: "test".into(),
             file_name: "roster.csv".into(),
             file_sha256: "00".into(),

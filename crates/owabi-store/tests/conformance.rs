@@ -21,7 +21,8 @@ async fn store() -> (tempfile::TempDir, Store) {
 fn batch(id: &str) -> BatchRecord {
     let (notice_id, actor) = (NOTICE.to_owned(), "tester".to_owned());
     let (file_name, file_sha256, encoding) = ("roster.csv".to_owned(), "00".to_owned(), "utf-8".to_owned());
-    BatchRecord { id: id.into(), notice_id, actor, file_name, file_sha256, encoding, at: 1 }
+    let notice_title = "title".to_owned();
+    BatchRecord { id: id.into(), notice_id, notice_title, actor, file_name, file_sha256, encoding, at: 1 }
 }
 
 fn new_row(no: usize) -> NewRow {
@@ -34,7 +35,6 @@ fn new_row(no: usize) -> NewRow {
 /// A store with `n` members, released at time 10.
 async fn released(n: usize) -> (tempfile::TempDir, Store) {
     let (dir, store) = store().await;
-    store.know_notice(NOTICE, "title", 1).await.unwrap();
     let mut import = store.begin_import(batch("b1")).await.unwrap();
     let rows: Vec<NewRow> = (0..n).map(new_row).collect();
     import.write(&rows, &[]).await.unwrap();
@@ -324,12 +324,12 @@ async fn what_is_recorded_cannot_be_changed_or_deleted() {
 #[tokio::test]
 async fn a_dropped_import_leaves_no_trace() {
     let (_dir, store) = store().await;
-    store.know_notice(NOTICE, "title", 1).await.unwrap();
     let mut import = store.begin_import(batch("b1")).await.unwrap();
     import.write(&[new_row(1)], &[]).await.unwrap();
     assert_eq!(import.known(&["M00001", "M00002"]).await.unwrap().len(), 1);
     drop(import);
     assert!(store.counts().await.unwrap().is_empty());
+    assert!(store.notices().await.unwrap().is_empty());
     assert_eq!(store.batch_of_file(NOTICE, "00").await.unwrap(), None);
 }
 

@@ -45,8 +45,10 @@ pub enum ImportError {
 pub struct Request {
     /// The roster.
     pub file: PathBuf,
-    /// The notice; the database must know it.
+    /// The notice.
     pub notice_id: String,
+    /// Its title.
+    pub notice_title: String,
     /// Encoding, delimiter, columns and cohorts.
     pub options: RosterOptions,
     /// Who asks.
@@ -107,6 +109,7 @@ fn batch(request: &Request, file_sha256: String, encoding: Detected) -> BatchRec
     BatchRecord {
         id: uuid::Uuid::now_v7().to_string(),
         notice_id: request.notice_id.clone(),
+        notice_title: request.notice_title.clone(),
         actor: request.actor.clone(),
         file_name,
         file_sha256,

@@ -74,10 +74,10 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
     show_sample(session, &options, &roster)?;
     let store = session.store(&config).await?;
     refuse_withdrawn(&store, &options.notice).await?;
-    store.know_notice(&definition.id, &definition.title, session.now()).await?;
     let mut request = Request {
         file: options.file,
         notice_id: definition.id.clone(),
+        notice_title: definition.title.clone(),
         options: roster,
         actor: session.actor(None),
         at: session.now(),
