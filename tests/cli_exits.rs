@@ -124,6 +124,9 @@ fn a_second_daemon_on_one_database_is_told_to_try_again_and_the_first_stops_when
     let mut daemon = Daemon::start(&site);
     let said = site.run(&["run", "--until-idle"]).exits(75);
     assert!(said.stderr.contains("another owabi"), "{}", said.stderr);
+    std::os::unix::fs::symlink(site.path("owabi.db"), site.path("other.db")).unwrap();
+    site.edit("owabi.yaml", "sqlite:owabi.db", "sqlite:other.db");
+    site.run(&["run", "--until-idle"]).exits(75);
     site.run(&["status"]).exits(0);
     assert_eq!(daemon.terminate(), 0);
     site.run(&["--json", "run", "--until-idle"]).exits(0);
@@ -217,8 +220,14 @@ async fn a_test_mail_goes_only_to_the_allow_list_and_is_in_the_ledger() {
     assert_eq!(said["outcome"], "accepted");
     assert_eq!(relay.captured().len(), 1);
     let pool = sqlx::SqlitePool::connect(&site.database()).await.unwrap();
-    let kept = sqlx::query("SELECT 1 FROM ledger WHERE kind = 'test_send'").fetch_all(&pool).await.unwrap();
-    assert_eq!(kept.len(), 1);
+    let outcomes = "SELECT body ->> 'outcome' FROM ledger WHERE kind = 'test_send' ORDER BY seq";
+    let kept: Vec<(String,)> = sqlx::query_as(outcomes).fetch_all(&pool).await.unwrap();
+    assert_eq!(kept.len(), 2, "before and after: {kept:?}");
+    assert_eq!(kept[0].0, "pending");
+    let refuse = "CREATE TRIGGER full BEFORE INSERT ON ledger BEGIN SELECT RAISE(ABORT, 'full'); END";
+    sqlx::query(refuse).execute(&pool).await.unwrap();
+    site.run(&["test-send", "--notice", NOTICE, "--to", "notice@example.jp"]).exits(1);
+    assert_eq!(relay.captured().len(), 1, "what the ledger does not take is not sent");
     assert_eq!(site.run(&["check", "--connect"]).code, 0);
 }
 

@@ -91,7 +91,7 @@ fn a_dry_run_counts_exactly_and_changes_nothing() {
     let site = Site::new();
     let dry = site.import("samples/payments.csv", &["--dry-run"]).exits(0).json();
     assert_eq!((&dry["dry_run"], &dry["batch"], &dry["imported"]), (&json!(true), &json!(null), &json!(5)));
-    assert_eq!(site.count("held"), 0);
+    assert_eq!(site.json(&["status"])["notices"], json!([]), "not even the notice is known");
     let wet = site.import("samples/payments.csv", &[]).exits(0).json();
     for key in ["lines", "imported", "merged", "unreachable", "not_affected", "already_present", "refused"] {
         assert_eq!(dry[key], wet[key], "{key}");
@@ -114,6 +114,41 @@ fn refused_lines_come_back_with_number_and_reason_and_the_rest_is_in() {
     let refused = site.read("refused.csv");
     assert!(refused.starts_with('\u{feff}') && refused.contains("\r\n3,") && refused.contains("'=cmd"), "{refused}");
     assert_eq!(said["findings"][0]["line"], 3);
+}
+
+#[test]
+fn a_corrected_file_of_refused_lines_is_a_roster_and_is_not_written_over() {
+    let site = Site::new();
+    site.write("roster.csv", &[HEADER, &line("-1", "", "b@example.jp"), &line("2", "", "c@example.jp")].concat());
+    let refused = site.path("refused.csv");
+    let refused = refused.to_str().unwrap();
+    site.import("roster.csv", &["--refused", refused, "--dry-run"]).exits(65);
+    assert!(!site.path("refused.csv").exists(), "a dry run writes nothing");
+    site.import("roster.csv", &["--refused", refused]).exits(65);
+    site.edit("refused.csv", "'-1,,", "'-1,見本 太郎,");
+    let corrected = site.read("refused.csv");
+    for dry in [&["--dry-run"][..], &[]] {
+        let said = site.import("refused.csv", &[&["--refused", refused], dry].concat()).exits(2);
+        assert!(said.stderr.contains("the very file"), "{}", said.stderr);
+    }
+    assert_eq!(site.read("refused.csv"), corrected);
+    let still = site.path("still.csv");
+    let said = site.import("refused.csv", &["--refused", still.to_str().unwrap()]).exits(65).json();
+    assert_eq!((&said["imported"], &said["refused"]), (&json!(1), &json!(1)));
+    assert_eq!(site.json(&["log"])["rows"][0]["member_no"], "-1");
+    assert!(site.read("still.csv").contains("reason,会員番号,"), "{}", site.read("still.csv"));
+    let left = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".part");
+    assert!(!std::fs::read_dir(site.path("")).unwrap().any(|entry| left(&entry.unwrap().file_name())));
+}
+
+#[test]
+fn an_import_that_fails_leaves_an_earlier_file_of_refused_lines_as_it_was() {
+    let site = Site::new();
+    site.write("refused.csv", "kept");
+    site.write("roster.csv", &[HEADER, "1,\"見本 太郎"].concat());
+    let refused = site.path("refused.csv");
+    site.import("roster.csv", &["--refused", refused.to_str().unwrap()]).exits(65);
+    assert_eq!(site.read("refused.csv"), "kept");
 }
 
 #[test]
@@ -148,6 +183,19 @@ fn a_member_whose_lines_are_far_apart_is_still_one_member() {
     assert_eq!((&said["lines"], &said["imported"], &said["merged"]), (&json!(4_500), &json!(2_300), &json!(2_200)));
 }
 
+#[tokio::test]
+async fn an_address_that_a_later_import_brings_is_kept_as_it_was_given() {
+    let site = Site::new();
+    for (file, email) in [("first.csv", ""), ("second.csv", "Ａ@example.jp")] {
+        site.write(file, &[HEADER, &line("1", "見本 太郎", email)].concat());
+        site.import(file, &[]).exits(0);
+    }
+    let pool = sqlx::SqlitePool::connect(&site.database()).await.unwrap();
+    let kept: (String, String) =
+        sqlx::query_as("SELECT email, given_email FROM affected_members").fetch_one(&pool).await.unwrap();
+    assert_eq!(kept, ("A@example.jp".to_owned(), "Ａ@example.jp".to_owned()));
+}
+
 #[test]
 fn typos_and_shared_addresses_are_reported_and_imported_all_the_same() {
     let site = Site::new();
@@ -173,6 +221,21 @@ fn a_template_changed_after_the_preflight_refuses_the_release_and_is_named() {
     assert!(said.stderr.contains("0 of 1 approvals"), "an approval is of one text: {}", said.stderr);
     site.run(&["approve", NOTICE]).exits(0);
     site.run(&["release", NOTICE, "--yes"]).exits(0);
+}
+
+#[test]
+fn another_text_is_not_released_to_members_who_wait_for_the_first() {
+    let site = Site::new();
+    site.release_samples();
+    let subject = site.read("templates/metaps-2022/subject.txt.hbs");
+    site.write("templates/metaps-2022/subject.txt.hbs", &format!("重要 {subject}"));
+    site.write("more.csv", &[HEADER, &line("90001", "見本 太郎", "a@example.jp")].concat());
+    site.import("more.csv", &[]).exits(0);
+    site.run(&["preflight", "--notice", NOTICE]).exits(0);
+    site.run(&["approve", NOTICE]).exits(0);
+    let said = site.run(&["release", NOTICE, "--yes"]).exits(1);
+    assert!(said.stderr.contains("not approved for them"), "{}", said.stderr);
+    assert_eq!((site.count("held"), site.count("queued")), (1, 5));
 }
 
 #[test]
@@ -229,6 +292,29 @@ fn pause_resume_and_withdraw_say_the_state_and_a_withdrawn_notice_stays_so() {
     assert_eq!((&done["state"], &done["withdrawn"]), (&json!("withdrawn"), &json!(5)));
     site.run(&["resume", NOTICE]).exits(1);
     site.import("samples/payments.csv", &[]).exits(1);
+}
+
+#[tokio::test]
+async fn after_a_kill_and_a_withdrawal_the_next_run_leaves_nobody_being_sent() {
+    let site = Site::new();
+    site.release_samples();
+    let rows = "UPDATE affected_members SET status = 'sending', due_at = 9e15 WHERE status = 'queued' AND id <= 4";
+    let intent = "INSERT INTO intents SELECT id, 1, fence, 1, 'main', email, 'm', 'e', 'ab', 1, FALSE \
+                  FROM affected_members WHERE status = 'sending' LIMIT 1";
+    let pool = sqlx::SqlitePool::connect(&site.database()).await.unwrap();
+    for text in [rows, intent] {
+        sqlx::query(text).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+    let (sending, queued) = (site.count("sending"), site.count("queued"));
+    assert!(sending > 1 && queued > 0, "{sending} {queued}");
+    let withdraw = ["withdraw", "--notice", NOTICE, "--reason", "wrong roster", "--yes"];
+    let said = site.json(&withdraw);
+    assert_eq!((&said["withdrawn"], &said["sending"]), (&json!(queued), &json!(sending)));
+    site.run(&["run", "--until-idle"]).exits(0);
+    assert_eq!((site.count("sending"), site.count("queued")), (0, 0));
+    assert_eq!((site.count("in_doubt"), site.count("withdrawn")), (1, sending + queued - 1));
+    assert_eq!(site.json(&withdraw)["in_doubt"], 1);
 }
 
 #[test]

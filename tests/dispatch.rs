@@ -66,7 +66,8 @@ async fn a_pause_in_the_middle_sends_everybody_home_queued_or_accepted_and_the_r
         let stop = CancellationToken::new();
         let pause = async {
             assert!(eventually(&async || world.relay.stats().mails > 50).await);
-            world.store.set_state(NOTICE, "paused", Some("test"), "test", owabi::clock::now_ms()).await.unwrap();
+            let now = owabi::clock::now_ms();
+            assert!(world.store.set_state(NOTICE, (&["released"], "paused"), Some("test"), "test", now).await.unwrap());
             let at_home = eventually(&async || world.count(Status::Sending).await == 0).await;
             stop.cancel();
             at_home

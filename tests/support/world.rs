@@ -82,11 +82,11 @@ impl World {
     }
 
     async fn fill(&self, addresses: &[String]) {
-        self.store.know_notice(NOTICE, "お詫びとご報告", 1).await.unwrap();
         let rows: Vec<NewRow> = addresses.iter().enumerate().map(|(n, address)| member(n, address)).collect();
         let batch = BatchRecord {
             id: "b1".into(),
             notice_id: NOTICE.into(),
+            notice_title: "お詫びとご報告".into(),
             actor: "test".into(),
             file_name: "roster.csv".into(),
             file_sha256: "00".into(),
@@ -105,9 +105,10 @@ impl World {
         let library = Library::load(&self.config);
         let notice = library.get(NOTICE).unwrap();
         let fingerprint = notice.renderer.fingerprint_hex();
-        let rows = self.count(Status::Held).await;
+        let held = self.store.held_roster(NOTICE).await.unwrap();
+        let (roster_hash, rows) = (held.hash.as_str(), held.rows);
         let record =
-            ReleaseRecord { notice_id: NOTICE, fingerprint: &fingerprint, roster_hash: "r", definition: "{}", rows };
+            ReleaseRecord { notice_id: NOTICE, fingerprint: &fingerprint, roster_hash, definition: "{}", rows };
         self.store.release(record, "test", owabi::clock::now_ms()).await.unwrap();
     }
 

@@ -412,10 +412,37 @@ fn refused_lines_go_back_as_a_file_that_excel_opens_and_runs_nothing_of() {
 
 #[test]
 fn cells_that_a_spreadsheet_would_run_are_defused_and_others_left_alone() {
-    for cell in ["=1", "+1", "-1", "@x", "\tx", "\rx", "＝1", "＋1", "－1", "＠x"] {
+    for cell in ["=1", "+1", "-1", "@x", "\tx", "\rx", "＝1", "＋1", "－1", "＠x", "'=1"] {
         assert_eq!(defuse(cell), format!("'{cell}"));
     }
-    for cell in ["", "1", "a=b", "田中", "'=1"] {
+    for cell in ["", "1", "a=b", "田中", "'1"] {
         assert_eq!(defuse(cell), cell);
     }
+}
+
+#[test]
+fn a_refused_line_that_is_corrected_gives_the_member_that_the_roster_meant() {
+    let head = "会員番号,氏名,メールアドレス,備考,=a\n";
+    let cells = |name: &str| format!("-1,{name},+a@example.jp,\"'=x\",'y\n");
+    let whole = read(&(head.to_owned() + &cells("見本 太郎")));
+    let roster = head.to_owned() + &cells("");
+    let mut reader = RosterReader::new(roster.as_bytes(), &options()).unwrap();
+    for lang in [Lang::Ja, Lang::En] {
+        let mut file = Vec::new();
+        let mut writer = RefusedWriter::new(&mut file, reader.headers(), lang).unwrap();
+        let Verdict::Refused { reason, raw } = &read(&roster)[0].verdict else { panic!("the name is blank") };
+        writer.write(2, reason, raw).unwrap();
+        writer.finish().unwrap();
+        let corrected = String::from_utf8(file).unwrap().replace("'-1,,", "'-1,見本 太郎,");
+        assert_eq!(entry(&read(&corrected)[0]), entry(&whole[0]), "{corrected}");
+        assert_eq!(RosterReader::new(corrected.as_bytes(), &options()).unwrap().headers(), reader.headers());
+    }
+    assert!(reader.next().is_some());
+}
+
+#[test]
+fn an_ordinary_roster_keeps_its_apostrophes_and_its_columns() {
+    let lines = read("会員番号,氏名,メールアドレス,line,reason\n1,'=太郎,a@example.jp,3,x\n");
+    let member = &entry(&lines[0]).member;
+    assert_eq!((member.name.as_str(), member.fields["line"].as_str()), ("'=太郎", "3"));
 }

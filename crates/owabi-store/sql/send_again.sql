@@ -2,3 +2,4 @@
 UPDATE affected_members
 SET status = 'queued', possible_duplicate = TRUE, updated_at = $1
 WHERE status = 'in_doubt' AND due_at <= $1
+  AND EXISTS (SELECT 1 FROM notices n WHERE n.id = affected_members.notice_id AND n.state = 'released')

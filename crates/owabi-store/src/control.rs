@@ -1,11 +1,11 @@
-//! Notices and who decided about them: preflight, approvals, release, pause, withdrawal, counts.
+//! Notices and who decided about them: preflight, approvals, pause, withdrawal, counts.
 
 use crate::error::StoreError;
 use crate::open::{Store, on_both};
 use crate::rows::status;
 use crate::sql::{
-    APPROVAL_INSERT, APPROVALS, COUNTS, LEDGER_APPEND, NOTICE_RELEASE, NOTICE_STATE, NOTICE_UPSERT, NOTICES,
-    PREFLIGHT_INSERT, PREFLIGHT_LATEST, RELEASE_MEMBERS, WITHDRAW_MEMBERS,
+    APPROVAL_INSERT, APPROVALS, COUNTS, LEDGER_APPEND, NOTICE_STATE, NOTICE_UPSERT, NOTICES, PREFLIGHT_INSERT,
+    PREFLIGHT_LATEST, WITHDRAW_MEMBERS,
 };
 use owabi_core::lifecycle::Status;
 use sqlx::Row;
@@ -203,49 +203,31 @@ impl Store {
         })
     }
 
-    /// Releases a notice: its held members become queued and due at once. Returns how many.
-    ///
-    /// # Errors
-    /// `Unavailable`; `RosterChanged` when other rows are held than were looked at: nothing is released.
-    pub async fn release(&self, record: ReleaseRecord<'_>, actor: &str, now: i64) -> Result<u64, StoreError> {
-        let ReleaseRecord { notice_id, fingerprint, roster_hash, definition, rows } = record;
-        on_both!(self, writer, |pool, dialect| {
-            let mut tx = pool.begin_with(dialect.begin()).await?;
-            let notice = sqlx::query(NOTICE_RELEASE.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
-            notice.bind(definition).bind(now).execute(&mut *tx).await?;
-            let queued = sqlx::query(RELEASE_MEMBERS.on(dialect)).bind(notice_id).bind(now).execute(&mut *tx).await?;
-            let queued = queued.rows_affected();
-            if i64::try_from(queued) != Ok(rows) {
-                return Err(StoreError::RosterChanged { looked_at: rows, held: queued });
-            }
-            let body = serde_json::json!({ "queued": queued, "fingerprint": fingerprint, "roster_hash": roster_hash });
-            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("release");
-            entry.bind(notice_id).bind(body.to_string()).execute(&mut *tx).await?;
-            tx.commit().await?;
-            Ok(queued)
-        })
-    }
-
-    /// Sets the notice's state (`released`, `paused`, `withdrawn`) with its reason.
+    /// Sets the state (`released`, `paused`, `withdrawn`) of a notice that is in one of the states `from`, with its
+    /// reason. Returns whether it was.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn set_state(
         &self,
         notice_id: &str,
-        state: &str,
+        (from, to): (&[&str], &str),
         reason: Option<&str>,
         actor: &str,
         now: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let body = serde_json::json!({ "reason": reason }).to_string();
+        let from = serde_json::json!(from.iter().map(|state| [state]).collect::<Vec<_>>()).to_string();
         on_both!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin()).await?;
-            let update = sqlx::query(NOTICE_STATE.on(dialect)).bind(notice_id).bind(state).bind(reason).bind(now);
-            update.execute(&mut *tx).await?;
-            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind(state);
+            let update = sqlx::query(NOTICE_STATE.on(dialect)).bind(notice_id).bind(to).bind(reason).bind(now);
+            if update.bind(&from).execute(&mut *tx).await?.rows_affected() == 0 {
+                return Ok(false);
+            }
+            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind(to);
             entry.bind(notice_id).bind(&body).execute(&mut *tx).await?;
-            Ok(tx.commit().await?)
+            tx.commit().await?;
+            Ok(true)
         })
     }
 

@@ -4,8 +4,8 @@ use crate::error::StoreError;
 use crate::open::{Store, on_both};
 use crate::rows::{MemberText, member_text};
 use crate::sql::{
-    CLAIM, END_LEASES, FAIL_UNSENT, GIVE_BACK, INTEND, NEXT_DUE, SEND_AGAIN, SETTLE_ATTEMPTS, SETTLE_MEMBERS,
-    TAKE_OVER_ATTEMPTS, TAKE_OVER_MEMBERS,
+    CLAIM, FAIL_UNSENT, GIVE_BACK, INTEND, NEXT_DUE, SEND_AGAIN, SETTLE_ATTEMPTS, SETTLE_MEMBERS, TAKE_OVER_ATTEMPTS,
+    TAKE_OVER_MEMBERS,
 };
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -207,16 +207,6 @@ impl Store {
         let rows = json!(rows).to_string();
         on_both!(self, writer, |pool, dialect| {
             Ok(sqlx::query(FAIL_UNSENT.on(dialect)).bind(&rows).bind(now).execute(pool).await?.rows_affected())
-        })
-    }
-
-    /// Ends all leases. Only for a daemon that holds the database alone, at its start.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn end_leases(&self, now: i64) -> Result<u64, StoreError> {
-        on_both!(self, writer, |pool, dialect| {
-            Ok(sqlx::query(END_LEASES.on(dialect)).bind(now).execute(pool).await?.rows_affected())
         })
     }
 

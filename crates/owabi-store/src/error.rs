@@ -44,13 +44,22 @@ pub enum StoreError {
         what: String,
     },
     /// Rows came or went between the look at the roster and its release.
-    #[error("{looked_at} members were looked at and {held} are held now: nothing was released")]
+    #[error("not the members who were looked at are held now ({looked_at} then, {held} now): nothing was released")]
     RosterChanged {
         /// Rows that were looked at.
         looked_at: i64,
         /// Rows that are held.
-        held: u64,
+        held: i64,
     },
+    /// Members wait for another text than the one to be released.
+    #[error("{waiting} members still wait for the text that was released before: nothing was released")]
+    OtherTextWaits {
+        /// How many.
+        waiting: i64,
+    },
+    /// The notice is not in the state that this needs.
+    #[error("the notice was paused or withdrawn in the meantime: nothing was released")]
+    NoticeState,
     /// The database refused the statement: a defect, or a row that breaks a constraint.
     #[error("the database refused: {0}")]
     Refused(#[source] sqlx::Error),

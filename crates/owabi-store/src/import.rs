@@ -5,7 +5,7 @@ use crate::open::{Pools, Store, on_both};
 use crate::rows::{member_text, status};
 use crate::sql::{
     BATCH_BY_FILE, BATCH_INSERT, BATCH_TOTALS, Dialect, FINDINGS_INSERT, INSERT_MEMBERS, KNOWN_MEMBERS, LEDGER_APPEND,
-    MERGE_MEMBERS, SHARED_ADDRESSES,
+    MERGE_MEMBERS, NOTICE_UPSERT, SHARED_ADDRESSES,
 };
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -47,6 +47,8 @@ pub struct BatchRecord {
     pub id: String,
     /// The notice.
     pub notice_id: String,
+    /// Its title: the import makes the notice known.
+    pub notice_title: String,
     /// Who.
     pub actor: String,
     /// The file's name, without its folder.
@@ -90,6 +92,8 @@ pub struct MergedRow {
     pub id: i64,
     /// The member as it is now.
     pub member: Member,
+    /// The address as the roster gives it, when it was taken from the further line.
+    pub given_email: Option<String>,
     /// Why mail cannot reach the member; `None`: held for release.
     pub unreachable: Option<String>,
 }
@@ -167,6 +171,8 @@ impl Import {
     async fn insert_batch(&mut self) -> Result<(), StoreError> {
         let batch = self.batch.clone();
         on_tx!(self, |tx, dialect| {
+            let notice = sqlx::query(NOTICE_UPSERT.on(dialect)).bind(&batch.notice_id).bind(&batch.notice_title);
+            notice.bind(batch.at).execute(&mut **tx).await?;
             let insert = sqlx::query(BATCH_INSERT.on(dialect)).bind(&batch.id).bind(&batch.notice_id).bind("import");
             let insert = insert.bind(&batch.actor).bind(None::<String>).bind(None::<String>).bind(&batch.file_name);
             let insert = insert.bind(&batch.file_sha256).bind(&batch.encoding).bind(batch.at);
@@ -305,6 +311,7 @@ fn merged_row(row: &MergedRow) -> serde_json::Value {
         row.id,
         m.name,
         m.email,
+        row.given_email,
         json!(m.cohorts).to_string(),
         json!(m.payments).to_string(),
         json!(m.fields).to_string(),

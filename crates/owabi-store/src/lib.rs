@@ -9,6 +9,8 @@ mod error;
 mod import;
 mod log;
 mod open;
+mod restart;
+mod roster;
 mod rows;
 mod sql;
 
@@ -18,4 +20,6 @@ pub use error::StoreError;
 pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Totals};
 pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};
+pub use restart::LeftBehind;
+pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;

@@ -260,6 +260,6 @@ mod tests {
         sqlx::query("INSERT INTO meta VALUES ('k', $1)").bind(&long).execute(&mut *tx).await.unwrap_err();
         drop(tx);
         sqlx::query("PRAGMA max_page_count = 1000000").execute(writer).await.unwrap();
-        store.set_state("n", "paused", None, "test", 2).await.unwrap();
+        store.append_ledger(2, "test", "note", None, &serde_json::json!("short")).await.unwrap();
     }
 }

@@ -113,7 +113,7 @@ impl Store {
     }
 }
 
-fn member_row(text: MemberText, word: &str, round: i64) -> Result<MemberRow, StoreError> {
+pub(crate) fn member_row(text: MemberText, word: &str, round: i64) -> Result<MemberRow, StoreError> {
     let id = text.id;
     let (member, unreadable) = text.read_or_say();
     Ok(MemberRow { id, member, status: status(id, word)?, round, unreadable })

@@ -88,7 +88,6 @@ statements! {
     BATCH_TOTALS = "batch_totals";
     CLAIM = "claim";
     COUNTS = "counts";
-    END_LEASES = "end_leases";
     FAIL_UNSENT = "fail_unsent";
     FINDINGS_INSERT = "findings_insert";
     GIVE_BACK = "give_back";
@@ -107,9 +106,14 @@ statements! {
     NOTICE_RELEASE = "notice_release";
     NOTICE_STATE = "notice_state";
     NOTICE_UPSERT = "notice_upsert";
+    OTHER_TEXT_WAITS = "other_text_waits";
     PREFLIGHT_INSERT = "preflight_insert";
     PREFLIGHT_LATEST = "preflight_latest";
     RELEASE_MEMBERS = "release_members";
+    RESTART_ATTEMPTS = "restart_attempts";
+    RESTART_DOUBT = "restart_doubt";
+    RESTART_QUEUE = "restart_queue";
+    RESTART_WITHDRAW = "restart_withdraw";
     SEND_AGAIN = "send_again";
     SETTLE_ATTEMPTS = "settle_attempts";
     SETTLE_MEMBERS = "settle_members";
@@ -142,6 +146,48 @@ mod tests {
         for (name, statement) in ALL {
             let prepared = writer.prepare(statement.on(Dialect::Sqlite).into_sql_str()).await;
             assert!(prepared.is_ok(), "{name}: {prepared:?}");
+        }
+    }
+
+    /// What runs once a claim, a group or a page: its cost must not grow with the queue.
+    static OFTEN: &[&Statement] = &[
+        &CLAIM,
+        &FAIL_UNSENT,
+        &GIVE_BACK,
+        &INTEND,
+        &KNOWN_MEMBERS,
+        &MEMBERS_PAGE,
+        &MEMBER_BY_NO,
+        &MERGE_MEMBERS,
+        &NEXT_DUE,
+        &RESTART_ATTEMPTS,
+        &RESTART_DOUBT,
+        &RESTART_QUEUE,
+        &RESTART_WITHDRAW,
+        &SEND_AGAIN,
+        &SETTLE_ATTEMPTS,
+        &SETTLE_MEMBERS,
+        &TAKE_OVER_ATTEMPTS,
+        &TAKE_OVER_MEMBERS,
+    ];
+
+    #[tokio::test]
+    async fn no_statement_that_runs_often_reads_or_sorts_the_whole_queue() {
+        use sqlx::{AssertSqlSafe, Row};
+        let store = crate::Store::open(&crate::OpenOptions::new("sqlite::memory:")).await.unwrap();
+        let crate::open::Pools::Sqlite { writer, .. } = &store.pools else { unreachable!() };
+        for statement in OFTEN {
+            let text = statement.on(Dialect::Sqlite);
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
+            let plan = sqlx::query(explain).fetch_all(writer).await.unwrap();
+            for step in plan.iter().map(|row| row.get::<String, _>("detail")) {
+                // Scanning a partial index reads only the rows of its status.
+                let partial = step.contains("INDEX affected_members_sending");
+                let scan =
+                    (step.starts_with("SCAN affected_members") || step == "SCAN m" || step.starts_with("SCAN m "))
+                        && !partial;
+                assert!(!scan && !step.contains("TEMP B-TREE"), "{step}\n{text}");
+            }
         }
     }
 

@@ -5,8 +5,8 @@ use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
 use owabi_core::reply::Reply;
 use owabi_store::{
-    BatchRecord, Claimed, Group, Intent, LogFilter, NewRow, OpenOptions, ReleaseRecord, Settle, Store, StoreError,
-    Totals,
+    BatchRecord, Claimed, Group, Intent, LeftBehind, LogFilter, NewRow, OpenOptions, ReleaseRecord, Roster, Settle,
+    Store, StoreError, Totals,
 };
 
 const NOTICE: &str = "n1";
@@ -21,7 +21,8 @@ async fn store() -> (tempfile::TempDir, Store) {
 fn batch(id: &str) -> BatchRecord {
     let (notice_id, actor) = (NOTICE.to_owned(), "tester".to_owned());
     let (file_name, file_sha256, encoding) = ("roster.csv".to_owned(), "00".to_owned(), "utf-8".to_owned());
-    BatchRecord { id: id.into(), notice_id, actor, file_name, file_sha256, encoding, at: 1 }
+    let notice_title = "title".to_owned();
+    BatchRecord { id: id.into(), notice_id, notice_title, actor, file_name, file_sha256, encoding, at: 1 }
 }
 
 fn new_row(no: usize) -> NewRow {
@@ -34,20 +35,39 @@ fn new_row(no: usize) -> NewRow {
 /// A store with `n` members, released at time 10.
 async fn released(n: usize) -> (tempfile::TempDir, Store) {
     let (dir, store) = store().await;
-    store.know_notice(NOTICE, "title", 1).await.unwrap();
     let mut import = store.begin_import(batch("b1")).await.unwrap();
     let rows: Vec<NewRow> = (0..n).map(new_row).collect();
     import.write(&rows, &[]).await.unwrap();
     let lines = i64::try_from(n).unwrap();
     import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
-    let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: "r", definition: "d", rows: lines };
-    let other = store.release(ReleaseRecord { rows: lines + 1, ..record }, "tester", 10).await;
-    assert!(
-        matches!(other, Err(StoreError::RosterChanged { .. })),
-        "more rows were looked at than are held: {other:?}"
-    );
-    assert_eq!(store.release(record, "tester", 10).await.unwrap(), n as u64);
+    assert_eq!(release(&store, "f").await.unwrap(), n as u64);
     (dir, store)
+}
+
+/// Adds one held member.
+async fn add(store: &Store, no: usize) {
+    let mut import = store.begin_import(batch(&format!("b{no}"))).await.unwrap();
+    import.write(&[new_row(no)], &[]).await.unwrap();
+    import.commit(Totals { lines: 1, imported: 1, ..Totals::default() }).await.unwrap();
+}
+
+/// Releases exactly what is held.
+async fn release(store: &Store, fingerprint: &str) -> Result<u64, StoreError> {
+    let Roster { hash, rows } = store.held_roster(NOTICE).await.unwrap();
+    let record = ReleaseRecord { notice_id: NOTICE, fingerprint, roster_hash: &hash, definition: "d", rows };
+    store.release(record, "tester", 10).await
+}
+
+/// Another process at the same database.
+async fn behind(dir: &tempfile::TempDir, text: &'static str) {
+    let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::query(text).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+async fn state(store: &Store) -> String {
+    store.notice(NOTICE).await.unwrap().unwrap().state
 }
 
 async fn claim(store: &Store, now: i64, n: i64) -> Vec<Claimed> {
@@ -146,7 +166,8 @@ async fn a_lease_that_ended_with_an_intent_is_in_doubt_and_sent_again_flagged() 
     let rows = claim(&store, 20, 2).await;
     let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
     store.record(&group, 30, 30).await.unwrap();
-    store.end_leases(40).await.unwrap();
+    let left = store.restart(&[(NOTICE.to_owned(), Some(3_600_000))], 40).await.unwrap();
+    assert_eq!((left.in_doubt, left.queued, left.withdrawn), (1, 1, 0));
     let again = claim(&store, 40, 10).await;
     assert_eq!(again.iter().map(|r| r.id).collect::<Vec<_>>(), [rows[1].id]);
     assert_eq!(count(&store, Status::InDoubt).await, 1);
@@ -165,10 +186,47 @@ async fn in_doubt_waits_for_a_person_when_the_notice_says_hold() {
     let (_dir, store) = released(1).await;
     let rows = claim(&store, 20, 1).await;
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
-    store.end_leases(40).await.unwrap();
+    store.restart(&[(NOTICE.to_owned(), None)], 40).await.unwrap();
     assert!(store.claim(NOTICE, 40, LEASE, None, 1).await.unwrap().is_empty());
     assert_eq!(store.send_again(i64::MAX).await.unwrap(), 0);
     assert_eq!(count(&store, Status::InDoubt).await, 1);
+}
+
+#[tokio::test]
+async fn after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_again() {
+    let (_dir, store) = released(3).await;
+    let rows = claim(&store, 20, 2).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    assert!(store.set_state(NOTICE, (&["released"], "withdrawn"), Some("why"), "tester", 35).await.unwrap());
+    let left = store.restart(&[(NOTICE.to_owned(), Some(0))], 40).await.unwrap();
+    assert_eq!((left.in_doubt, left.queued, left.withdrawn), (1, 1, 2));
+    assert_eq!(store.send_again(i64::MAX).await.unwrap(), 0, "what may have left is not sent again");
+    assert_eq!((count(&store, Status::InDoubt).await, count(&store, Status::Withdrawn).await), (1, 2));
+    assert_eq!(store.restart(&[], 50).await.unwrap(), LeftBehind::default());
+}
+
+#[tokio::test]
+async fn after_a_crash_the_rows_of_a_paused_notice_wait_for_its_resumption() {
+    let (_dir, store) = released(2).await;
+    let rows = claim(&store, 20, 2).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    assert!(store.set_state(NOTICE, (&["released"], "paused"), None, "tester", 35).await.unwrap());
+    store.restart(&[(NOTICE.to_owned(), Some(0))], 40).await.unwrap();
+    assert_eq!((store.send_again(50).await.unwrap(), count(&store, Status::Sending).await), (0, 0));
+    assert!(store.set_state(NOTICE, (&["paused"], "released"), None, "tester", 60).await.unwrap());
+    assert_eq!(store.send_again(70).await.unwrap(), 1);
+    assert_eq!(claim(&store, 70, 10).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_row_given_back_to_a_withdrawn_notice_is_withdrawn() {
+    let (_dir, store) = released(1).await;
+    let rows = claim(&store, 20, 1).await;
+    assert!(store.set_state(NOTICE, (&["released"], "withdrawn"), Some("why"), "tester", 35).await.unwrap());
+    assert_eq!(store.give_back(&[(rows[0].id, rows[0].fence, 50)], 50).await.unwrap(), 1);
+    assert_eq!(count(&store, Status::Withdrawn).await, 1);
+    let log = store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap();
+    assert_eq!(log[0].status_reason.as_deref(), Some("why"));
 }
 
 #[tokio::test]
@@ -186,12 +244,58 @@ async fn a_row_given_back_is_unspent_and_one_whose_body_may_leave_is_not_given_b
 async fn a_paused_notice_is_neither_claimed_nor_granted() {
     let (_dir, store) = released(2).await;
     let rows = claim(&store, 20, 1).await;
-    store.set_state(NOTICE, "paused", Some("test"), "tester", 25).await.unwrap();
+    assert!(store.set_state(NOTICE, (&["released"], "paused"), Some("test"), "tester", 25).await.unwrap());
     assert!(claim(&store, 30, 10).await.is_empty());
     let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
     assert!(store.record(&group, 30, 30).await.unwrap().granted.is_empty());
     assert_eq!(store.withdraw_open(NOTICE, "test", "tester", 40).await.unwrap(), 1);
     assert_eq!(count(&store, Status::Withdrawn).await, 1);
+}
+
+#[tokio::test]
+async fn a_release_takes_exactly_the_rows_that_were_looked_at() {
+    let (dir, store) = released(0).await;
+    add(&store, 5).await;
+    let Roster { hash, rows } = store.held_roster(NOTICE).await.unwrap();
+    for change in ["UPDATE affected_members SET name = 'x'", "UPDATE affected_members SET fields = 'unreadable'"] {
+        behind(&dir, change).await;
+        let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: &hash, definition: "d", rows };
+        let other = store.release(record, "tester", 10).await;
+        assert!(matches!(other, Err(StoreError::RosterChanged { looked_at: 1, held: 1 })), "{change}: {other:?}");
+    }
+    assert_eq!((count(&store, Status::Held).await, count(&store, Status::Queued).await), (1, 0));
+}
+
+#[tokio::test]
+async fn another_text_is_not_released_to_those_who_wait_for_the_first() {
+    let (_dir, store) = released(2).await;
+    add(&store, 7).await;
+    let other = release(&store, "g").await;
+    assert!(matches!(other, Err(StoreError::OtherTextWaits { waiting: 2 })), "{other:?}");
+    assert_eq!(release(&store, "f").await.unwrap(), 1, "the same text goes on");
+    let rows = claim(&store, 20, 10).await;
+    let group = Group { intents: rows.iter().map(intent).collect(), settles: vec![] };
+    store.record(&group, 30, 30).await.unwrap();
+    let group = Group { intents: vec![], settles: rows.iter().map(|row| accepted(row, 40)).collect() };
+    store.record(&group, 40, 40).await.unwrap();
+    add(&store, 8).await;
+    assert_eq!(release(&store, "g").await.unwrap(), 1, "nobody waits any more");
+}
+
+#[tokio::test]
+async fn a_state_changes_only_from_the_states_that_were_meant() {
+    let (_dir, store) = released(1).await;
+    let set = async |from: &[&str], to| store.set_state(NOTICE, (from, to), None, "tester", 20).await.unwrap();
+    assert!(set(&["released"], "paused").await);
+    add(&store, 2).await;
+    let paused = release(&store, "f").await;
+    assert!(matches!(paused, Err(StoreError::NoticeState)), "{paused:?}");
+    assert!(set(&["draft", "released", "paused"], "withdrawn").await);
+    assert!(!set(&["released"], "paused").await, "a late pause does not bring it back");
+    assert!(!set(&["paused"], "released").await);
+    assert_eq!(state(&store).await, "withdrawn");
+    assert!(matches!(release(&store, "f").await, Err(StoreError::NoticeState)));
+    assert_eq!(count(&store, Status::Held).await, 1);
 }
 
 #[tokio::test]
@@ -230,12 +334,12 @@ async fn what_is_recorded_cannot_be_changed_or_deleted() {
 #[tokio::test]
 async fn a_dropped_import_leaves_no_trace() {
     let (_dir, store) = store().await;
-    store.know_notice(NOTICE, "title", 1).await.unwrap();
     let mut import = store.begin_import(batch("b1")).await.unwrap();
     import.write(&[new_row(1)], &[]).await.unwrap();
     assert_eq!(import.known(&["M00001", "M00002"]).await.unwrap().len(), 1);
     drop(import);
     assert!(store.counts().await.unwrap().is_empty());
+    assert!(store.notices().await.unwrap().is_empty());
     assert_eq!(store.batch_of_file(NOTICE, "00").await.unwrap(), None);
 }
 

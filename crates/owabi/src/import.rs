@@ -2,24 +2,25 @@
 
 mod chunk;
 mod findings;
+mod refused;
 mod source;
 
 pub use findings::Found;
+pub(crate) use refused::is_same_file;
 
 use chunk::Chunk;
 use findings::Findings;
 use owabi_core::address::Lang;
-use owabi_core::roster::{Detected, Line, RefusedWriter, RosterError, RosterOptions, RosterReader, Verdict};
+use owabi_core::roster::{Detected, Line, RosterError, RosterOptions, RosterReader, Verdict};
 use owabi_store::{BatchRecord, Import, Store, StoreError, Totals};
+use refused::RefusedFile;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 /// Lines that are looked up and written together.
 const CHUNK: usize = 2_000;
 
-/// Why an import did not happen. Nothing of it is in the database.
+/// Why an import did not happen. Nothing of it is in the database, but for [`ImportError::RefusedFile`].
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file is no roster, or ends inside a field.
@@ -28,6 +29,9 @@ pub enum ImportError {
     /// A file cannot be opened, read or written.
     #[error("{0}: {1}")]
     File(String, std::io::Error),
+    /// The import is done, and the file of refused lines could not get its name.
+    #[error("imported, but {0} cannot be written: {1}")]
+    RefusedFile(String, std::io::Error),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -41,8 +45,10 @@ pub enum ImportError {
 pub struct Request {
     /// The roster.
     pub file: PathBuf,
-    /// The notice; the database must know it.
+    /// The notice.
     pub notice_id: String,
+    /// Its title.
+    pub notice_title: String,
     /// Encoding, delimiter, columns and cohorts.
     pub options: RosterOptions,
     /// Who asks.
@@ -51,7 +57,7 @@ pub struct Request {
     pub at: i64,
     /// Count exactly and leave the database as it was.
     pub dry_run: bool,
-    /// Where refused lines go, with their numbers and reasons.
+    /// Where refused lines go, with their numbers and reasons; a dry run writes nothing.
     pub refused: Option<PathBuf>,
     /// The language of findings and of the file of refused lines.
     pub lang: Lang,
@@ -103,6 +109,7 @@ fn batch(request: &Request, file_sha256: String, encoding: Detected) -> BatchRec
     BatchRecord {
         id: uuid::Uuid::now_v7().to_string(),
         notice_id: request.notice_id.clone(),
+        notice_title: request.notice_title.clone(),
         actor: request.actor.clone(),
         file_name,
         file_sha256,
@@ -118,7 +125,7 @@ struct Pass {
     order: Vec<String>,
     totals: Totals,
     findings: Findings,
-    refused: Option<(PathBuf, RefusedWriter<BufWriter<File>>)>,
+    refused: Option<RefusedFile>,
 }
 
 impl Pass {
@@ -128,11 +135,8 @@ impl Pass {
         roster: &RosterReader<source::Counted>,
         batch: BatchRecord,
     ) -> Result<Self, ImportError> {
-        let refused = request.refused.as_ref().map(|file| {
-            let open = File::create(file)
-                .and_then(|out| RefusedWriter::new(BufWriter::new(out), roster.headers(), request.lang));
-            open.map(|writer| (file.clone(), writer)).map_err(|error| in_file(file, error))
-        });
+        let wanted = request.refused.as_ref().filter(|_| !request.dry_run);
+        let refused = wanted.map(|file| RefusedFile::create(file, &batch.id, roster.headers(), request.lang));
         Ok(Self {
             refused: refused.transpose()?,
             batch: batch.id.clone(),
@@ -152,8 +156,8 @@ impl Pass {
                 Verdict::NotAffected { .. } => self.totals.not_affected += 1,
                 Verdict::Refused { reason, raw } => {
                     self.totals.refused += 1;
-                    if let Some((file, writer)) = &mut self.refused {
-                        writer.write(number, &reason, &raw).map_err(|error| in_file(file, error))?;
+                    if let Some(file) = &mut self.refused {
+                        file.write(number, &reason, &raw)?;
                     }
                     self.findings.refused(number, &reason, &raw);
                 }
@@ -172,9 +176,7 @@ impl Pass {
         earlier: Option<String>,
         encoding: Detected,
     ) -> Result<Report, ImportError> {
-        if let Some((file, writer)) = self.refused.take() {
-            writer.finish().map_err(|error| in_file(&file, error))?;
-        }
+        let refused = self.refused.take().map(RefusedFile::finish).transpose()?;
         let totals = self.totals;
         if !totals.add_up() {
             self.import.roll_back().await?;
@@ -192,6 +194,7 @@ impl Pass {
         } else {
             self.import.commit(totals).await?;
         }
+        refused.map_or(Ok(()), refused::Finished::keep)?;
         let (findings, kinds) = self.findings.into_parts();
         Ok(Report { totals, batch, same_file, encoding, findings, kinds, shared_addresses })
     }

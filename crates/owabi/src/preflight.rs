@@ -3,11 +3,10 @@
 use crate::config::Config;
 use crate::library::LoadedNotice;
 use owabi_core::address::Address;
-use owabi_core::ids::{Keys, Subject, hex};
+use owabi_core::ids::{Keys, Subject};
 use owabi_core::lifecycle::Status;
 use owabi_core::render::{Letter, RenderError, Renderer, Stamp};
-use owabi_store::{MemberRow, PreflightRow, Store, StoreError};
-use sha2::{Digest, Sha256};
+use owabi_store::{MemberRow, PreflightRow, RosterHash, Store, StoreError};
 
 /// Rows that are read together.
 const PAGE: i64 = 1_000;
@@ -67,7 +66,7 @@ pub async fn preflight(
         }
         progress(report.rows.unsigned_abs());
     }
-    report.roster_hash = roster.finish();
+    report.roster_hash = roster.finish().hash;
     let (fingerprint, roster_hash) = (report.fingerprint.clone(), report.roster_hash.clone());
     let (rows, problems) = (report.rows, report.problem_count);
     let record = PreflightRow { at, actor: actor.to_owned(), fingerprint, roster_hash, rows, problems };
@@ -135,68 +134,4 @@ fn guarded(renderer: &Renderer, row: &MemberRow) -> Result<Letter, RenderError> 
     let letter = renderer.letter(&row.member)?;
     let problems = renderer.guard(&row.member, &letter);
     if problems.is_empty() { Ok(letter) } else { Err(RenderError::Guard(problems)) }
-}
-
-/// The hash of the rows that are held now, and how many they are.
-///
-/// # Errors
-/// As [`preflight`].
-pub async fn roster_now(store: &Store, notice_id: &str) -> Result<(String, i64), StoreError> {
-    let (mut roster, mut after, mut rows) = (RosterHash::default(), 0, 0);
-    loop {
-        let page = store.members_after(notice_id, after, Some(Status::Held), PAGE).await?;
-        let Some(last) = page.last() else { return Ok((roster.finish(), rows)) };
-        after = last.id;
-        for row in &page {
-            rows += 1;
-            roster.add(row);
-        }
-    }
-}
-
-/// SHA-256 over rows in the order of their ids; every field is led by its length.
-struct RosterHash(Sha256);
-
-impl Default for RosterHash {
-    fn default() -> Self {
-        let mut hash = Self(Sha256::new());
-        hash.part(b"owabi roster 1");
-        hash
-    }
-}
-
-impl RosterHash {
-    fn add(&mut self, row: &MemberRow) {
-        let member = &row.member;
-        self.part(&row.id.to_be_bytes());
-        for text in [&member.member_no, &member.name, member.email.as_ref().unwrap_or(&String::new())] {
-            self.part(text.as_bytes());
-        }
-        self.count(member.cohorts.len());
-        member.cohorts.iter().for_each(|cohort| self.part(cohort.as_bytes()));
-        self.count(member.payments.len());
-        for payment in &member.payments {
-            for text in [&payment.paid_at, &payment.cohort, &payment.purpose, &payment.method] {
-                self.part(text.as_bytes());
-            }
-        }
-        self.count(member.fields.len());
-        for (key, value) in &member.fields {
-            self.part(key.as_bytes());
-            self.part(value.as_bytes());
-        }
-    }
-
-    fn part(&mut self, bytes: &[u8]) {
-        self.count(bytes.len());
-        self.0.update(bytes);
-    }
-
-    fn count(&mut self, count: usize) {
-        self.0.update((count as u64).to_be_bytes());
-    }
-
-    fn finish(self) -> String {
-        hex(&self.0.finalize())
-    }
 }

@@ -3,7 +3,7 @@
 use crate::library::LoadedNotice;
 use crate::preflight;
 use owabi_core::ids::hex;
-use owabi_store::{PreflightRow, ReleaseRecord, Store, StoreError};
+use owabi_store::{PreflightRow, ReleaseRecord, Roster, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// A release that nothing stands against.
@@ -79,7 +79,7 @@ pub async fn looked_at(store: &Store, notice: &LoadedNotice) -> Result<Result<Re
     let renderer = &notice.renderer;
     let id = &renderer.definition().id;
     let Some(latest) = store.latest_preflight(id).await? else { return Ok(Err(Obstacle::NoPreflight)) };
-    let (roster_hash, rows) = preflight::roster_now(store, id).await?;
+    let Roster { hash: roster_hash, rows } = store.held_roster(id).await?;
     if rows == 0 {
         return Ok(Err(Obstacle::Nobody));
     }

@@ -122,7 +122,7 @@ impl<R: Read> RosterReader<R> {
             Step::End => return Err(RosterError::Empty),
             Step::UnclosedQuote(line) => return Err(RosterError::UnclosedQuote { line }),
         };
-        let judge = Judge::new(columns::Columns::find(headers, &options.columns)?, options);
+        let judge = Judge::new(headers, options)?;
         if judge.columns.kind() == Kind::PaymentExport && !judge.has_rules() {
             return Err(RosterError::NoRules);
         }
@@ -144,7 +144,7 @@ impl<R: Read> RosterReader<R> {
         self.judge.columns.kind()
     }
 
-    /// The headers as the file gives them.
+    /// The roster's headers; those that a file of refused lines has before them are not the roster's.
     pub fn headers(&self) -> &[String] {
         &self.judge.columns.headers
     }
@@ -223,7 +223,7 @@ impl Sample {
         let mut roster = RosterReader::new(reader, options)?;
         let mut names = Vec::new();
         while names.len() < rows && matches!(roster.records.next(&mut roster.record)?, Step::Record) {
-            let name = String::from_utf8_lossy(roster.record.field(roster.judge.columns.name));
+            let name = String::from_utf8_lossy(roster.judge.name_of(&roster.record)).into_owned();
             names.push(name.replace(UNDECODABLE, "\u{fffd}").chars().take(200).collect());
         }
         let (encoding, delimiter, kind) = (roster.encoding, roster.delimiter, roster.kind());

@@ -5,11 +5,29 @@ use crate::address::Lang;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+/// The columns that a file of refused lines has before the roster's own, in Japanese and in English.
+const OWN: [[&str; 2]; 2] = [["行番号", "line"], ["理由", "reason"]];
+
 /// A cell that no spreadsheet takes for a formula: one that begins with `=`, `+`, `-`, `@`, a tab, a line break or a
-/// full-width form of these gets `'` before it.
+/// full-width form of these gets `'` before it; so does one that only looks defused already, so that [`undo`] is exact.
 pub fn defuse(cell: &str) -> Cow<'_, str> {
-    let dangerous = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    if dangerous { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
+    if is_dangerous(cell) { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
+}
+
+/// The cell that [`defuse`] was given.
+pub(super) fn undo(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|cell| is_dangerous(cell)).unwrap_or(cell)
+}
+
+fn is_dangerous(cell: &str) -> bool {
+    let bare = cell.trim_start_matches('\'');
+    bare.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+}
+
+/// How many columns before the roster's own ones this header has: those of a file of refused lines, or none.
+pub(super) fn own_columns(headers: &[String]) -> usize {
+    let is_own = |lang: usize| headers.len() > OWN.len() && OWN.iter().zip(headers).all(|(own, h)| own[lang] == h);
+    if is_own(0) || is_own(1) { OWN.len() } else { 0 }
 }
 
 /// Writes refused lines as CSV: line number, reason, then the fields as they were. UTF-8 with BOM, CR LF, cells defused.
@@ -26,7 +44,7 @@ impl<W: Write> RefusedWriter<W> {
     pub fn new(mut to: W, headers: &[String], lang: Lang) -> io::Result<Self> {
         to.write_all("\u{feff}".as_bytes())?;
         let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).flexible(true).from_writer(to);
-        let own = [lang.of("行番号", "line"), lang.of("理由", "reason")];
+        let own = OWN.map(|[ja, en]| lang.of(ja, en));
         csv.write_record(own.into_iter().map(Cow::from).chain(headers.iter().map(|h| defuse(h))).map(Cow::into_owned))?;
         Ok(Self { csv, lang })
     }

@@ -5,7 +5,8 @@ use super::columns::{Columns, Shape};
 use super::encoding::UNDECODABLE;
 use super::paid_at::PaidAt;
 use super::records::Record;
-use super::{Refusal, RosterOptions};
+use super::refused::{own_columns, undo};
+use super::{Refusal, RosterError, RosterOptions};
 use crate::address::{Address, AddressProblem, Change, Lang, Warning, is_bidi_control};
 use crate::member::{Member, Payment};
 use serde::{Deserialize, Serialize};
@@ -86,12 +87,35 @@ pub(super) struct Judge {
     rules: Rules,
     cohorts: Vec<RosterCohort>,
     replace_gaiji: bool,
+    /// The columns before the roster's own: those of a file of refused lines, whose cells are defused.
+    before: usize,
 }
 
 impl Judge {
-    pub(super) fn new(columns: Columns, options: &RosterOptions) -> Self {
+    pub(super) fn new(mut headers: Vec<String>, options: &RosterOptions) -> Result<Self, RosterError> {
+        let before = own_columns(&headers);
+        if before > 0 {
+            headers = headers.split_off(before).iter().map(|header| undo(header).to_owned()).collect();
+        }
+        let columns = Columns::find(headers, &options.columns)?;
         let rules = Rules::new(&options.cohorts);
-        Self { columns, rules, cohorts: options.cohorts.clone(), replace_gaiji: options.replace_gaiji }
+        Ok(Self { columns, rules, cohorts: options.cohorts.clone(), replace_gaiji: options.replace_gaiji, before })
+    }
+
+    /// The bytes of the name cell.
+    pub(super) fn name_of<'r>(&self, record: &'r Record) -> &'r [u8] {
+        record.field(self.before + self.columns.name)
+    }
+
+    /// A cell as the roster gave it.
+    fn cell<'t>(&self, text: &'t str) -> &'t str {
+        if self.before > 0 { undo(text) } else { text }
+    }
+
+    /// The header of a record's field, for the operator.
+    fn header(&self, index: usize) -> String {
+        let own = index.checked_sub(self.before).and_then(|index| self.columns.headers.get(index));
+        own.cloned().unwrap_or_else(|| (index + 1).to_string())
     }
 
     pub(super) fn has_rules(&self) -> bool {
@@ -102,7 +126,7 @@ impl Judge {
         match self.read(record) {
             Ok(Ok(entry)) => Verdict::Affected(entry),
             Ok(Err(why)) => Verdict::NotAffected { why },
-            Err(reason) => Verdict::Refused { reason, raw: raw_fields(record) },
+            Err(reason) => Verdict::Refused { reason, raw: self.raw_fields(record) },
         }
     }
 
@@ -127,7 +151,7 @@ impl Judge {
 
     /// The fields as text, when the record is whole.
     fn fields<'r>(&self, record: &'r Record) -> Result<Vec<Cow<'r, str>>, Refusal> {
-        let column = |index: usize| self.columns.headers.get(index).cloned().unwrap_or_else(|| (index + 1).to_string());
+        let column = |index: usize| self.header(index);
         if let Some(index) = record.too_long {
             return Err(Refusal::TooLong { column: column(index) });
         }
@@ -135,7 +159,7 @@ impl Judge {
             return Err(Refusal::StrayQuote { column: column(index) });
         }
         let mut fields = Vec::with_capacity(record.len());
-        for index in 0..record.len() {
+        for index in self.before..record.len() {
             let text =
                 std::str::from_utf8(record.field(index)).map_err(|_| Refusal::Undecodable { column: column(index) })?;
             if !text.is_ascii() && text.contains(UNDECODABLE) {
@@ -144,7 +168,7 @@ impl Judge {
             if memchr::memchr(0, text.as_bytes()).is_some() {
                 return Err(Refusal::Nul { column: column(index) });
             }
-            fields.push(Cow::Borrowed(text));
+            fields.push(Cow::Borrowed(self.cell(text)));
         }
         let (expected, found) = (self.columns.headers.len(), fields.len());
         if expected == found { Ok(fields) } else { Err(Refusal::Ragged { expected, found }) }
@@ -222,6 +246,12 @@ impl Judge {
         let member_of = |cohort: &&RosterCohort| named.iter().any(|name| is(cohort, name));
         Ok(self.cohorts.iter().filter(member_of).map(|cohort| cohort.id.clone()).collect())
     }
+
+    /// The fields to give back; what could not be decoded shows as U+FFFD.
+    fn raw_fields(&self, record: &Record) -> Vec<String> {
+        let lossy = |index| String::from_utf8_lossy(record.field(index)).replace(UNDECODABLE, "\u{fffd}");
+        (self.before..record.len()).take(200).map(|index| shorten(self.cell(&lossy(index)), 1000)).collect()
+    }
 }
 
 /// Private use characters: CP932's user-defined rows decode to U+E000 and up.
@@ -268,10 +298,4 @@ fn check_name(name: &str) -> Result<&str, Refusal> {
 
 fn shorten(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
-}
-
-/// The fields to give back; what could not be decoded shows as U+FFFD.
-fn raw_fields(record: &Record) -> Vec<String> {
-    let lossy = |index| String::from_utf8_lossy(record.field(index)).replace(UNDECODABLE, "\u{fffd}");
-    (0..record.len().min(200)).map(|index| shorten(&lossy(index), 1000)).collect()
 }

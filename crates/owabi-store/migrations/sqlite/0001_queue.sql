@@ -68,6 +68,8 @@ CREATE TABLE affected_members (
     CHECK (status <> 'queued' OR (due_at IS NOT NULL AND queued_at IS NOT NULL)),
     CHECK (status <> 'sending' OR due_at IS NOT NULL)
 );
+-- Pages in the order of the rows: without it each page would sort the whole notice.
+CREATE INDEX affected_members_page ON affected_members (notice_id, id);
 CREATE INDEX affected_members_due ON affected_members (notice_id, due_at, id) WHERE status IN ('queued', 'sending');
 -- Each claim first looks for leases that ended: without its own index it would read the whole notice.
 CREATE INDEX affected_members_sending ON affected_members (notice_id, due_at) WHERE status = 'sending';

@@ -101,6 +101,11 @@ impl From<ImportError> for Failure {
                 Exit::BadData,
                 say!(ja: "{file} を読み書きできません: {error}", en: "{file} cannot be read or written: {error}"),
             ),
+            ImportError::RefusedFile(file, error) => Self::with(
+                Exit::Failed,
+                say!(ja: "取り込みましたが、拒否した行を {file} に書けません: {error}", en: "imported, but {file} cannot be written: {error}"),
+                say!(ja: "別のファイル名でもう一度取り込むと、拒否した行だけが書き出されます。", en: "import the file again with another --refused: nothing is imported twice"),
+            ),
             ImportError::DoesNotAddUp(totals) => Self::with(
                 Exit::Failed,
                 say!(ja: "行数の合計が合いません ({totals:?})。", en: "the lines do not add up ({totals:?})"),
@@ -145,6 +150,16 @@ impl From<StoreError> for Failure {
                 Exit::Failed,
                 say!(ja: "`owabi preflight` からやり直してください。", en: "begin again with `owabi preflight`"),
             ),
+            StoreError::OtherTextWaits { .. } => (
+                Exit::Failed,
+                say!(
+                    ja: "待っている方々には、その方々のために承認されていない文面が届いてしまいます。前の文面のファイルに戻して `owabi run` で送り終えるか、直した文面を新しい id のお知らせにしてください。",
+                    en: "they would get a text that was not approved for them: restore the earlier files until `owabi run` has sent to them, or give the new text a notice with a new id"
+                ),
+            ),
+            StoreError::NoticeState => {
+                (Exit::Failed, say!(ja: "`owabi status` で確かめてください。", en: "look at `owabi status`"))
+            }
             StoreError::Refused(_) => {
                 (Exit::Failed, say!(ja: "`owabi db check` を実行してください。", en: "run `owabi db check`"))
             }

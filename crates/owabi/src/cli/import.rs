@@ -3,7 +3,7 @@
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, notice};
-use crate::import::{Report, Request, import};
+use crate::import::{Report, Request, import, is_same_file};
 use owabi_core::address::Lang;
 use owabi_core::roster::{Delimiter, Encoding, Kind, RosterOptions, Sample};
 use owabi_store::Store;
@@ -38,7 +38,7 @@ pub(super) struct Options {
     /// comma, tab or semicolon; detected when absent
     #[arg(long, value_parser = delimiter)]
     delimiter: Option<Delimiter>,
-    /// Write refused lines, with line numbers and reasons, to this CSV file
+    /// Write refused lines, with line numbers and reasons, to this CSV file; correct it and import it like a roster
     #[arg(long, value_name = "OUT.csv")]
     refused: Option<PathBuf>,
     /// Replace private use characters (gaiji) by 〓 instead of refusing the line
@@ -70,13 +70,14 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
         replace_gaiji: options.replace_gaiji,
         ..definition.roster_options()
     };
+    refuse_own_file(&options)?;
     show_sample(session, &options, &roster)?;
     let store = session.store(&config).await?;
     refuse_withdrawn(&store, &options.notice).await?;
-    store.know_notice(&definition.id, &definition.title, session.now()).await?;
     let mut request = Request {
         file: options.file,
         notice_id: definition.id.clone(),
+        notice_title: definition.title.clone(),
         options: roster,
         actor: session.actor(None),
         at: session.now(),
@@ -89,9 +90,32 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
     }
     let report = with_bar(session, &store, &request).await?;
     tell(session, &report, request.dry_run);
+    if let Some(file) = request.refused.as_ref().filter(|_| request.dry_run) {
+        let name = file.display();
+        session.tell(&say!(ja: "確認のみなので {name} は書いていません。", en: "a dry run does not write {name}"));
+    }
     session.answer(&document(&report, request.dry_run));
     store.close().await;
     Ok(if report.totals.refused > 0 { Exit::BadData } else { Exit::Done })
+}
+
+/// The file that is read is never written over, and only a file can be.
+fn refuse_own_file(options: &Options) -> Result<(), Failure> {
+    let Some(out) = &options.refused else { return Ok(()) };
+    let name = out.display();
+    if std::fs::metadata(out).is_ok_and(|of| !of.is_file()) {
+        let what =
+            say!(ja: "--refused {name} は普通のファイルではありません。", en: "--refused {name} is no regular file");
+        return Err(Failure::new(Exit::Usage, what));
+    }
+    if is_same_file(&options.file, out)? {
+        return Err(Failure::with(
+            Exit::Usage,
+            say!(ja: "--refused {name} は取り込むファイルそのものです。", en: "--refused {name} is the very file to be imported"),
+            say!(ja: "別のファイル名にしてください。何も読んでいません。", en: "give it another name; nothing was read"),
+        ));
+    }
+    Ok(())
 }
 
 async fn refuse_withdrawn(store: &Store, id: &str) -> Result<(), Failure> {

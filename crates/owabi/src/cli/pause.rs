@@ -39,15 +39,14 @@ pub(super) async fn resume(session: &Session, options: &Resume) -> Answer {
 async fn change(session: &Session, id: &str, from: &str, to: &str, reason: Option<&str>) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
-    let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
-    if state != from && state != to {
+    let changed = store.set_state(id, (&[from], to), reason, &session.actor(None), session.now()).await?;
+    let now = store.notice(id).await?.map(|notice| notice.state);
+    let state = if changed { from.to_owned() } else { known_state(now, id)? };
+    if !changed && state != to {
         let next = say!(ja: "`owabi status {id}` で確かめてください。", en: "look at `owabi status {id}`");
         let what =
             say!(ja: "「{id}」は {state} なので {to} にできません。", en: "{id} is {state} and cannot become {to}");
         return Err(Failure::with(Exit::Failed, what, next));
-    }
-    if state == from {
-        store.set_state(id, to, reason, &session.actor(None), session.now()).await?;
     }
     session.tell(&say!(ja: "「{id}」: {to}", en: "{id}: {to}"));
     session.answer(&json!({ "state": to, "was": state }));

@@ -82,10 +82,10 @@ fn finish(session: &Session, summary: &Summary, took: Duration) -> Exit {
     if relays_down { Exit::Unavailable } else { Exit::Done }
 }
 
-/// SQLite has one daemon. The lock ends with the process, however it ends.
+/// SQLite has one daemon, by whatever name it finds the file. The lock ends with the process, however it ends.
 fn lock(store: &Store) -> Result<Option<File>, Failure> {
     let Some(file) = store.file() else { return Ok(None) };
-    let mut name = file.as_os_str().to_owned();
+    let mut name = std::fs::canonicalize(file)?.into_os_string();
     name.push(".lock");
     let path = PathBuf::from(name);
     let lock = File::options().create(true).truncate(false).write(true).open(&path)?;

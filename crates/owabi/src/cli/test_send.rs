@@ -56,9 +56,15 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         )
     })?;
     let envid = keys.envid(subject, 1);
+    let actor = session.actor(None);
+    let mut body =
+        json!({ "to": options.to, "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
+    // What the ledger does not take is not sent.
+    store.append_ledger(now, &actor, "test_send", Some(&options.notice), &body).await?;
     let (relay, outcome) = send(&config, &address, &mail, envid).await?;
-    let body = json!({ "to": options.to, "message_id": message_id, "mail_sha256": hex(&mail.sha256), "relay": relay, "outcome": format!("{outcome:?}") });
-    store.append_ledger(now, &session.actor(None), "test_send", Some(&options.notice), &body).await?;
+    body["relay"] = json!(relay);
+    body["outcome"] = json!(format!("{outcome:?}"));
+    store.append_ledger(session.now(), &actor, "test_send", Some(&options.notice), &body).await?;
     store.close().await;
     Ok(report(session, &relay, &message_id, &outcome))
 }

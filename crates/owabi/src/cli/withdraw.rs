@@ -37,10 +37,11 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     let counts = store.counts().await?;
     let count = |status| counts.get(id).and_then(|of| of.get(&status)).copied().unwrap_or(0);
-    let (open, sending) = (count(Status::Held) + count(Status::Queued), count(Status::Sending));
+    let open = count(Status::Held) + count(Status::Queued);
+    let (sending, in_doubt) = (count(Status::Sending), count(Status::InDoubt));
     session.tell(&say!(
-        ja: "「{id}」({state}): 取り下げる人 {open}、送信中 {sending}",
-        en: "{id} ({state}): {open} to be taken out, {sending} being sent"
+        ja: "「{id}」({state}): 取り下げる人 {open}、送信中 {sending}、結果不明 {in_doubt}",
+        en: "{id} ({state}): {open} to be taken out, {sending} being sent, {in_doubt} in doubt"
     ));
     if options.dry_run {
         session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "dry_run": true }));
@@ -51,16 +52,35 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         &say!(ja: "{open} 人を取り下げますか? [yes/no]", en: "take {open} members out? [yes/no]"),
     )?;
     let (actor, now) = (session.actor(None), session.now());
-    store.set_state(id, "withdrawn", Some(&options.reason), &actor, now).await?;
+    store.set_state(id, (&["draft", "released", "paused"], "withdrawn"), Some(&options.reason), &actor, now).await?;
     let withdrawn = store.withdraw_open(id, &options.reason, &actor, now).await?;
     session.tell(&say!(ja: "{withdrawn} 人を取り下げました。", en: "{withdrawn} members taken out"));
-    if sending > 0 {
-        session.tell(&say!(
-            ja: "送信中だった {sending} 件のうち届け出前のものは待ち行列に戻ります。少し待って、もう一度実行してください。",
-            en: "of the {sending} being sent, those not handed over come back to the queue: run this again in a moment"
-        ));
-    }
-    session.answer(&json!({ "state": "withdrawn", "withdrawn": withdrawn, "dry_run": false }));
+    let left = store.counts().await?.remove(id).unwrap_or_default();
+    let left = |status| left.get(&status).copied().unwrap_or(0);
+    tell_the_rest(session, left(Status::Sending), left(Status::InDoubt));
+    session.answer(&json!({
+        "state": "withdrawn",
+        "withdrawn": withdrawn,
+        "sending": left(Status::Sending),
+        "in_doubt": left(Status::InDoubt),
+        "dry_run": false,
+    }));
     store.close().await;
     Ok(Exit::Done)
+}
+
+/// Whom the withdrawal could not reach.
+fn tell_the_rest(session: &Session, sending: i64, in_doubt: i64) {
+    if sending > 0 {
+        session.tell(&say!(
+            ja: "送信中の {sending} 件は、`owabi run` が送り終えるか取り下げます。そのあとでもう一度このコマンドを実行すると、残りを取り下げられます。",
+            en: "{sending} are being sent: `owabi run` finishes them or takes them out. Run this again afterwards, for what came back"
+        ));
+    }
+    if in_doubt > 0 {
+        session.tell(&say!(
+            ja: "結果不明の {in_doubt} 件は、届いているかもしれません。もう一度送ることはありません。",
+            en: "{in_doubt} are in doubt: they may have arrived, and are not sent again"
+        ));
+    }
 }

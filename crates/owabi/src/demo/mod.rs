@@ -63,11 +63,11 @@ pub(crate) async fn run(session: &Session, people: u32, keep: Option<PathBuf>) -
 /// Roster into the queue.
 async fn fill(session: &Session, store: &Store, notice: &LoadedNotice, file: PathBuf) -> Result<Report, Failure> {
     let definition = notice.renderer.definition();
-    store.know_notice(&definition.id, &definition.title, clock::now_ms()).await?;
     let request = Request {
         refused: Some(file.with_file_name("refused.csv")),
         file,
         notice_id: definition.id.clone(),
+        notice_title: definition.title.clone(),
         options: definition.roster_options(),
         actor: session.actor(None),
         at: clock::now_ms(),

@@ -325,7 +325,8 @@ impl<'a> Delivery<'a> {
         }
         let reason = format!("the message is larger than relay {} takes", self.desk.relay.name);
         tracing::error!(notice = notice_id, reason, "the notice is paused");
-        if let Err(error) = self.shared.store.set_state(notice_id, "paused", Some(&reason), "owabi", now_ms()).await {
+        let pause = (&["released"][..], "paused");
+        if let Err(error) = self.shared.store.set_state(notice_id, pause, Some(&reason), "owabi", now_ms()).await {
             tracing::error!(notice = notice_id, %error, "the notice could not be paused");
         }
     }

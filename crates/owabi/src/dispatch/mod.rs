@@ -13,6 +13,7 @@ mod desk;
 mod feed;
 mod job;
 mod recorder;
+mod restart;
 
 use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
@@ -203,7 +204,7 @@ pub async fn run(
 ) -> Result<Summary, StoreError> {
     let Parts { relays, store, library, keys } = parts;
     if store.file().is_some() {
-        store.end_leases(crate::clock::now_ms()).await?;
+        restart::settle_the_past(&store, &library).await?;
     }
     let settings = Arc::new(Settings::new(config, keys));
     let weights: Vec<u32> = config.smtp.relays.iter().map(|relay| relay.weight).collect();

@@ -18,6 +18,7 @@ pub(super) struct Chunk {
 struct Slot {
     row: Option<i64>,
     member: Member,
+    /// Of a known member: empty unless a further line brought the address.
     given_email: String,
     unreachable: Option<String>,
     same_import: bool,
@@ -119,7 +120,10 @@ fn rows(slots: Vec<Slot>) -> (Vec<NewRow>, Vec<MergedRow>) {
     for Slot { row, member, given_email, unreachable, changed, .. } in slots {
         match row {
             None => new.push(NewRow { member, given_email, unreachable }),
-            Some(id) if changed => merged.push(MergedRow { id, member, unreachable }),
+            Some(id) if changed => {
+                let given_email = Some(given_email).filter(|given| !given.is_empty());
+                merged.push(MergedRow { id, member, given_email, unreachable });
+            }
             Some(_) => {}
         }
     }

@@ -1,0 +1,73 @@
+//! The file of refused lines: it takes its name only when the import is done, so that no earlier file is lost before.
+
+use super::ImportError;
+use owabi_core::address::Lang;
+use owabi_core::roster::{Refusal, RefusedWriter};
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+/// Refused lines on their way into a file.
+pub(super) struct RefusedFile {
+    writer: RefusedWriter<BufWriter<File>>,
+    part: Part,
+    name: PathBuf,
+}
+
+/// A file beside the one that is meant. It goes with this value.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // After a rename it is not there any more.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl RefusedFile {
+    /// Opens a file beside `name`; `id` makes its name unique.
+    pub(super) fn create(name: &Path, id: &str, headers: &[String], lang: Lang) -> Result<Self, ImportError> {
+        let name = fs::canonicalize(name).unwrap_or_else(|_| name.to_owned());
+        let mut part = name.clone().into_os_string();
+        part.push(format!(".{id}.part"));
+        let part = Part(part.into());
+        let writer = File::create_new(&part.0).and_then(|out| RefusedWriter::new(BufWriter::new(out), headers, lang));
+        Ok(Self { writer: writer.map_err(|error| super::in_file(&part.0, error))?, part, name })
+    }
+
+    pub(super) fn write(&mut self, number: u64, reason: &Refusal, raw: &[String]) -> Result<(), ImportError> {
+        self.writer.write(number, reason, raw).map_err(|error| super::in_file(&self.part.0, error))
+    }
+
+    /// Everything is written; the file still has its passing name.
+    pub(super) fn finish(self) -> Result<Finished, ImportError> {
+        let Self { writer, part, name } = self;
+        writer.finish().map_err(|error| super::in_file(&part.0, error))?;
+        Ok(Finished { part, name })
+    }
+}
+
+/// All refused lines, written.
+pub(super) struct Finished {
+    part: Part,
+    name: PathBuf,
+}
+
+impl Finished {
+    /// Gives the file its name.
+    pub(super) fn keep(self) -> Result<(), ImportError> {
+        fs::rename(&self.part.0, &self.name)
+            .map_err(|error| ImportError::RefusedFile(self.name.display().to_string(), error))
+    }
+}
+
+/// Whether two names are of one file.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path| fs::metadata(path).map(|of| (of.dev(), of.ino()));
+    match (identity(one), identity(other)) {
+        (Ok(one), Ok(other)) => Ok(one == other),
+        (Err(error), _) | (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
