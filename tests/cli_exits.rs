@@ -1,5 +1,6 @@
 //! Exit codes: each with the failure that it stands for, and words about what to do next.
 
+use crate::support::program::ask_to_stop;
 use crate::support::site::{NOTICE, Site, owabi};
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use serde_json::json;
@@ -26,8 +27,7 @@ impl Daemon {
     }
 
     fn terminate(&mut self) -> i32 {
-        let id = self.0.id().to_string();
-        assert!(std::process::Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().unwrap().success());
+        ask_to_stop(&self.0);
         self.0.wait().unwrap().code().unwrap()
     }
 }

@@ -4,6 +4,7 @@ use crate::support::world::{World, addresses, deadlines};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, Extensions, Hangup, Moment, Point, Script, Then, When};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::time::Duration;
 
 const MEMBERS: usize = 12;
@@ -43,7 +44,18 @@ fn then() -> impl Strategy<Value = Then> {
 
 /// Where, from which occurrence on, what, and how often.
 fn history() -> impl Strategy<Value = Vec<(Point, u64, Then, u64)>> {
-    prop::collection::vec((point(), 1_u64..6, then(), 1_u64..4), 1..5)
+    let rule = (point(), 1_u64..6, then(), 1_u64..4)
+        .prop_filter("a relay that lies", |(point, _, then, _)| !lies(*point, then));
+    prop::collection::vec(rule, 1..5)
+}
+
+/// A relay that says 2xx to a body and keeps nothing tells a lie that SMTP has no means to see through.
+fn lies(point: Point, then: &Then) -> bool {
+    match then {
+        Then::Reply(code, _) | Then::Close(code, _) => matches!(point, Point::Data) && code / 100 == 2,
+        Then::ExtraReply(..) => matches!(point, Point::Rcpt | Point::Data),
+        _ => false,
+    }
 }
 
 fn script(history: &[(Point, u64, Then, u64)]) -> Script {
@@ -67,8 +79,13 @@ async fn live_through(script: Script, pipelining: bool, chunking: bool) {
     assert!(world.rows().await.iter().all(|row| row.used <= 3), "more attempts than allowed");
 }
 
+/// The same histories each time, so that a failure in CI is there at the desk too; others with `OWABI_SOAK=full`.
+fn seed() -> u64 {
+    if std::env::var("OWABI_SOAK").is_ok() { std::process::id().into() } else { 2022 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 30, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 30, failure_persistence: None, rng_seed: RngSeed::Fixed(seed()), ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_a_relay_does_nobody_is_lost_and_nobody_is_told_twice_without_a_flag(

@@ -3,6 +3,7 @@
 use super::audit::{self, Row};
 use super::world;
 use owabi_smtp::capture::CaptureRelay;
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -147,6 +148,12 @@ impl Program {
 /// A verb at work. Dropping it kills it.
 pub(crate) struct Running(Child);
 
+/// SIGTERM.
+pub(crate) fn ask_to_stop(program: &Child) {
+    let id = Pid::from_raw(i32::try_from(program.id()).unwrap()).unwrap();
+    rustix::process::kill_process(id, Signal::TERM).unwrap();
+}
+
 impl Running {
     /// kill -9.
     pub(crate) fn kill(mut self) {
@@ -156,8 +163,7 @@ impl Running {
 
     /// SIGTERM; its end is not waited for.
     pub(crate) fn ask_to_stop(&self) {
-        let asked = Command::new("kill").arg("-TERM").arg(self.0.id().to_string()).status();
-        assert!(asked.unwrap().success());
+        ask_to_stop(&self.0);
     }
 
     /// SIGTERM, and how it ended.
