@@ -51,18 +51,20 @@ fn history() -> impl Strategy<Value = Vec<(Point, u64, Then, u64)>> {
 
 /// A relay that says 2xx to a body and keeps nothing tells a lie that SMTP has no means to see through.
 fn lies(point: Point, then: &Then) -> bool {
-    match then {
-        Then::Reply(code, _) | Then::Close(code, _) => matches!(point, Point::Data) && code / 100 == 2,
-        Then::ExtraReply(..) => matches!(point, Point::Rcpt | Point::Data),
-        _ => false,
-    }
+    matches!(then, Then::Reply(code, _) | Then::Close(code, _) if point == Point::Data && code / 100 == 2)
 }
 
-fn script(history: &[(Point, u64, Then, u64)]) -> Script {
+/// With CHUNKING every reply is a 250, so one too many or too few is not seen before the replies run out: a reply that
+/// belongs to another command then counts as the acceptance. Without it the 354 shows the shift at once.
+fn shifts(then: &Then) -> bool {
+    matches!(then, Then::ExtraReply(..) | Then::MissingReply)
+}
+
+fn script(history: &[(Point, u64, Then, u64)], chunking: bool) -> Script {
     let rule = |script: Script, (point, each, then, times): &(Point, u64, Then, u64)| {
         script.first(*times, When::at(*point).every_nth(*each), then.clone())
     };
-    history.iter().fold(Script::new(), rule)
+    history.iter().filter(|(_, _, then, _)| !(chunking && shifts(then))).fold(Script::new(), rule)
 }
 
 async fn live_through(script: Script, pipelining: bool, chunking: bool) {
@@ -93,6 +95,6 @@ proptest! {
         (pipelining, chunking) in prop::sample::select(vec![(true, true), (true, false), (false, false)]),
     ) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(live_through(script(&history), pipelining, chunking));
+        runtime.block_on(live_through(script(&history, chunking), pipelining, chunking));
     }
 }
