@@ -258,12 +258,28 @@ fn two_approvals_are_two_people() {
     site.edit("notices/metaps-2022.yaml", "approvals_required: 1", "approvals_required: 2");
     site.import("samples/payments.csv", &[]).exits(0);
     site.run(&["preflight", "--notice", NOTICE]).exits(0);
-    for name in ["Sato", "Sato"] {
+    for name in ["Sato", "Sato", " Sato　", "Ｓａｔｏ"] {
         site.run(&["approve", NOTICE, "--as", name]).exits(0);
     }
+    site.run(&["approve", NOTICE, "--as", "　"]).exits(2);
     site.run(&["release", NOTICE, "--yes"]).exits(1);
     site.run(&["approve", NOTICE, "--as", "Ito"]).exits(0);
     site.run(&["release", NOTICE, "--yes"]).exits(0);
+}
+
+#[test]
+fn the_list_of_the_withdrawn_is_a_roster_for_the_corrected_notice() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    site.run(&["withdraw", "--notice", NOTICE, "--reason", "wrong number", "--yes"]).exits(0);
+    let list = site.run(&["log", "--status", "withdrawn", "--csv"]).exits(0).stdout;
+    site.write("withdrawn.csv", &list);
+    let list = site.path("withdrawn.csv");
+    let told = site
+        .run(&["--json", "import", list.to_str().unwrap(), "--notice", "generic-breach-ja", "--yes"])
+        .exits(0)
+        .json();
+    assert!(told["imported"].as_i64().unwrap() > 0 && told["imported"] == told["lines"], "{told}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 -- One row an attempt, one for a mail under way, one for a member without either; pages go on after (member id, number).
 SELECT m.id, COALESCE(a.number, i.number, 0), m.notice_id, m.member_no, m.email, m.status, COALESCE(a.at, i.at, m.updated_at), i.relay,
        a.code, a.enhanced, a.reply, a.outcome, COALESCE(i.possible_duplicate, m.possible_duplicate), i.message_id, a.queue_id,
-       a.reason, a.phase, a.tls, a.duration_ms, i.mail_sha256, i.envid, i.rcpt_to, m.reason
+       a.reason, a.phase, a.tls, a.duration_ms, i.mail_sha256, i.envid, i.rcpt_to, m.reason,
+       m.name, m.given_email
 FROM affected_members m
 CROSS JOIN (SELECT 0 AS under_way UNION ALL SELECT 1) w
 LEFT JOIN attempts a ON a.member_id = m.id AND w.under_way = 0

@@ -68,6 +68,10 @@ pub struct LogRow {
     pub rcpt_to: Option<String>,
     /// Why the member stands where it stands.
     pub status_reason: Option<String>,
+    /// The member's name, for a letter.
+    pub name: String,
+    /// The address as the roster gave it.
+    pub given_email: Option<String>,
 }
 
 impl Store {
@@ -113,6 +117,8 @@ impl Store {
                     envid: row.get(20),
                     rcpt_to: row.get(21),
                     status_reason: row.get(22),
+                    name: row.get(23),
+                    given_email: row.get(24),
                 })
                 .collect())
         })

@@ -162,14 +162,14 @@ impl RosterError {
                 .to_owned(),
             Self::MissingColumns { missing, found } => {
                 let wanted: Vec<String> = missing.iter().map(|column| column.names().join(" / ")).collect();
-                let (wanted, found) = (wanted.join("; "), found.join(", "));
+                let (wanted, found) = (wanted.join("; "), headers_only(found, lang));
                 lang.of(
                     format!("必要な列がありません: {wanted}。ファイルの列: {found}"),
                     format!("columns are missing: {wanted}. The file has: {found}"),
                 )
             }
             Self::DuplicateColumn { column, found } => {
-                let (name, found) = (column.text(lang), found.join(", "));
+                let (name, found) = (column.text(lang), headers_only(found, lang));
                 lang.of(
                     format!("「{name}」にあたる列が複数あります: {found}"),
                     format!("several columns mean `{name}`: {found}"),
@@ -208,4 +208,12 @@ impl From<io::Error> for RosterError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
+}
+/// The headers for a message; a first line that holds a member's data is no header line, and is not quoted.
+fn headers_only(found: &[String], lang: Lang) -> String {
+    let data = |cell: &String| cell.contains(['@', '＠']) || cell.chars().filter(char::is_ascii_digit).count() > 3;
+    if found.iter().any(data) {
+        return lang.of("(見出し行がないようです)".to_owned(), "(there seems to be no header line)".to_owned());
+    }
+    found.join(", ")
 }

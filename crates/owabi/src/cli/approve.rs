@@ -1,7 +1,6 @@
 //! `approve`: a person agrees to exactly what the latest preflight saw.
 
-use super::exit::Answer;
-use super::exit::Exit;
+use super::exit::{Answer, Exit, Failure};
 use super::release::obstacle;
 use super::say::say;
 use super::session::{Session, notice};
@@ -29,6 +28,14 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let store = session.store(&config).await?;
     let ready = release::looked_at(&store, &notice).await?.map_err(|found| obstacle(&options.id, &found))?;
     let actor = session.actor(options.name.as_deref());
+    if actor.is_empty() {
+        let next = say!(ja: "--as に承認者の氏名を書いてください。", en: "name the approver with --as");
+        return Err(Failure::with(
+            Exit::Usage,
+            say!(ja: "承認者の名前が空です。", en: "the approver's name is empty"),
+            next,
+        ));
+    }
     store.approve(&options.id, &actor, &ready.fingerprint, &ready.roster_hash, session.now()).await?;
     let approvals = store.approvals(&options.id, &ready.fingerprint, &ready.roster_hash).await?;
     let (have, need) = (approvals.len(), notice.renderer.definition().policy.approvals_required);

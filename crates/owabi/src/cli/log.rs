@@ -138,7 +138,7 @@ impl Page for Csv {
     fn begin(&mut self) -> io::Result<()> {
         // The mark tells Excel that the file is UTF-8.
         let head = "\u{feff}notice,member_no,email,status,status_reason,attempt,at,relay,code,enhanced,reply,outcome,reason,\
-                    possible_duplicate,message_id,queue_id";
+                    possible_duplicate,message_id,queue_id,name,given_email";
         Ok(self.0.write_record(head.split(','))?)
     }
 
@@ -161,6 +161,8 @@ impl Page for Csv {
             row.possible_duplicate.to_string(),
             text(&row.message_id),
             text(&row.queue_id),
+            row.name.clone(),
+            text(&row.given_email),
         ];
         Ok(self.0.write_record(cells.iter().map(|cell| defuse(cell).into_owned()))?)
     }

@@ -49,17 +49,45 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let summary = dispatch::run(&config, parts, options, live, stop).await;
     follower.abort();
     bar.finish_and_clear();
+    let left = Left::of(&store).await?;
     store.close().await;
-    Ok(finish(session, &summary?, clock::monotonic().duration_since(begun)))
+    Ok(finish(session, &summary?, left, clock::monotonic().duration_since(begun)))
 }
 
-fn finish(session: &Session, summary: &Summary, took: Duration) -> Exit {
+/// Who is not finished with when a run ends.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+struct Left {
+    queued: i64,
+    sending: i64,
+    in_doubt: i64,
+}
+
+impl Left {
+    async fn of(store: &Store) -> Result<Self, Failure> {
+        let counts = store.counts().await?;
+        let all = |status| counts.values().filter_map(|of| of.get(&status)).sum();
+        Ok(Self { queued: all(Status::Queued), sending: all(Status::Sending), in_doubt: all(Status::InDoubt) })
+    }
+
+    fn tell(self, session: &Session) {
+        let Self { queued, sending, in_doubt } = self;
+        if queued + sending + in_doubt > 0 {
+            session.tell(&say!(
+                ja: "まだ終わっていない方: 送信待ち {queued}、送信中 {sending}、結果不明 {in_doubt}。時刻が来たものは次の `owabi run` が送ります。`owabi status` で確かめられます。",
+                en: "not finished with: {queued} queued, {sending} being sent, {in_doubt} in doubt. The next `owabi run` sends what is due then; see `owabi status`"
+            ));
+        }
+    }
+}
+
+fn finish(session: &Session, summary: &Summary, left: Left, took: Duration) -> Exit {
     let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, unrecorded, relays_down } = *summary;
     let seconds = took.as_secs_f64();
     session.tell(&say!(
-        ja: "受付 {accepted}、延期 {deferred}、失敗 {failed}、結果不明 {in_doubt}、未送信 {not_sent}({seconds:.1} 秒)",
-        en: "{accepted} accepted, {deferred} deferred, {failed} failed, {in_doubt} in doubt, {not_sent} not sent ({seconds:.1} s)"
+        ja: "今回の送信: 受付 {accepted}、延期 {deferred}、失敗 {failed}、結果不明 {in_doubt}、接続の都合で送れず {not_sent}({seconds:.1} 秒)",
+        en: "this run: {accepted} accepted, {deferred} deferred, {failed} failed, {in_doubt} in doubt, {not_sent} not sent ({seconds:.1} s)"
     ));
+    left.tell(session);
     if relays_down {
         session.warn(&say!(
             ja: "どの中継サーバーにもつながりません。送信待ちはそのまま残っています。`owabi check --connect` で確かめてください。",
@@ -75,11 +103,12 @@ fn finish(session: &Session, summary: &Summary, took: Duration) -> Exit {
     session.answer(&json!({
         "counts": { "accepted": accepted, "deferred": deferred, "failed": failed, "in_doubt": in_doubt, "not_sent": not_sent },
         "commits": commits,
+        "left": left,
         "unrecorded": unrecorded,
         "seconds": seconds,
         "relays_down": relays_down,
     }));
-    if relays_down { Exit::Unavailable } else { Exit::Done }
+    if relays_down || unrecorded > 0 { Exit::Unavailable } else { Exit::Done }
 }
 
 /// SQLite has one daemon, by whatever name it finds the file. The lock ends with the process, however it ends.

@@ -14,6 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use unicode_normalization::UnicodeNormalization;
 
 /// One run of the command line.
 pub(crate) struct Session {
@@ -155,7 +156,7 @@ impl Session {
             let sudo = self.environment.get("SUDO_USER").filter(|_| uid == 0).map(str::to_owned);
             sudo.or_else(|| account_name(uid)).unwrap_or_else(|| format!("uid-{uid}"))
         };
-        named.map_or_else(account, str::to_owned)
+        named.map_or_else(account, same_name)
     }
 
     /// Epoch milliseconds now.
@@ -163,6 +164,12 @@ impl Session {
     pub(crate) fn now(&self) -> i64 {
         clock::now_ms()
     }
+}
+
+/// A person's name as it is compared: full-width and half-width, and blanks around it or in a row, make no other person.
+fn same_name(name: &str) -> String {
+    let folded: String = name.nfkc().collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Opens the database of the configuration.
