@@ -1,7 +1,7 @@
 //! The command line from a roster to a released queue, without a relay.
 
 use crate::support::site::{NOTICE, Site, mode, owabi};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const HEADER: &str = "会員番号,氏名,メールアドレス,支払内容,支払方法,支払日時\n";
 
@@ -265,6 +265,15 @@ fn two_approvals_are_two_people() {
     site.run(&["release", NOTICE, "--yes"]).exits(1);
     site.run(&["approve", NOTICE, "--as", "Ito"]).exits(0);
     site.run(&["release", NOTICE, "--yes"]).exits(0);
+}
+
+#[test]
+fn an_import_says_for_which_reason_lines_are_not_affected() {
+    let site = Site::new();
+    let told = site.json(&["import", site.path("samples/payments.csv").to_str().unwrap(), "--notice", NOTICE, "--yes"]);
+    let reasons = told["not_affected_by"].as_object().unwrap();
+    let sum: i64 = reasons.values().filter_map(Value::as_i64).sum();
+    assert!(sum > 0 && told["not_affected"] == sum && reasons.contains_key("purpose"), "{told}");
 }
 
 #[test]

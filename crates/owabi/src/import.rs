@@ -11,7 +11,7 @@ pub(crate) use refused::is_same_file;
 use chunk::Chunk;
 use findings::Findings;
 use owabi_core::address::Lang;
-use owabi_core::roster::{Detected, Line, RosterError, RosterOptions, RosterReader, Verdict};
+use owabi_core::roster::{Detected, Line, NotAffected, RosterError, RosterOptions, RosterReader, Verdict};
 use owabi_store::{BatchRecord, Import, Store, StoreError, Totals};
 use refused::RefusedFile;
 use std::collections::BTreeMap;
@@ -68,6 +68,8 @@ pub struct Request {
 pub struct Report {
     /// The arithmetic; it adds up.
     pub totals: Totals,
+    /// The lines that are not affected, by the reason; their sum is in the totals.
+    pub not_affected_by: BTreeMap<NotAffected, i64>,
     /// The batch: this import's, or the earlier one of the same file; `None` for a dry run.
     pub batch: Option<String>,
     /// The file was imported before, and nothing is new in it.
@@ -124,6 +126,7 @@ struct Pass {
     batch: String,
     order: Vec<String>,
     totals: Totals,
+    not_affected_by: BTreeMap<NotAffected, i64>,
     findings: Findings,
     refused: Option<RefusedFile>,
 }
@@ -143,6 +146,7 @@ impl Pass {
             import: store.begin_import(batch).await?,
             order: request.options.cohorts.iter().map(|cohort| cohort.id.clone()).collect(),
             totals: Totals::default(),
+            not_affected_by: BTreeMap::new(),
             findings: Findings::new(request.lang),
         })
     }
@@ -153,7 +157,10 @@ impl Pass {
         for Line { number, verdict } in lines {
             match verdict {
                 Verdict::Affected(entry) => chunk.entries.push((number, entry)),
-                Verdict::NotAffected { .. } => self.totals.not_affected += 1,
+                Verdict::NotAffected { why } => {
+                    self.totals.not_affected += 1;
+                    *self.not_affected_by.entry(why).or_default() += 1;
+                }
                 Verdict::Refused { reason, raw } => {
                     self.totals.refused += 1;
                     if let Some(file) = &mut self.refused {
@@ -196,7 +203,8 @@ impl Pass {
         }
         refused.map_or(Ok(()), refused::Finished::keep)?;
         let (findings, kinds) = self.findings.into_parts();
-        Ok(Report { totals, batch, same_file, encoding, findings, kinds, shared_addresses })
+        let not_affected_by = self.not_affected_by;
+        Ok(Report { totals, not_affected_by, batch, same_file, encoding, findings, kinds, shared_addresses })
     }
 }
 

@@ -192,6 +192,7 @@ fn document(report: &Report, dry_run: bool) -> serde_json::Value {
         "merged": t.merged,
         "unreachable": t.unreachable,
         "not_affected": t.not_affected,
+        "not_affected_by": report.not_affected_by,
         "already_present": t.already_present,
         "refused": t.refused,
         "batch": report.batch,
@@ -213,6 +214,10 @@ fn tell(session: &Session, report: &Report, dry_run: bool) {
         ja: "行数 {lines} = 取り込み {imported} + 同じ会員に合算 {merged} + メール不達(宛先なし) {unreachable} + 対象外 {not_affected} + 登録済み {already} + 拒否 {refused}",
         en: "{lines} lines = {imported} imported + {merged} merged + {unreachable} unreachable + {not_affected} not affected + {already} already present + {refused} refused"
     ));
+    for (why, lines) in &report.not_affected_by {
+        let (ja, en) = (why.text(Lang::Ja), why.text(Lang::En));
+        session.tell(&say!(ja: "  対象外のうち {lines} 行: {ja}", en: "  of the lines not affected, {lines}: {en}"));
+    }
     for found in &report.findings {
         let (line, detail) = (found.line, &found.detail);
         let who = found.member_no.as_deref().map(|no| format!(" ({no})")).unwrap_or_default();
