@@ -104,6 +104,11 @@ pub fn verp_address(bounce_address: &str, token: &str) -> String {
     }
 }
 
+/// The domain of Message-IDs: that of the bounce address.
+pub fn message_id_domain(bounce_address: &str) -> &str {
+    bounce_address.rsplit_once('@').map_or("localhost", |(_, domain)| domain)
+}
+
 /// Lower-case hexadecimal, as hashes are shown everywhere.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -9,6 +9,7 @@ use crate::sql::{
 };
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
+use serde::Serialize;
 use serde_json::json;
 use sqlx::{Postgres, Row, Sqlite, Transaction};
 
@@ -291,31 +292,29 @@ fn open_status(unreachable: Option<&String>) -> &'static str {
 }
 
 fn new_row(row: &NewRow) -> serde_json::Value {
-    let m = &row.member;
-    json!([
-        m.member_no,
-        m.name,
-        m.email,
-        row.given_email,
-        json!(m.cohorts).to_string(),
-        json!(m.payments).to_string(),
-        json!(m.fields).to_string(),
-        open_status(row.unreachable.as_ref()),
-        row.unreachable
-    ])
+    columns(&row.member.member_no, &row.member, &row.given_email, row.unreachable.as_ref())
 }
 
 fn merged_row(row: &MergedRow) -> serde_json::Value {
-    let m = &row.member;
+    columns(&row.id, &row.member, &row.given_email, row.unreachable.as_ref())
+}
+
+/// What a roster says of a member, behind the `key` that names the row.
+fn columns(
+    key: &impl Serialize,
+    member: &Member,
+    given_email: &impl Serialize,
+    unreachable: Option<&String>,
+) -> serde_json::Value {
     json!([
-        row.id,
-        m.name,
-        m.email,
-        row.given_email,
-        json!(m.cohorts).to_string(),
-        json!(m.payments).to_string(),
-        json!(m.fields).to_string(),
-        open_status(row.unreachable.as_ref()),
-        row.unreachable
+        key,
+        member.name,
+        member.email,
+        given_email,
+        json!(member.cohorts).to_string(),
+        json!(member.payments).to_string(),
+        json!(member.fields).to_string(),
+        open_status(unreachable),
+        unreachable
     ])
 }

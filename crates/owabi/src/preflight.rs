@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::library::LoadedNotice;
 use owabi_core::address::Address;
-use owabi_core::ids::{Keys, Subject};
+use owabi_core::ids::{Keys, Subject, message_id_domain};
 use owabi_core::lifecycle::Status;
 use owabi_core::render::{Letter, RenderError, Renderer, Stamp};
 use owabi_store::{MemberRow, PreflightRow, RosterHash, Store, StoreError};
@@ -102,7 +102,7 @@ pub struct Mailer<'a> {
 impl<'a> Mailer<'a> {
     /// The mailer of a configuration.
     pub fn new(config: &'a Config, keys: &'a Keys) -> Self {
-        Self { keys, domain: config.smtp.bounce.parts().map_or("localhost", |(_, domain)| domain) }
+        Self { keys, domain: message_id_domain(&config.smtp.bounce.address) }
     }
 
     /// The Message-ID, without angle brackets.

@@ -42,7 +42,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let relays = relays::relays(&config)?;
     let live = Live::default();
     let begun = clock::monotonic();
-    let bar = session.bar(due(&store).await?, &say!(ja: "送信", en: "sending"));
+    let bar = session.bar(Left::of(&store).await?.to_send(), &say!(ja: "送信", en: "sending"));
     let follower = tokio::spawn(follow(bar.clone(), live.clone()));
     let options = dispatch::Options { until_idle: options.until_idle };
     let parts = Parts { relays, store: store.clone(), library, keys };
@@ -67,6 +67,11 @@ impl Left {
         let counts = store.counts().await?;
         let all = |status| counts.values().filter_map(|of| of.get(&status)).sum();
         Ok(Self { queued: all(Status::Queued), sending: all(Status::Sending), in_doubt: all(Status::InDoubt) })
+    }
+
+    /// The mails that a run may have to send.
+    fn to_send(self) -> u64 {
+        (self.queued + self.sending).unsigned_abs()
     }
 
     fn tell(self, session: &Session) {
@@ -183,14 +188,6 @@ fn stop_on_signal(stop: CancellationToken) -> Result<(), Failure> {
         stop.cancel();
     });
     Ok(())
-}
-
-async fn due(store: &Store) -> Result<u64, Failure> {
-    let counts = store.counts().await?;
-    let open = |of: &std::collections::BTreeMap<Status, i64>| {
-        [Status::Queued, Status::Sending].iter().filter_map(|status| of.get(status)).sum::<i64>()
-    };
-    Ok(counts.values().map(open).sum::<i64>().unsigned_abs())
 }
 
 /// Moves the bar until it is aborted.

@@ -210,10 +210,11 @@ impl Feed {
     /// Relay number `relay` can or cannot be used; the others' shares change with it.
     pub(super) fn set_up(&self, relay: usize, up: bool) {
         let mut inner = self.lock();
-        if inner.shares[relay].up != up {
-            inner.shares[relay].up = up;
-            inner.shares.iter_mut().for_each(|share| share.taken = 0.0);
+        if inner.shares[relay].up == up {
+            return;
         }
+        inner.shares[relay].up = up;
+        inner.shares.iter_mut().for_each(|share| share.taken = 0.0);
         drop(inner);
         self.work.notify_waiters();
     }

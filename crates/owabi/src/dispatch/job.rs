@@ -3,7 +3,7 @@
 use crate::library::LoadedNotice;
 use bytes::Bytes;
 use owabi_core::address::Address;
-use owabi_core::ids::{Keys, Subject, hex, verp_address};
+use owabi_core::ids::{Keys, Subject, hex, message_id_domain, verp_address};
 use owabi_core::notice::InDoubt;
 use owabi_core::render::Stamp;
 use owabi_smtp::envelope::Parcel;
@@ -84,7 +84,7 @@ impl Job {
     pub(super) fn pack(&self, keys: &Keys, bounce: &str, relay: &str) -> Result<(Parcel, Intent), String> {
         let member = self.row.member.as_ref().map_err(Clone::clone)?;
         let of = Subject { notice_id: &self.run.id, member_id: self.row.id, round: self.row.round };
-        let domain = bounce.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+        let domain = message_id_domain(bounce);
         let message_id = format!("{}@{domain}", keys.message_id(of));
         let envelope = self.address.envelope();
         let stamp = Stamp { to: &envelope, message_id: &message_id, dated_at_ms: self.row.queued_at };
