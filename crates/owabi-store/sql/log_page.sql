@@ -7,7 +7,7 @@ FROM affected_members m
 CROSS JOIN (SELECT 0 AS under_way UNION ALL SELECT 1) w
 LEFT JOIN attempts a ON a.member_id = m.id AND w.under_way = 0
 LEFT JOIN intents i ON i.member_id = m.id AND i.number = CASE w.under_way WHEN 0 THEN a.number ELSE m.tries + 1 END
-WHERE (m.id > $1 OR (m.id = $1 AND COALESCE(a.number, i.number, 0) > $2))
+WHERE m.id >= $1 AND (m.id > $1 OR (m.id = $1 AND COALESCE(a.number, i.number, 0) > $2))
   AND (a.number IS NOT NULL OR (w.under_way = 1 AND i.number IS NOT NULL)
        OR (w.under_way = 0 AND m.tries = 0
            AND NOT EXISTS (SELECT 1 FROM intents u WHERE u.member_id = m.id AND u.number = 1)))

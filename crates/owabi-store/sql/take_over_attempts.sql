@@ -1,6 +1,3 @@
--- The lease ended and the intent is recorded: the body may have left. The attempt is closed as in doubt.
+-- The attempt is closed as in doubt; no claim's fence stands there, because no claim wrote it.
 INSERT INTO attempts (member_id, number, at, outcome, spent, reason, phase)
-SELECT m.id, m.tries + 1, $1, 'in_doubt', FALSE, 'lease_ended', 'dot'
-FROM affected_members m
-JOIN intents i ON i.member_id = m.id AND i.number = m.tries + 1
-WHERE m.notice_id = $2 AND m.status = 'sending' AND m.due_at <= $1
+SELECT r.id, r.number, $2, 'in_doubt', FALSE, 'lease_ended', 'dot' FROM /*rows $1: id bigint, number bigint*/ r

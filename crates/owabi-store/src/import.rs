@@ -5,7 +5,7 @@ use crate::open::{Pools, Store, on_both};
 use crate::rows::{member_text, status};
 use crate::sql::{
     BATCH_BY_FILE, BATCH_INSERT, BATCH_TOTALS, Dialect, FINDINGS_INSERT, INSERT_MEMBERS, KNOWN_MEMBERS, LEDGER_APPEND,
-    MERGE_MEMBERS, NOTICE_UPSERT, SHARED_ADDRESSES,
+    MERGE_MEMBERS, NOTICE_UPSERT, SHARED_ADDRESSES, json_rows,
 };
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -208,8 +208,8 @@ impl Import {
     /// # Errors
     /// `Unavailable`, `Refused`.
     pub async fn write(&mut self, new: &[NewRow], merged: &[MergedRow]) -> Result<(), StoreError> {
-        let new_rows = json!(new.iter().map(new_row).collect::<Vec<_>>()).to_string();
-        let merged_rows = json!(merged.iter().map(merged_row).collect::<Vec<_>>()).to_string();
+        let new_rows = json_rows(new.iter().map(new_row));
+        let merged_rows = json_rows(merged.iter().map(merged_row));
         let batch = self.batch.clone();
         on_tx!(self, |tx, dialect| {
             if !new.is_empty() {
@@ -233,7 +233,7 @@ impl Import {
             return Ok(());
         }
         let row = |f: &Finding| json!([f.line, f.kind, f.member_no, f.detail]);
-        let rows = json!(findings.iter().map(row).collect::<Vec<_>>()).to_string();
+        let rows = json_rows(findings.iter().map(row));
         let batch_id = self.batch.id.clone();
         on_tx!(self, |tx, dialect| {
             sqlx::query(FINDINGS_INSERT.on(dialect)).bind(&rows).bind(&batch_id).execute(&mut **tx).await?;

@@ -1,25 +1,30 @@
 //! All SQL of owabi. One text for both databases, one file a verb under `sql/`, one Rust function a verb.
 //!
-//! Times are epoch milliseconds and always an argument. Whatever belongs together is one transaction: a claim with the
-//! take-over of ended leases, a group of intents and outcomes, an import, a release with its ledger entry.
+//! Times are epoch milliseconds and always an argument. Whatever belongs together is one transaction: a group of
+//! intents and outcomes, the take-over of ended leases, an import, a release with its ledger entry.
 
 mod control;
 mod dispatch;
 mod error;
+mod fleet;
 mod import;
 mod log;
 mod open;
-mod restart;
+mod record;
+mod recording;
 mod roster;
 mod rows;
 mod sql;
+mod take_over;
 
 pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord};
-pub use dispatch::{Claimed, Group, Intent, Recorded, Settle};
+pub use dispatch::Claimed;
 pub use error::StoreError;
+pub use fleet::{Beat, DaemonRow, News};
 pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Totals};
 pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};
-pub use restart::LeftBehind;
+pub use record::{Claim, Group, Intent, Recorded, Settle};
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
+pub use take_over::LeftBehind;

@@ -1,6 +1,7 @@
 //! Opening the two databases, and the one macro that compiles a function body for both.
 
 use crate::error::StoreError;
+use crate::recording::Recording;
 use crate::sql::{Dialect, META_GET, META_SET};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -21,7 +22,7 @@ pub struct Store {
 #[derive(Clone, Debug)]
 pub(crate) enum Pools {
     Sqlite { writer: SqlitePool, reader: SqlitePool, file: PathBuf },
-    Postgres { writer: PgPool, reader: PgPool },
+    Postgres { writer: PgPool, reader: PgPool, recording: Recording },
 }
 
 /// Compiles one body for both databases. `$pool` is the typed pool, `$dialect` picks the texts.
@@ -176,7 +177,10 @@ impl Store {
                 reader.close().await;
                 writer.close().await;
             }
-            Pools::Postgres { writer, .. } => writer.close().await,
+            Pools::Postgres { writer, recording, .. } => {
+                recording.close().await;
+                writer.close().await;
+            }
         }
     }
 }
@@ -205,6 +209,9 @@ async fn open_sqlite(file: &Path, options: &OpenOptions) -> Result<Pools, StoreE
     Ok(Pools::Sqlite { writer, reader, file: file.to_owned() })
 }
 
+/// How much longer than a statement may take its answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 async fn open_postgres(options: &OpenOptions) -> Result<Pools, StoreError> {
     let connect = PgConnectOptions::from_str(&options.url)?.disable_statement_logging();
     let pool = PgPoolOptions::new()
@@ -212,13 +219,20 @@ async fn open_postgres(options: &OpenOptions) -> Result<Pools, StoreError> {
         .acquire_timeout(options.busy_timeout)
         .connect_with(connect)
         .await?;
-    Ok(Pools::Postgres { writer: pool.clone(), reader: pool })
+    let recording = Recording::new(pool.clone(), options.busy_timeout + PATIENCE);
+    Ok(Pools::Postgres { writer: pool.clone(), reader: pool, recording })
 }
 
-const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "queue", include_str!("../migrations/sqlite/0001_queue.sql"))];
+const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "queue", include_str!("../migrations/sqlite/0001_queue.sql")),
+    (2, "fleet", include_str!("../migrations/sqlite/0002_fleet.sql")),
+];
 
-/// PostgreSQL follows with its own texts of the same numbers.
-const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[];
+/// The same numbers: one schema, written twice.
+const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "queue", include_str!("../migrations/postgres/0001_queue.sql")),
+    (2, "fleet", include_str!("../migrations/postgres/0002_fleet.sql")),
+];
 
 fn migrator(dialect: Dialect) -> Migrator {
     let texts = match dialect {

@@ -1,8 +1,11 @@
-//! The texts under `sql/` and their two small expansions.
+//! The texts under `sql/` and their small expansions.
 //!
 //! - `/*rows $1: a bigint, b text*/` becomes a table made of one JSON array of arrays, given as parameter.
-//! - `/*skip locked*/` becomes `FOR UPDATE SKIP LOCKED` on PostgreSQL and nothing on SQLite, which has one writer.
+//! - `/*skip locked*/` and `/*for update*/` lock rows (of table `m`) on PostgreSQL and are nothing on SQLite, which has one writer.
+//! - `/*settled*/` is the table itself on SQLite; on PostgreSQL a part of the one statement that [`record_group`] makes.
+//! - `/*clock*/` is the database's clock in epoch milliseconds.
 
+use serde_json::Value;
 use std::sync::OnceLock;
 
 /// Which database a text is for.
@@ -44,15 +47,32 @@ impl Statement {
 }
 
 fn expand(text: &str, dialect: Dialect) -> String {
-    let locked = match dialect {
-        Dialect::Sqlite => "",
-        Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
-    };
-    let text = text.replace("/*skip locked*/", locked);
-    let Some((before, rest)) = text.split_once("/*rows ") else { return text };
-    let Some((marker, after)) = rest.split_once("*/") else { return text };
-    let Some((parameter, columns)) = marker.split_once(':') else { return text };
-    format!("{before}{}{after}", table_of_rows(parameter.trim(), columns, dialect))
+    let words: [(&str, &str, &str); 4] = [
+        ("/*skip locked*/", "", "FOR NO KEY UPDATE OF m SKIP LOCKED"),
+        ("/*for update*/", "", "FOR UPDATE"),
+        ("/*settled*/", "affected_members", "settled"),
+        (
+            "/*clock*/",
+            "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+            "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        ),
+    ];
+    let mut text = text.to_owned();
+    for (marker, sqlite, postgres) in words {
+        text = text.replace(marker, if dialect == Dialect::Sqlite { sqlite } else { postgres });
+    }
+    while let Some(with_table) = expand_rows(&text, dialect) {
+        text = with_table;
+    }
+    text
+}
+
+/// The text with its first table of rows written out; `None` when there is none.
+fn expand_rows(text: &str, dialect: Dialect) -> Option<String> {
+    let (before, rest) = text.split_once("/*rows ")?;
+    let (marker, after) = rest.split_once("*/")?;
+    let (parameter, columns) = marker.split_once(':')?;
+    Some(format!("{before}{}{after}", table_of_rows(parameter.trim(), columns, dialect)))
 }
 
 fn table_of_rows(parameter: &str, columns: &str, dialect: Dialect) -> String {
@@ -66,9 +86,50 @@ fn table_of_rows(parameter: &str, columns: &str, dialect: Dialect) -> String {
     let columns: Vec<String> = columns.split(',').enumerate().map(column).collect();
     let source = match dialect {
         Dialect::Sqlite => format!("jsonb_each({parameter})"),
-        Dialect::Postgres => format!("json_array_elements({parameter}::json)"),
+        Dialect::Postgres => format!("jsonb_array_elements({parameter}::jsonb)"),
     };
     format!("(SELECT {} FROM {source})", columns.join(", "))
+}
+
+/// The three statements of a group as one, for PostgreSQL: one round trip, and one snapshot for all of them.
+///
+/// Rows: whether it is an intent (else an outcome), the row's id, the claim's fence.
+pub(crate) fn record_group() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    let on = |statement: &'static Statement| statement.on(Dialect::Postgres);
+    TEXT.get_or_init(|| {
+        format!(
+            "WITH granted AS ({}), settled AS ({}), logged AS ({}) \
+             SELECT TRUE, member_id, fence FROM granted UNION ALL SELECT FALSE, id, fence FROM settled",
+            on(&INTEND),
+            on(&SETTLE_MEMBERS),
+            on(&SETTLE_ATTEMPTS)
+        )
+    })
+}
+
+/// One JSON array of arrays, for a `/*rows …*/` marker.
+///
+/// PostgreSQL stores no NUL in a text; in what a relay or a roster says it stands as U+FFFD.
+pub(crate) fn json_rows(rows: impl Iterator<Item = Value>) -> String {
+    let mut text = String::from("[");
+    for mut row in rows {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        row.as_array_mut().into_iter().flatten().for_each(without_nul);
+        text.push_str(&row.to_string());
+    }
+    text.push(']');
+    text
+}
+
+fn without_nul(value: &mut Value) {
+    if let Value::String(text) = value
+        && text.contains('\0')
+    {
+        *text = text.replace('\0', "\u{fffd}");
+    }
 }
 
 macro_rules! statements {
@@ -81,46 +142,50 @@ macro_rules! statements {
 }
 
 statements! {
-    APPROVALS = "approvals";
     APPROVAL_INSERT = "approval_insert";
+    APPROVALS = "approvals";
     BATCH_BY_FILE = "batch_by_file";
     BATCH_INSERT = "batch_insert";
     BATCH_TOTALS = "batch_totals";
     CLAIM = "claim";
+    CLOCK = "clock";
     COUNTS = "counts";
+    DAEMON_BEAT = "daemon_beat";
+    DAEMON_LEAVES = "daemon_leaves";
+    DAEMONS = "daemons";
+    DURABLE = "durable";
     FAIL_UNSENT = "fail_unsent";
     FINDINGS_INSERT = "findings_insert";
+    FLEET_LOCK = "fleet_lock";
     GIVE_BACK = "give_back";
     INSERT_MEMBERS = "insert_members";
     INTEND = "intend";
     KNOWN_MEMBERS = "known_members";
     LEDGER_APPEND = "ledger_append";
     LOG_PAGE = "log_page";
-    MEMBERS_PAGE = "members_page";
     MEMBER_BY_NO = "member_by_no";
+    MEMBERS_PAGE = "members_page";
     MERGE_MEMBERS = "merge_members";
     META_GET = "meta_get";
     META_SET = "meta_set";
     NEXT_DUE = "next_due";
-    NOTICES = "notices";
     NOTICE_RELEASE = "notice_release";
     NOTICE_STATE = "notice_state";
     NOTICE_UPSERT = "notice_upsert";
+    NOTICES = "notices";
     OTHER_TEXT_WAITS = "other_text_waits";
     PREFLIGHT_INSERT = "preflight_insert";
     PREFLIGHT_LATEST = "preflight_latest";
     RELEASE_MEMBERS = "release_members";
-    RESTART_ATTEMPTS = "restart_attempts";
-    RESTART_DOUBT = "restart_doubt";
-    RESTART_QUEUE = "restart_queue";
-    RESTART_WITHDRAW = "restart_withdraw";
     SEND_AGAIN = "send_again";
     SETTLE_ATTEMPTS = "settle_attempts";
     SETTLE_MEMBERS = "settle_members";
     SHARED_ADDRESSES = "shared_addresses";
     TAKE_OVER_ATTEMPTS = "take_over_attempts";
-    TAKE_OVER_MEMBERS = "take_over_members";
+    TAKE_OVER_DOUBT = "take_over_doubt";
+    TAKE_OVER_QUEUE = "take_over_queue";
     WITHDRAW_MEMBERS = "withdraw_members";
+    WITHDRAW_QUEUED = "withdraw_queued";
 }
 
 #[cfg(test)]
@@ -160,15 +225,13 @@ mod tests {
         &MEMBER_BY_NO,
         &MERGE_MEMBERS,
         &NEXT_DUE,
-        &RESTART_ATTEMPTS,
-        &RESTART_DOUBT,
-        &RESTART_QUEUE,
-        &RESTART_WITHDRAW,
         &SEND_AGAIN,
         &SETTLE_ATTEMPTS,
         &SETTLE_MEMBERS,
-        &TAKE_OVER_ATTEMPTS,
-        &TAKE_OVER_MEMBERS,
+        &TAKE_OVER_DOUBT,
+        &TAKE_OVER_QUEUE,
+        &WITHDRAW_QUEUED,
+        &DURABLE,
     ];
 
     #[tokio::test]
@@ -197,7 +260,7 @@ mod tests {
         let sqlite = "SELECT r.a FROM (SELECT value ->> 0 AS a, value ->> 1 AS b FROM jsonb_each($2)) r";
         assert_eq!(expand(text, Dialect::Sqlite), sqlite);
         let postgres = "SELECT r.a FROM (SELECT (value ->> 0)::bigint AS a, (value ->> 1)::text AS b \
-                        FROM json_array_elements($2::json)) r";
+                        FROM jsonb_array_elements($2::jsonb)) r";
         assert_eq!(expand(text, Dialect::Postgres), postgres);
     }
 }

@@ -5,8 +5,8 @@ use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
 use owabi_core::reply::Reply;
 use owabi_store::{
-    BatchRecord, Claimed, Group, Intent, LeftBehind, LogFilter, NewRow, OpenOptions, ReleaseRecord, Roster, Settle,
-    Store, StoreError, Totals,
+    BatchRecord, Claimed, DaemonRow, Group, Intent, LeftBehind, LogFilter, NewRow, OpenOptions, ReleaseRecord, Roster,
+    Settle, Store, StoreError, Totals,
 };
 
 const NOTICE: &str = "n1";
@@ -71,7 +71,14 @@ async fn state(store: &Store) -> String {
 }
 
 async fn claim(store: &Store, now: i64, n: i64) -> Vec<Claimed> {
-    store.claim(NOTICE, now, LEASE, Some(3_600_000), n).await.unwrap()
+    store.claim(NOTICE, now, LEASE, n).await.unwrap()
+}
+
+/// What somebody else does when the lease of a claim at 20 is over.
+async fn claim_after_lease(store: &Store) -> Vec<Claimed> {
+    let now = 20 + LEASE;
+    store.take_over(&[(NOTICE.to_owned(), Some(3_600_000))], now, now).await.unwrap();
+    claim(store, now, 10).await
 }
 
 fn intent(row: &Claimed) -> Intent {
@@ -92,13 +99,13 @@ fn accepted(row: &Claimed, at: i64) -> Settle {
         id: row.id,
         fence: row.fence,
         at,
-        outcome: "accepted",
+        outcome: "accepted".into(),
         status: Status::Accepted,
         due_at: None,
         spent: true,
         reason: None,
         plain_form: false,
-        phase: Some("dot"),
+        phase: Some("dot".into()),
         reply: Some(Reply::new(250, "2.0.0 Ok: queued as 4F1Bxy")),
         detail: None,
         tls: None,
@@ -118,9 +125,9 @@ async fn a_claimed_row_is_claimed_once_and_its_outcome_is_exact() {
     assert_eq!(claim(&store, 20, 10).await.len(), 1);
     assert!(claim(&store, 20, 10).await.is_empty());
     let intents = Group { intents: rows.iter().map(intent).collect(), settles: vec![] };
-    assert_eq!(store.record(&intents, 30, 30).await.unwrap().granted.len(), 2);
+    assert_eq!(store.record(&intents, 30, 30, false).await.unwrap().granted.len(), 2);
     let settles = Group { intents: vec![], settles: rows.iter().map(|row| accepted(row, 40)).collect() };
-    assert_eq!(store.record(&settles, 40, 40).await.unwrap().settled.len(), 2);
+    assert_eq!(store.record(&settles, 40, 40, false).await.unwrap().settled.len(), 2);
     assert_eq!((count(&store, Status::Accepted).await, count(&store, Status::Sending).await), (2, 1));
     let log = store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap();
     assert_eq!(log.len(), 3);
@@ -133,10 +140,10 @@ async fn a_claimed_row_is_claimed_once_and_its_outcome_is_exact() {
 async fn a_worker_that_was_paused_past_its_lease_gets_no_permission_and_writes_nothing() {
     let (_dir, store) = released(1).await;
     let old = claim(&store, 20, 1).await;
-    let new = claim(&store, 20 + LEASE, 1).await;
+    let new = claim_after_lease(&store).await;
     assert_eq!(new.len(), 1, "the lease ended without an intent, so the row is claimed anew");
     let late = Group { intents: vec![intent(&old[0])], settles: vec![accepted(&old[0], 30)] };
-    let recorded = store.record(&late, 20 + LEASE, 20 + LEASE).await.unwrap();
+    let recorded = store.record(&late, 20 + LEASE, 20 + LEASE, false).await.unwrap();
     assert!(recorded.granted.is_empty() && recorded.settled.is_empty());
     assert_eq!(count(&store, Status::Sending).await, 1);
 }
@@ -145,9 +152,9 @@ async fn a_worker_that_was_paused_past_its_lease_gets_no_permission_and_writes_n
 async fn of_two_claims_of_one_row_in_one_group_only_the_living_one_is_granted() {
     let (_dir, store) = released(1).await;
     let old = claim(&store, 20, 1).await;
-    let new = claim(&store, 20 + LEASE, 1).await;
+    let new = claim_after_lease(&store).await;
     let both = Group { intents: vec![intent(&old[0]), intent(&new[0])], settles: vec![] };
-    let granted = store.record(&both, 20 + LEASE, 20 + LEASE).await.unwrap().granted;
+    let granted = store.record(&both, 20 + LEASE, 20 + LEASE, false).await.unwrap().granted;
     assert_eq!(granted.into_iter().collect::<Vec<_>>(), [(new[0].id, new[0].fence)]);
 }
 
@@ -156,8 +163,8 @@ async fn no_body_leaves_when_the_lease_is_too_short_for_the_reply_to_its_dot() {
     let (_dir, store) = released(1).await;
     let rows = claim(&store, 20, 1).await;
     let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
-    assert!(store.record(&group, 30, 20 + LEASE + 1).await.unwrap().granted.is_empty());
-    assert_eq!(store.record(&group, 30, 20 + LEASE).await.unwrap().granted.len(), 1);
+    assert!(store.record(&group, 30, 20 + LEASE + 1, false).await.unwrap().granted.is_empty());
+    assert_eq!(store.record(&group, 30, 20 + LEASE, false).await.unwrap().granted.len(), 1);
 }
 
 #[tokio::test]
@@ -165,8 +172,8 @@ async fn a_lease_that_ended_with_an_intent_is_in_doubt_and_sent_again_flagged() 
     let (_dir, store) = released(2).await;
     let rows = claim(&store, 20, 2).await;
     let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
-    store.record(&group, 30, 30).await.unwrap();
-    let left = store.restart(&[(NOTICE.to_owned(), Some(3_600_000))], 40).await.unwrap();
+    store.record(&group, 30, 30, false).await.unwrap();
+    let left = store.take_over(&[(NOTICE.to_owned(), Some(3_600_000))], i64::MAX, 40).await.unwrap();
     assert_eq!((left.in_doubt, left.queued, left.withdrawn), (1, 1, 0));
     let again = claim(&store, 40, 10).await;
     assert_eq!(again.iter().map(|r| r.id).collect::<Vec<_>>(), [rows[1].id]);
@@ -185,9 +192,9 @@ async fn a_lease_that_ended_with_an_intent_is_in_doubt_and_sent_again_flagged() 
 async fn in_doubt_waits_for_a_person_when_the_notice_says_hold() {
     let (_dir, store) = released(1).await;
     let rows = claim(&store, 20, 1).await;
-    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
-    store.restart(&[(NOTICE.to_owned(), None)], 40).await.unwrap();
-    assert!(store.claim(NOTICE, 40, LEASE, None, 1).await.unwrap().is_empty());
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
+    store.take_over(&[(NOTICE.to_owned(), None)], i64::MAX, 40).await.unwrap();
+    assert!(store.claim(NOTICE, 40, LEASE, 1).await.unwrap().is_empty());
     assert_eq!(store.send_again(i64::MAX).await.unwrap(), 0);
     assert_eq!(count(&store, Status::InDoubt).await, 1);
 }
@@ -196,22 +203,22 @@ async fn in_doubt_waits_for_a_person_when_the_notice_says_hold() {
 async fn after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_again() {
     let (_dir, store) = released(3).await;
     let rows = claim(&store, 20, 2).await;
-    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     assert!(store.set_state(NOTICE, (&["released"], "withdrawn"), Some("why"), "tester", 35).await.unwrap());
-    let left = store.restart(&[(NOTICE.to_owned(), Some(0))], 40).await.unwrap();
+    let left = store.take_over(&[(NOTICE.to_owned(), Some(0))], i64::MAX, 40).await.unwrap();
     assert_eq!((left.in_doubt, left.queued, left.withdrawn), (1, 1, 2));
     assert_eq!(store.send_again(i64::MAX).await.unwrap(), 0, "what may have left is not sent again");
     assert_eq!((count(&store, Status::InDoubt).await, count(&store, Status::Withdrawn).await), (1, 2));
-    assert_eq!(store.restart(&[], 50).await.unwrap(), LeftBehind::default());
+    assert_eq!(store.take_over(&[], i64::MAX, 50).await.unwrap(), LeftBehind::default());
 }
 
 #[tokio::test]
 async fn after_a_crash_the_rows_of_a_paused_notice_wait_for_its_resumption() {
     let (_dir, store) = released(2).await;
     let rows = claim(&store, 20, 2).await;
-    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     assert!(store.set_state(NOTICE, (&["released"], "paused"), None, "tester", 35).await.unwrap());
-    store.restart(&[(NOTICE.to_owned(), Some(0))], 40).await.unwrap();
+    store.take_over(&[(NOTICE.to_owned(), Some(0))], i64::MAX, 40).await.unwrap();
     assert_eq!((store.send_again(50).await.unwrap(), count(&store, Status::Sending).await), (0, 0));
     assert!(store.set_state(NOTICE, (&["paused"], "released"), None, "tester", 60).await.unwrap());
     assert_eq!(store.send_again(70).await.unwrap(), 1);
@@ -233,7 +240,7 @@ async fn a_row_given_back_to_a_withdrawn_notice_is_withdrawn() {
 async fn a_row_given_back_is_unspent_and_one_whose_body_may_leave_is_not_given_back() {
     let (_dir, store) = released(2).await;
     let rows = claim(&store, 20, 2).await;
-    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     let back: Vec<_> = rows.iter().map(|r| (r.id, r.fence, 50)).collect();
     assert_eq!(store.give_back(&back, 50).await.unwrap(), 1);
     assert_eq!((count(&store, Status::Queued).await, count(&store, Status::Sending).await), (1, 1));
@@ -247,7 +254,7 @@ async fn a_paused_notice_is_neither_claimed_nor_granted() {
     assert!(store.set_state(NOTICE, (&["released"], "paused"), Some("test"), "tester", 25).await.unwrap());
     assert!(claim(&store, 30, 10).await.is_empty());
     let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
-    assert!(store.record(&group, 30, 30).await.unwrap().granted.is_empty());
+    assert!(store.record(&group, 30, 30, false).await.unwrap().granted.is_empty());
     assert_eq!(store.withdraw_open(NOTICE, "test", "tester", 40).await.unwrap(), 1);
     assert_eq!(count(&store, Status::Withdrawn).await, 1);
 }
@@ -275,9 +282,9 @@ async fn another_text_is_not_released_to_those_who_wait_for_the_first() {
     assert_eq!(release(&store, "f").await.unwrap(), 1, "the same text goes on");
     let rows = claim(&store, 20, 10).await;
     let group = Group { intents: rows.iter().map(intent).collect(), settles: vec![] };
-    store.record(&group, 30, 30).await.unwrap();
+    store.record(&group, 30, 30, false).await.unwrap();
     let group = Group { intents: vec![], settles: rows.iter().map(|row| accepted(row, 40)).collect() };
-    store.record(&group, 40, 40).await.unwrap();
+    store.record(&group, 40, 40, false).await.unwrap();
     add(&store, 8).await;
     assert_eq!(release(&store, "g").await.unwrap(), 1, "nobody waits any more");
 }
@@ -302,20 +309,92 @@ async fn a_state_changes_only_from_the_states_that_were_meant() {
 async fn the_same_group_recorded_twice_changes_nothing_the_second_time() {
     let (_dir, store) = released(1).await;
     let rows = claim(&store, 20, 1).await;
-    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     let settle = Group { intents: vec![], settles: vec![accepted(&rows[0], 40)] };
-    assert_eq!(store.record(&settle, 40, 40).await.unwrap().settled.len(), 1);
-    assert!(store.record(&settle, 41, 41).await.unwrap().settled.is_empty());
+    assert_eq!(store.record(&settle, 40, 40, false).await.unwrap().settled.len(), 1);
+    assert!(store.record(&settle, 41, 41, false).await.unwrap().settled.is_empty());
     assert_eq!(store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_group_whose_commit_was_not_answered_is_found_when_it_is_recorded_again() {
+    let (_dir, store) = released(3).await;
+    let rows = claim(&store, 20, 3).await;
+    let intents = Group { intents: rows.iter().map(intent).collect(), settles: vec![] };
+    let first = store.record(&intents, 30, 30, false).await.unwrap();
+    assert!(store.record(&intents, 31, 31, false).await.unwrap().granted.is_empty(), "not granted a second time");
+    assert_eq!(store.record(&intents, 31, 31, true).await.unwrap().granted, first.granted);
+    let group = Group { intents: vec![], settles: vec![accepted(&rows[0], 40), accepted(&rows[1], 40)] };
+    let first = store.record(&group, 40, 40, false).await.unwrap();
+    let more = Group { settles: rows.iter().map(|row| accepted(row, 40)).collect(), ..group };
+    let again = store.record(&more, 41, 41, true).await.unwrap();
+    assert!(first.settled.len() == 2 && again.settled.len() == 3 && first.settled.is_subset(&again.settled));
+    let log = store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap();
+    assert!(log.len() == 3 && log.iter().all(|row| row.attempt == 1 && row.code == Some(250)), "{log:?}");
+}
+
+#[tokio::test]
+async fn an_outcome_that_somebody_else_closed_as_in_doubt_is_not_taken_for_ours() {
+    let (_dir, store) = released(1).await;
+    let rows = claim(&store, 20, 1).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
+    assert!(claim_after_lease(&store).await.is_empty());
+    let late = Group { intents: vec![], settles: vec![accepted(&rows[0], 40)] };
+    assert!(store.record(&late, 20 + LEASE, 20 + LEASE, true).await.unwrap().settled.is_empty());
+    assert_eq!(count(&store, Status::InDoubt).await, 1);
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_before_its_intent_is_durable_is_written_with_what_was_offered() {
+    let (_dir, store) = released(1).await;
+    let rows = claim(&store, 20, 1).await;
+    let refused = Settle { outcome: "failed".into(), status: Status::Failed, ..accepted(&rows[0], 30) };
+    let both = Group { intents: vec![intent(&rows[0])], settles: vec![refused] };
+    let recorded = store.record(&both, 30, i64::MAX, false).await.unwrap();
+    assert!(recorded.granted.is_empty() && recorded.settled.len() == 1, "{recorded:?}");
+    let log = store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap();
+    assert_eq!((log[0].outcome.as_deref(), log[0].mail_sha256.as_deref()), (Some("failed"), Some("ab")));
+}
+
+#[tokio::test]
+async fn a_reply_with_a_nul_is_kept_readable() {
+    let (_dir, store) = released(1).await;
+    let rows = claim(&store, 20, 1).await;
+    let odd = Settle { reply: Some(Reply::new(250, "ok\0\\u0000")), ..accepted(&rows[0], 30) };
+    store.record(&Group { intents: vec![], settles: vec![odd] }, 30, 30, false).await.unwrap();
+    let log = store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap();
+    assert_eq!(log[0].reply.as_deref(), Some("ok\u{fffd}\\u0000"));
+}
+
+#[tokio::test]
+async fn daemons_see_each_other_until_they_are_forgotten_or_say_goodbye() {
+    let (_dir, store) = store().await;
+    let me =
+        |id: &str| DaemonRow { id: id.into(), host: "h".into(), pid: 7, version: "1".into(), ..DaemonRow::default() };
+    let shares = |n: f64| move |_: &[DaemonRow]| [("relay".to_owned(), n)].into();
+    let first = store.beat(&me("a"), 10_000, shares(1.5)).await.unwrap();
+    assert!(first.others.is_empty() && first.database_ms > 1_700_000_000_000, "{first:?}");
+    let second = store.beat(&me("b"), 10_000, shares(0.0)).await.unwrap();
+    assert_eq!(
+        second.others.iter().map(|other| (other.id.as_str(), other.shares["relay"])).collect::<Vec<_>>(),
+        [("a", 1.5)]
+    );
+    assert!(
+        store.beat(&me("b"), -60_000, shares(0.0)).await.unwrap().others.is_empty(),
+        "nobody was seen in the future"
+    );
+    store.say_goodbye("a").await.unwrap();
+    assert_eq!(store.daemons().await.unwrap().iter().map(|daemon| daemon.id.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert!((store.clock_ms().await.unwrap() - first.database_ms).abs() < 600_000);
 }
 
 #[tokio::test]
 async fn what_is_recorded_cannot_be_changed_or_deleted() {
     let (dir, store) = released(1).await;
     let rows = claim(&store, 20, 1).await;
-    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30).await.unwrap();
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     let settle = Group { intents: vec![], settles: vec![accepted(&rows[0], 40)] };
-    store.record(&settle, 40, 40).await.unwrap();
+    store.record(&settle, 40, 40, false).await.unwrap();
     let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
     for text in [

@@ -116,7 +116,8 @@ impl Config {
     fn resolve(&mut self, folder: &Path) {
         self.database.resolve(folder);
         self.smtp.resolve(folder);
-        for path in [&mut self.notices.dir, &mut self.notices.templates, &mut self.keys.file] {
+        let Self { notices, keys, dispatch, .. } = self;
+        for path in [&mut notices.dir, &mut notices.templates, &mut keys.file, &mut dispatch.spool] {
             *path = folder.join(&*path);
         }
     }
@@ -134,6 +135,7 @@ impl Config {
             ("notices.dir", &self.notices.dir),
             ("notices.templates", &self.notices.templates),
             ("keys.file", &self.keys.file),
+            ("dispatch.spool", &self.dispatch.spool),
         ] {
             if path.as_os_str().is_empty() {
                 found.refuse(key, "must not be empty");

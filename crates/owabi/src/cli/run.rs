@@ -86,7 +86,8 @@ impl Left {
 }
 
 fn finish(session: &Session, summary: &Summary, left: Left, took: Duration) -> Exit {
-    let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, unrecorded, relays_down } = *summary;
+    let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, unrecorded, spooled, relays_down } =
+        *summary;
     let seconds = took.as_secs_f64();
     session.tell(&say!(
         ja: "今回の送信: 受付 {accepted}、延期 {deferred}、失敗 {failed}、結果不明 {in_doubt}、接続の都合で送れず {not_sent}({seconds:.1} 秒)",
@@ -97,6 +98,12 @@ fn finish(session: &Session, summary: &Summary, left: Left, took: Duration) -> E
         session.warn(&say!(
             ja: "どの中継サーバーにもつながりません。送信待ちはそのまま残っています。`owabi check --connect` で確かめてください。",
             en: "no relay can be reached; what is queued stays queued. Look at `owabi check --connect`"
+        ));
+    }
+    if spooled > 0 {
+        session.warn(&say!(
+            ja: "データベースに書き込めず、{spooled} 件の結果を dispatch.spool のファイルに残しました。次の `owabi run` が記録します。ファイルを消さないでください。",
+            en: "the database took no more writes: {spooled} outcomes are in the dispatch.spool file. The next `owabi run` records them: do not delete it"
         ));
     }
     if unrecorded > 0 {
@@ -110,10 +117,11 @@ fn finish(session: &Session, summary: &Summary, left: Left, took: Duration) -> E
         "commits": commits,
         "left": left,
         "unrecorded": unrecorded,
+        "spooled": spooled,
         "seconds": seconds,
         "relays_down": relays_down,
     }));
-    if relays_down || unrecorded > 0 { Exit::Unavailable } else { Exit::Done }
+    if relays_down || unrecorded + spooled > 0 { Exit::Unavailable } else { Exit::Done }
 }
 
 /// SQLite has one daemon, by whatever name it finds the file. The lock ends with the process, however it ends.

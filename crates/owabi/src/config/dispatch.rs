@@ -3,6 +3,7 @@
 use super::Span;
 use super::problem::Findings;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// `dispatch`: taking rows from the queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub struct Dispatch {
     pub backoff_max: Span,
     /// How often an empty queue is looked at.
     pub poll: Span,
+    /// File for outcomes that the database does not take before a stop.
+    pub spool: PathBuf,
 }
 
 impl Default for Dispatch {
@@ -31,6 +34,7 @@ impl Default for Dispatch {
             backoff_first: Span::seconds(5),
             backoff_max: Span::minutes(5),
             poll: Span::seconds(1),
+            spool: "owabi.spool".into(),
         }
     }
 }

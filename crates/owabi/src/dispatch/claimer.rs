@@ -5,19 +5,22 @@ use super::courier::Shared;
 use super::desk::Desk;
 use super::feed::to_ms;
 use super::job::{Job, NoticeRun};
-use crate::clock::now_ms;
+use super::take_over;
+use crate::clock::{monotonic, now_ms};
 use crate::config::Config;
 use crate::library::Library;
 use owabi_store::{NoticeRow, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Failures in a row of every relay after which `--until-idle` gives up.
 const HOPELESS: i64 = 3;
 /// How long the mails are counted before the count means something.
 const SAMPLE_MS: i64 = 5_000;
+/// How often leases that ended are looked for.
+const LOOK_FOR_ENDED: Duration = Duration::from_secs(1);
 
 /// Why the claimer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub(super) struct Claimer {
     /// Where the notices lie.
     pub(super) config: Config,
     pub(super) throughput: Throughput,
+    /// When ended leases were last looked for.
+    pub(super) looked_at: Option<Instant>,
 }
 
 /// How many mails a second are finished with, so that no more are claimed than can leave within their lease.
@@ -113,6 +118,7 @@ impl Claimer {
     /// One look at every released notice. Returns how many rows were claimed.
     async fn round(&mut self) -> Result<usize, StoreError> {
         self.give_back_expired().await?;
+        self.take_over().await?;
         // Also while the relays are down: the mail in doubt may be the only one left to try them with.
         self.shared.store.send_again(now_ms()).await?;
         if !self.desks.iter().any(|desk| desk.is_up()) {
@@ -126,6 +132,16 @@ impl Claimer {
             }
         }
         Ok(claimed)
+    }
+
+    /// Settles what other daemons, or a courier of this one, held when their leases ended.
+    async fn take_over(&mut self) -> Result<(), StoreError> {
+        if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_FOR_ENDED) {
+            let notices = self.shared.store.notices().await?;
+            take_over::ended(&self.shared.store, &self.library, &notices).await?;
+            self.looked_at = Some(monotonic());
+        }
+        Ok(())
     }
 
     /// How many rows may be claimed at once, and wait in memory.
@@ -152,6 +168,7 @@ impl Claimer {
         for row in self.shared.store.notices().await?.iter().filter(|row| row.state != "released") {
             self.forget(&row.id);
         }
+        self.take_over().await?;
         self.give_back_expired().await
     }
 
@@ -179,7 +196,7 @@ impl Claimer {
 
     async fn claim(&self, run: &Arc<NoticeRun>, limit: i64) -> Result<usize, StoreError> {
         let (now, settings) = (now_ms(), &self.shared.settings);
-        let rows = self.shared.store.claim(&run.id, now, settings.lease_ms, run.resend_after_ms, limit).await?;
+        let rows = self.shared.store.claim(&run.id, now, settings.lease_ms, limit).await?;
         let claimed = rows.len();
         let mut jobs = Vec::with_capacity(claimed);
         for row in rows {

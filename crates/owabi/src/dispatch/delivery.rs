@@ -8,7 +8,7 @@ use super::desk::{Consequence, Desk};
 use super::feed::{Held, Taken};
 use super::jitter;
 use super::job::NoticeRun;
-use super::recorder::{Claim, Grants, Note};
+use super::recorder::{Grants, Note};
 use crate::clock::now_ms;
 use owabi_core::outcome::{Outcome, Phase};
 use owabi_core::reply::Reply;
@@ -16,7 +16,7 @@ use owabi_core::retry::relay_pause_ms;
 use owabi_core::settle::{Circumstances, Settlement, settle};
 use owabi_smtp::pipeline::Finished;
 use owabi_smtp::session::{Progress, Session};
-use owabi_store::Settle;
+use owabi_store::{Claim, Settle};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -303,13 +303,13 @@ impl<'a> Delivery<'a> {
             id: job.row.id,
             fence: job.row.fence,
             at: now,
-            outcome: settlement.word.as_str(),
+            outcome: settlement.word.as_str().into(),
             status: settlement.status()?,
             due_at: settlement.due_at,
             spent: settlement.spent,
-            reason: settlement.reason,
+            reason: settlement.reason.map(Into::into),
             plain_form: settlement.use_other_form,
-            phase: Some(phase.as_str()),
+            phase: Some(phase.as_str().into()),
             reply,
             detail,
             tls: self.session.tls().map(str::to_owned),

@@ -13,7 +13,8 @@ mod desk;
 mod feed;
 mod job;
 mod recorder;
-mod restart;
+mod spool;
+mod take_over;
 
 use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
@@ -27,6 +28,7 @@ use owabi_core::settle::Word;
 use owabi_smtp::relay::Relay;
 use owabi_store::{Store, StoreError};
 use recorder::{Recorder, Tally};
+use spool::Spool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -72,6 +74,8 @@ pub struct Summary {
     pub commits: u64,
     /// Outcomes that the database did not take before the end; their mails are in doubt.
     pub unrecorded: u64,
+    /// Outcomes that the database did not take before the end, in the spool file for the next run.
+    pub spooled: u64,
     /// It ended because no relay could be reached.
     pub relays_down: bool,
 }
@@ -203,8 +207,10 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<Summary, StoreError> {
     let Parts { relays, store, library, keys } = parts;
-    if store.file().is_some() {
-        restart::settle_the_past(&store, &library).await?;
+    let spool = Spool::new(config.dispatch.spool.clone());
+    spool.record(&store).await?;
+    if !store.is_shared() {
+        take_over::at_start(&store, &library).await?;
     }
     let settings = Arc::new(Settings::new(config, keys));
     let weights: Vec<u32> = config.smtp.relays.iter().map(|relay| relay.weight).collect();
@@ -217,7 +223,7 @@ pub async fn run(
     let tally = Arc::new(Tally::default());
     let abandon = CancellationToken::new();
     let (lease, counted) = (settings.lease_at_least_ms, Arc::clone(&tally));
-    let (recorder, writing) = Recorder::start(store.clone(), lease, counted, abandon.clone());
+    let (recorder, writing) = Recorder::start(store.clone(), lease, counted, spool, abandon.clone());
     let counters = Arc::clone(&live.0);
     let shared = Shared { feed, recorder, store, settings, counters, stop, abandon };
     let couriers = start_couriers(config, &desks, &shared);
@@ -225,12 +231,49 @@ pub async fn run(
     let until_idle = options.until_idle;
     let (config, throughput) = (config.clone(), Throughput::default());
     let shared_too = shared.clone();
-    let mut claimer = Claimer { shared: shared_too, desks, library, until_idle, runs, complained, config, throughput };
+    let mut claimer = Claimer {
+        shared: shared_too,
+        desks,
+        library,
+        until_idle,
+        runs,
+        complained,
+        config,
+        throughput,
+        looked_at: None,
+    };
+    let listening = shared.store.is_shared().then(|| tokio::spawn(listen(shared.clone())));
     let end = claimer.work().await;
+    if let Some(listening) = listening {
+        listening.abort();
+        // Its connection is back in the pool when it has ended.
+        let _ = listening.await;
+    }
     let (patience, abandon) = (shared.settings.stop_timeout, shared.abandon.clone());
     shut_down(claimer, shared, couriers).await;
     finish_writing(writing, patience, &abandon).await;
     Ok(summary(&live, &tally, end))
+}
+
+/// Wakes the claimer when another process released a notice, or paused, resumed or withdrew one. Without news the claimer polls.
+async fn listen(shared: Shared) {
+    let mut deaf = false;
+    loop {
+        match hear(&shared).await {
+            Err(error) if !deaf => tracing::warn!(%error, "no news from the database; the queue is polled"),
+            _ => {}
+        }
+        deaf = true;
+        tokio::time::sleep(shared.settings.poll.max(Duration::from_secs(1))).await;
+    }
+}
+
+async fn hear(shared: &Shared) -> Result<(), StoreError> {
+    let mut news = shared.store.news().await?;
+    loop {
+        news.next().await?;
+        shared.feed.room.notify_one();
+    }
 }
 
 fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared) -> JoinSet<()> {
@@ -282,6 +325,7 @@ fn summary(live: &Live, tally: &Tally, end: End) -> Summary {
         not_sent: live.0.not_sent.load(Ordering::Relaxed),
         commits: tally.commits.load(Ordering::Relaxed),
         unrecorded: tally.unrecorded.load(Ordering::Relaxed),
+        spooled: tally.spooled.load(Ordering::Relaxed),
         relays_down: end == End::RelaysDown,
     }
 }

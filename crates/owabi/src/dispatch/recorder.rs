@@ -4,11 +4,12 @@
 //! never has more than `in_flight` mails with a durable intent and no durable outcome. There is no timer: what came in
 //! during one commit is the next group.
 
+use super::spool::Spool;
 use crate::clock::now_ms;
-use owabi_store::{Group, Intent, Settle, Store, StoreError};
+use owabi_store::{Claim, Group, Intent, Recorded, Settle, Store, StoreError};
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -31,9 +32,6 @@ pub(super) struct Note {
     pub(super) durable: Option<oneshot::Sender<()>>,
 }
 
-/// A row under one claim: its id and the claim's fencing token.
-pub(super) type Claim = (i64, i64);
-
 /// Whose bodies may leave, and whose may not.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
@@ -53,10 +51,11 @@ impl Recorder {
         store: Store,
         lease_at_least_ms: i64,
         tally: Arc<Tally>,
+        spool: Spool,
         abandon: CancellationToken,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (notes, inbox) = mpsc::channel(WAITING_NOTES);
-        let writer = Writer { store, lease_at_least_ms, tally, abandon };
+        let writer = Writer { store, lease_at_least_ms, tally, spool, abandon };
         (Self { notes }, tokio::spawn(writer.write_all(inbox)))
     }
 
@@ -77,13 +76,34 @@ impl Recorder {
     }
 }
 
-/// What the recorder counts.
+/// What the recorder counts, and whether the database takes what it writes.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Groups committed.
     pub(super) commits: AtomicU64,
-    /// Outcomes that could not be recorded before the end: their mails are in doubt.
+    /// Outcomes that could neither be recorded nor spooled before the end: their mails are in doubt.
     pub(super) unrecorded: AtomicU64,
+    /// Outcomes that went to the spool file at the end, for the next run to record.
+    pub(super) spooled: AtomicU64,
+    /// Since when nothing could be recorded, and why.
+    pub(super) trouble: Mutex<Option<Trouble>>,
+}
+
+/// The database takes nothing, so nothing is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    /// Since when (epoch milliseconds).
+    pub(super) since: i64,
+    /// What it says.
+    pub(super) why: String,
+    /// Outcomes in memory that wait for it.
+    pub(super) waiting: usize,
+}
+
+impl Tally {
+    fn set_trouble(&self, trouble: Option<Trouble>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
 }
 
 /// What the recorder's task works with.
@@ -91,6 +111,7 @@ struct Writer {
     store: Store,
     lease_at_least_ms: i64,
     tally: Arc<Tally>,
+    spool: Spool,
     abandon: CancellationToken,
 }
 
@@ -123,7 +144,7 @@ impl Writer {
         let back: Vec<_> = notes.iter().flat_map(|note| note.back.iter().copied()).collect();
         if !back.is_empty() {
             // What is not given back stays with its lease, which was said.
-            let _ = self.until_written("giving rows back", || self.store.give_back(&back, now_ms())).await;
+            let _ = self.until_written(0, |_| self.store.give_back(&back, now_ms())).await;
         }
         granted
     }
@@ -144,12 +165,21 @@ impl Writer {
         if group.settles.is_empty() && group.intents.is_empty() {
             return Ok(HashSet::new());
         }
-        let write = || self.store.record(&group, now_ms(), now_ms() + self.lease_at_least_ms);
-        let recorded = self.until_written("recording outcomes", write).await.inspect_err(|why| {
-            if *why == Unwritten::Abandoned || notes.len() == 1 {
-                self.tally.unrecorded.fetch_add(group.settles.len() as u64, Ordering::Relaxed);
+        let write = |again| self.store.record(&group, now_ms(), now_ms() + self.lease_at_least_ms, again);
+        match self.until_written(group.settles.len(), write).await {
+            Ok(recorded) => Ok(self.recorded(&group, recorded)),
+            Err(why) => {
+                if why == Unwritten::Abandoned {
+                    self.put_aside(&group.settles);
+                } else if notes.len() == 1 {
+                    self.tally.unrecorded.fetch_add(group.settles.len() as u64, Ordering::Relaxed);
+                }
+                Err(why)
             }
-        })?;
+        }
+    }
+
+    fn recorded(&self, group: &Group, recorded: Recorded) -> HashSet<Claim> {
         self.tally.commits.fetch_add(1, Ordering::Relaxed);
         let stale = group.settles.len() - recorded.settled.len();
         if stale > 0 {
@@ -158,38 +188,63 @@ impl Writer {
                 "outcomes came after their leases had ended; their rows are with somebody else or in doubt"
             );
         }
-        Ok(recorded.granted)
+        recorded.granted
     }
 
-    /// Tries until the database takes it. While it does not, nobody gets a permit, so nothing is sent.
-    async fn until_written<T, F>(&self, what: &str, mut write: impl FnMut() -> F) -> Result<T, Unwritten>
+    /// The end has come and the database is still away: the outcomes wait in a file for the next run.
+    fn put_aside(&self, settles: &[Settle]) {
+        if settles.is_empty() {
+            return;
+        }
+        let (outcomes, file) = (settles.len() as u64, self.spool.file().display());
+        match self.spool.keep(settles) {
+            Ok(()) => {
+                self.tally.spooled.fetch_add(outcomes, Ordering::Relaxed);
+                tracing::error!(outcomes, %file, "outcomes that the database did not take are in the spool file; the next run records them");
+            }
+            Err(error) => {
+                self.tally.unrecorded.fetch_add(outcomes, Ordering::Relaxed);
+                tracing::error!(outcomes, %file, %error, "outcomes could neither be recorded nor spooled; their mails are in doubt");
+            }
+        }
+    }
+
+    /// Tries until the database takes it; `write` hears whether an earlier try may have been committed. While it does
+    /// not, nobody gets a permit, so nothing is sent.
+    async fn until_written<T, F>(&self, waiting: usize, write: impl Fn(bool) -> F) -> Result<T, Unwritten>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
         let mut failed = false;
         loop {
-            match write().await {
+            let error = match write(failed).await {
                 Ok(written) => {
                     if failed {
-                        tracing::info!(what, "the database takes writes again");
+                        self.tally.set_trouble(None);
+                        tracing::info!("the database takes writes again");
                     }
                     return Ok(written);
                 }
-                Err(error @ StoreError::Refused(_)) => {
-                    tracing::error!(what, %error, "the database refused a group; what stays unrecorded waits for its lease");
-                    return Err(Unwritten::Refused);
-                }
-                Err(error) if self.abandon.is_cancelled() => {
-                    tracing::error!(what, %error, "a group was not recorded before the end; its mails are in doubt");
-                    return Err(Unwritten::Abandoned);
-                }
-                Err(error) if !failed => {
-                    tracing::error!(what, %error, "cannot record, so nothing is sent; trying again");
-                }
-                Err(_) => {}
+                Err(error) => error,
+            };
+            if matches!(error, StoreError::Refused(_)) {
+                self.tally.set_trouble(None);
+                tracing::error!(%error, "the database refused a group; what stays unrecorded waits for its lease");
+                return Err(Unwritten::Refused);
+            }
+            if self.abandon.is_cancelled() {
+                tracing::error!(%error, "the database took nothing more before the end");
+                return Err(Unwritten::Abandoned);
+            }
+            if !failed {
+                tracing::error!(%error, "cannot record, so nothing is sent; trying again");
+                self.tally.set_trouble(Some(Trouble { since: now_ms(), why: error.to_string(), waiting }));
             }
             failed = true;
-            tokio::time::sleep(TRY_AGAIN).await;
+            tokio::select! {
+                () = tokio::time::sleep(TRY_AGAIN) => {}
+                () = self.abandon.cancelled() => {}
+            }
         }
     }
 }

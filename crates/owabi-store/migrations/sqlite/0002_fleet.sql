@@ -1,0 +1,23 @@
+-- Many daemons on one queue, on PostgreSQL; the same tables here, so that one text serves both.
+
+-- A claim takes what is queued; a row whose lease ended is put back in the queue, or in doubt, first.
+DROP INDEX affected_members_due;
+DROP INDEX affected_members_sending;
+CREATE INDEX affected_members_due ON affected_members (notice_id, due_at, id) WHERE status = 'queued';
+CREATE INDEX affected_members_sending ON affected_members (due_at) WHERE status = 'sending';
+
+-- The claim that wrote the outcome; NULL when it was closed because the lease had ended.
+ALTER TABLE attempts ADD COLUMN fence BIGINT;
+
+-- The daemons at work and their parts of what is limited for all of them together.
+CREATE TABLE daemons (
+    id         TEXT PRIMARY KEY,
+    host       TEXT NOT NULL,
+    pid        BIGINT NOT NULL,
+    version    TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    seen_at    BIGINT NOT NULL,
+    shares     TEXT NOT NULL
+) WITHOUT ROWID;
+-- Whoever changes its shares holds this row meanwhile.
+INSERT INTO meta (key, value) VALUES ('fleet', '1');

@@ -1,0 +1,6 @@
+-- After a COMMIT whose answer was lost: which of these intents (true) and outcomes (false) are there.
+SELECT TRUE, i.member_id, i.fence FROM /*rows $2: id bigint, fence bigint*/ r
+JOIN intents i ON i.member_id = r.id AND i.fence = r.fence
+UNION ALL
+SELECT FALSE, a.member_id, a.fence FROM /*rows $1: id bigint, fence bigint, at bigint, outcome text*/ r
+JOIN attempts a ON a.member_id = r.id AND a.fence = r.fence AND a.outcome = r.outcome
