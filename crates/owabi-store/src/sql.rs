@@ -23,6 +23,23 @@ impl Dialect {
             Self::Postgres => "BEGIN",
         }
     }
+
+    /// How a transaction of administration begins, which may touch a million rows: no statement timeout cuts it off.
+    pub(crate) fn begin_unhurried(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN; SET LOCAL statement_timeout = 0",
+        }
+    }
+
+    /// The same for a transaction that must end with exactly the rows that it began with: what others insert meanwhile
+    /// it does not touch, and what they change ends it (code 40001). SQLite has one writer anyway.
+    pub(crate) fn begin_unchanging(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0",
+        }
+    }
 }
 
 /// One statement: its file's text and, once asked for, its text for each database.
@@ -169,6 +186,7 @@ statements! {
     META_GET = "meta_get";
     META_SET = "meta_set";
     NEXT_DUE = "next_due";
+    NOTICE_KNOWN = "notice_known";
     NOTICE_RELEASE = "notice_release";
     NOTICE_STATE = "notice_state";
     NOTICE_UPSERT = "notice_upsert";
