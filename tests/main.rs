@@ -14,6 +14,7 @@
 mod support {
     pub(crate) mod audit;
     pub(crate) mod postfix;
+    pub(crate) mod postgres;
     pub(crate) mod program;
     pub(crate) mod received;
     pub(crate) mod site;
@@ -26,6 +27,7 @@ mod dispatch;
 mod failures;
 mod histories;
 mod private_postfix;
+mod private_postgres;
 mod secrecy;
 mod soak;
 mod through_postfix;

@@ -1,5 +1,11 @@
 //! Every verb of the store, on every database. A database earns its trust here.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "conformance/place.rs"]
+mod place;
+#[path = "../../../tests/support/postgres.rs"]
+#[expect(dead_code, reason = "these tests share one server and leave it running")]
+mod postgres;
 
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -8,15 +14,10 @@ use owabi_store::{
     BatchRecord, Claimed, DaemonRow, Group, Intent, LeftBehind, LogFilter, NewRow, OpenOptions, ReleaseRecord, Roster,
     Settle, Store, StoreError, Totals,
 };
+use place::{Place, on_both_databases};
 
 const NOTICE: &str = "n1";
 const LEASE: i64 = 600_000;
-
-async fn store() -> (tempfile::TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
-    (dir, Store::open(&OpenOptions::new(url)).await.unwrap())
-}
 
 fn batch(id: &str) -> BatchRecord {
     let (notice_id, actor) = (NOTICE.to_owned(), "tester".to_owned());
@@ -33,15 +34,15 @@ fn new_row(no: usize) -> NewRow {
 }
 
 /// A store with `n` members, released at time 10.
-async fn released(n: usize) -> (tempfile::TempDir, Store) {
-    let (dir, store) = store().await;
+async fn released(place: &Place, n: usize) -> Store {
+    let store = place.store().await;
     let mut import = store.begin_import(batch("b1")).await.unwrap();
     let rows: Vec<NewRow> = (0..n).map(new_row).collect();
     import.write(&rows, &[]).await.unwrap();
     let lines = i64::try_from(n).unwrap();
     import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
     assert_eq!(release(&store, "f").await.unwrap(), n as u64);
-    (dir, store)
+    store
 }
 
 /// Adds one held member.
@@ -56,14 +57,6 @@ async fn release(store: &Store, fingerprint: &str) -> Result<u64, StoreError> {
     let Roster { hash, rows } = store.held_roster(NOTICE).await.unwrap();
     let record = ReleaseRecord { notice_id: NOTICE, fingerprint, roster_hash: &hash, definition: "d", rows };
     store.release(record, "tester", 10).await
-}
-
-/// Another process at the same database.
-async fn behind(dir: &tempfile::TempDir, text: &'static str) {
-    let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
-    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-    sqlx::query(text).execute(&pool).await.unwrap();
-    pool.close().await;
 }
 
 async fn state(store: &Store) -> String {
@@ -117,9 +110,9 @@ async fn count(store: &Store, status: Status) -> i64 {
     store.counts().await.unwrap().get(NOTICE).and_then(|c| c.get(&status).copied()).unwrap_or(0)
 }
 
-#[tokio::test]
-async fn a_claimed_row_is_claimed_once_and_its_outcome_is_exact() {
-    let (_dir, store) = released(3).await;
+on_both_databases!(a_claimed_row_is_claimed_once_and_its_outcome_is_exact);
+async fn a_claimed_row_is_claimed_once_and_its_outcome_is_exact(place: Place) {
+    let store = released(&place, 3).await;
     let rows = claim(&store, 20, 2).await;
     assert_eq!(rows.len(), 2);
     assert_eq!(claim(&store, 20, 10).await.len(), 1);
@@ -136,9 +129,9 @@ async fn a_claimed_row_is_claimed_once_and_its_outcome_is_exact() {
     assert_eq!(store.log_after(&LogFilter::default(), (log[0].member_id, 1), 10).await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn a_worker_that_was_paused_past_its_lease_gets_no_permission_and_writes_nothing() {
-    let (_dir, store) = released(1).await;
+on_both_databases!(a_worker_that_was_paused_past_its_lease_gets_no_permission_and_writes_nothing);
+async fn a_worker_that_was_paused_past_its_lease_gets_no_permission_and_writes_nothing(place: Place) {
+    let store = released(&place, 1).await;
     let old = claim(&store, 20, 1).await;
     let new = claim_after_lease(&store).await;
     assert_eq!(new.len(), 1, "the lease ended without an intent, so the row is claimed anew");
@@ -148,9 +141,9 @@ async fn a_worker_that_was_paused_past_its_lease_gets_no_permission_and_writes_n
     assert_eq!(count(&store, Status::Sending).await, 1);
 }
 
-#[tokio::test]
-async fn of_two_claims_of_one_row_in_one_group_only_the_living_one_is_granted() {
-    let (_dir, store) = released(1).await;
+on_both_databases!(of_two_claims_of_one_row_in_one_group_only_the_living_one_is_granted);
+async fn of_two_claims_of_one_row_in_one_group_only_the_living_one_is_granted(place: Place) {
+    let store = released(&place, 1).await;
     let old = claim(&store, 20, 1).await;
     let new = claim_after_lease(&store).await;
     let both = Group { intents: vec![intent(&old[0]), intent(&new[0])], settles: vec![] };
@@ -158,18 +151,18 @@ async fn of_two_claims_of_one_row_in_one_group_only_the_living_one_is_granted() 
     assert_eq!(granted.into_iter().collect::<Vec<_>>(), [(new[0].id, new[0].fence)]);
 }
 
-#[tokio::test]
-async fn no_body_leaves_when_the_lease_is_too_short_for_the_reply_to_its_dot() {
-    let (_dir, store) = released(1).await;
+on_both_databases!(no_body_leaves_when_the_lease_is_too_short_for_the_reply_to_its_dot);
+async fn no_body_leaves_when_the_lease_is_too_short_for_the_reply_to_its_dot(place: Place) {
+    let store = released(&place, 1).await;
     let rows = claim(&store, 20, 1).await;
     let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
     assert!(store.record(&group, 30, 20 + LEASE + 1, false).await.unwrap().granted.is_empty());
     assert_eq!(store.record(&group, 30, 20 + LEASE, false).await.unwrap().granted.len(), 1);
 }
 
-#[tokio::test]
-async fn a_lease_that_ended_with_an_intent_is_in_doubt_and_sent_again_flagged() {
-    let (_dir, store) = released(2).await;
+on_both_databases!(a_lease_that_ended_with_an_intent_is_in_doubt_and_sent_again_flagged);
+async fn a_lease_that_ended_with_an_intent_is_in_doubt_and_sent_again_flagged(place: Place) {
+    let store = released(&place, 2).await;
     let rows = claim(&store, 20, 2).await;
     let group = Group { intents: vec![intent(&rows[0])], settles: vec![] };
     store.record(&group, 30, 30, false).await.unwrap();
@@ -188,9 +181,9 @@ async fn a_lease_that_ended_with_an_intent_is_in_doubt_and_sent_again_flagged() 
     assert_eq!(log[0].outcome.as_deref(), Some("in_doubt"));
 }
 
-#[tokio::test]
-async fn in_doubt_waits_for_a_person_when_the_notice_says_hold() {
-    let (_dir, store) = released(1).await;
+on_both_databases!(in_doubt_waits_for_a_person_when_the_notice_says_hold);
+async fn in_doubt_waits_for_a_person_when_the_notice_says_hold(place: Place) {
+    let store = released(&place, 1).await;
     let rows = claim(&store, 20, 1).await;
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     store.take_over(&[(NOTICE.to_owned(), None)], i64::MAX, 40).await.unwrap();
@@ -199,9 +192,9 @@ async fn in_doubt_waits_for_a_person_when_the_notice_says_hold() {
     assert_eq!(count(&store, Status::InDoubt).await, 1);
 }
 
-#[tokio::test]
-async fn after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_again() {
-    let (_dir, store) = released(3).await;
+on_both_databases!(after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_again);
+async fn after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_again(place: Place) {
+    let store = released(&place, 3).await;
     let rows = claim(&store, 20, 2).await;
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     assert!(store.set_state(NOTICE, (&["released"], "withdrawn"), Some("why"), "tester", 35).await.unwrap());
@@ -212,9 +205,9 @@ async fn after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_aga
     assert_eq!(store.take_over(&[], i64::MAX, 50).await.unwrap(), LeftBehind::default());
 }
 
-#[tokio::test]
-async fn after_a_crash_the_rows_of_a_paused_notice_wait_for_its_resumption() {
-    let (_dir, store) = released(2).await;
+on_both_databases!(after_a_crash_the_rows_of_a_paused_notice_wait_for_its_resumption);
+async fn after_a_crash_the_rows_of_a_paused_notice_wait_for_its_resumption(place: Place) {
+    let store = released(&place, 2).await;
     let rows = claim(&store, 20, 2).await;
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     assert!(store.set_state(NOTICE, (&["released"], "paused"), None, "tester", 35).await.unwrap());
@@ -225,9 +218,9 @@ async fn after_a_crash_the_rows_of_a_paused_notice_wait_for_its_resumption() {
     assert_eq!(claim(&store, 70, 10).await.len(), 2);
 }
 
-#[tokio::test]
-async fn a_row_given_back_to_a_withdrawn_notice_is_withdrawn() {
-    let (_dir, store) = released(1).await;
+on_both_databases!(a_row_given_back_to_a_withdrawn_notice_is_withdrawn);
+async fn a_row_given_back_to_a_withdrawn_notice_is_withdrawn(place: Place) {
+    let store = released(&place, 1).await;
     let rows = claim(&store, 20, 1).await;
     assert!(store.set_state(NOTICE, (&["released"], "withdrawn"), Some("why"), "tester", 35).await.unwrap());
     assert_eq!(store.give_back(&[(rows[0].id, rows[0].fence, 50)], 50).await.unwrap(), 1);
@@ -236,9 +229,9 @@ async fn a_row_given_back_to_a_withdrawn_notice_is_withdrawn() {
     assert_eq!(log[0].status_reason.as_deref(), Some("why"));
 }
 
-#[tokio::test]
-async fn a_row_given_back_is_unspent_and_one_whose_body_may_leave_is_not_given_back() {
-    let (_dir, store) = released(2).await;
+on_both_databases!(a_row_given_back_is_unspent_and_one_whose_body_may_leave_is_not_given_back);
+async fn a_row_given_back_is_unspent_and_one_whose_body_may_leave_is_not_given_back(place: Place) {
+    let store = released(&place, 2).await;
     let rows = claim(&store, 20, 2).await;
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     let back: Vec<_> = rows.iter().map(|r| (r.id, r.fence, 50)).collect();
@@ -247,9 +240,9 @@ async fn a_row_given_back_is_unspent_and_one_whose_body_may_leave_is_not_given_b
     assert_eq!(store.next_due(NOTICE).await.unwrap(), Some(50));
 }
 
-#[tokio::test]
-async fn a_paused_notice_is_neither_claimed_nor_granted() {
-    let (_dir, store) = released(2).await;
+on_both_databases!(a_paused_notice_is_neither_claimed_nor_granted);
+async fn a_paused_notice_is_neither_claimed_nor_granted(place: Place) {
+    let store = released(&place, 2).await;
     let rows = claim(&store, 20, 1).await;
     assert!(store.set_state(NOTICE, (&["released"], "paused"), Some("test"), "tester", 25).await.unwrap());
     assert!(claim(&store, 30, 10).await.is_empty());
@@ -259,13 +252,13 @@ async fn a_paused_notice_is_neither_claimed_nor_granted() {
     assert_eq!(count(&store, Status::Withdrawn).await, 1);
 }
 
-#[tokio::test]
-async fn a_release_takes_exactly_the_rows_that_were_looked_at() {
-    let (dir, store) = released(0).await;
+on_both_databases!(a_release_takes_exactly_the_rows_that_were_looked_at);
+async fn a_release_takes_exactly_the_rows_that_were_looked_at(place: Place) {
+    let store = released(&place, 0).await;
     add(&store, 5).await;
     let Roster { hash, rows } = store.held_roster(NOTICE).await.unwrap();
     for change in ["UPDATE affected_members SET name = 'x'", "UPDATE affected_members SET fields = 'unreadable'"] {
-        behind(&dir, change).await;
+        place.run(change).await.unwrap();
         let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: &hash, definition: "d", rows };
         let other = store.release(record, "tester", 10).await;
         assert!(matches!(other, Err(StoreError::RosterChanged { looked_at: 1, held: 1 })), "{change}: {other:?}");
@@ -273,9 +266,9 @@ async fn a_release_takes_exactly_the_rows_that_were_looked_at() {
     assert_eq!((count(&store, Status::Held).await, count(&store, Status::Queued).await), (1, 0));
 }
 
-#[tokio::test]
-async fn another_text_is_not_released_to_those_who_wait_for_the_first() {
-    let (_dir, store) = released(2).await;
+on_both_databases!(another_text_is_not_released_to_those_who_wait_for_the_first);
+async fn another_text_is_not_released_to_those_who_wait_for_the_first(place: Place) {
+    let store = released(&place, 2).await;
     add(&store, 7).await;
     let other = release(&store, "g").await;
     assert!(matches!(other, Err(StoreError::OtherTextWaits { waiting: 2 })), "{other:?}");
@@ -289,9 +282,9 @@ async fn another_text_is_not_released_to_those_who_wait_for_the_first() {
     assert_eq!(release(&store, "g").await.unwrap(), 1, "nobody waits any more");
 }
 
-#[tokio::test]
-async fn a_state_changes_only_from_the_states_that_were_meant() {
-    let (_dir, store) = released(1).await;
+on_both_databases!(a_state_changes_only_from_the_states_that_were_meant);
+async fn a_state_changes_only_from_the_states_that_were_meant(place: Place) {
+    let store = released(&place, 1).await;
     let set = async |from: &[&str], to| store.set_state(NOTICE, (from, to), None, "tester", 20).await.unwrap();
     assert!(set(&["released"], "paused").await);
     add(&store, 2).await;
@@ -305,9 +298,9 @@ async fn a_state_changes_only_from_the_states_that_were_meant() {
     assert_eq!(count(&store, Status::Held).await, 1);
 }
 
-#[tokio::test]
-async fn the_same_group_recorded_twice_changes_nothing_the_second_time() {
-    let (_dir, store) = released(1).await;
+on_both_databases!(the_same_group_recorded_twice_changes_nothing_the_second_time);
+async fn the_same_group_recorded_twice_changes_nothing_the_second_time(place: Place) {
+    let store = released(&place, 1).await;
     let rows = claim(&store, 20, 1).await;
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     let settle = Group { intents: vec![], settles: vec![accepted(&rows[0], 40)] };
@@ -316,9 +309,9 @@ async fn the_same_group_recorded_twice_changes_nothing_the_second_time() {
     assert_eq!(store.log_after(&LogFilter::default(), (0, 0), 10).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_group_whose_commit_was_not_answered_is_found_when_it_is_recorded_again() {
-    let (_dir, store) = released(3).await;
+on_both_databases!(a_group_whose_commit_was_not_answered_is_found_when_it_is_recorded_again);
+async fn a_group_whose_commit_was_not_answered_is_found_when_it_is_recorded_again(place: Place) {
+    let store = released(&place, 3).await;
     let rows = claim(&store, 20, 3).await;
     let intents = Group { intents: rows.iter().map(intent).collect(), settles: vec![] };
     let first = store.record(&intents, 30, 30, false).await.unwrap();
@@ -333,9 +326,9 @@ async fn a_group_whose_commit_was_not_answered_is_found_when_it_is_recorded_agai
     assert!(log.len() == 3 && log.iter().all(|row| row.attempt == 1 && row.code == Some(250)), "{log:?}");
 }
 
-#[tokio::test]
-async fn an_outcome_that_somebody_else_closed_as_in_doubt_is_not_taken_for_ours() {
-    let (_dir, store) = released(1).await;
+on_both_databases!(an_outcome_that_somebody_else_closed_as_in_doubt_is_not_taken_for_ours);
+async fn an_outcome_that_somebody_else_closed_as_in_doubt_is_not_taken_for_ours(place: Place) {
+    let store = released(&place, 1).await;
     let rows = claim(&store, 20, 1).await;
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     assert!(claim_after_lease(&store).await.is_empty());
@@ -344,9 +337,9 @@ async fn an_outcome_that_somebody_else_closed_as_in_doubt_is_not_taken_for_ours(
     assert_eq!(count(&store, Status::InDoubt).await, 1);
 }
 
-#[tokio::test]
-async fn a_mail_that_is_refused_before_its_intent_is_durable_is_written_with_what_was_offered() {
-    let (_dir, store) = released(1).await;
+on_both_databases!(a_mail_that_is_refused_before_its_intent_is_durable_is_written_with_what_was_offered);
+async fn a_mail_that_is_refused_before_its_intent_is_durable_is_written_with_what_was_offered(place: Place) {
+    let store = released(&place, 1).await;
     let rows = claim(&store, 20, 1).await;
     let refused = Settle { outcome: "failed".into(), status: Status::Failed, ..accepted(&rows[0], 30) };
     let both = Group { intents: vec![intent(&rows[0])], settles: vec![refused] };
@@ -356,9 +349,9 @@ async fn a_mail_that_is_refused_before_its_intent_is_durable_is_written_with_wha
     assert_eq!((log[0].outcome.as_deref(), log[0].mail_sha256.as_deref()), (Some("failed"), Some("ab")));
 }
 
-#[tokio::test]
-async fn a_reply_with_a_nul_is_kept_readable() {
-    let (_dir, store) = released(1).await;
+on_both_databases!(a_reply_with_a_nul_is_kept_readable);
+async fn a_reply_with_a_nul_is_kept_readable(place: Place) {
+    let store = released(&place, 1).await;
     let rows = claim(&store, 20, 1).await;
     let odd = Settle { reply: Some(Reply::new(250, "ok\0\\u0000")), ..accepted(&rows[0], 30) };
     store.record(&Group { intents: vec![], settles: vec![odd] }, 30, 30, false).await.unwrap();
@@ -366,9 +359,9 @@ async fn a_reply_with_a_nul_is_kept_readable() {
     assert_eq!(log[0].reply.as_deref(), Some("ok\u{fffd}\\u0000"));
 }
 
-#[tokio::test]
-async fn daemons_see_each_other_until_they_are_forgotten_or_say_goodbye() {
-    let (_dir, store) = store().await;
+on_both_databases!(daemons_see_each_other_until_they_are_forgotten_or_say_goodbye);
+async fn daemons_see_each_other_until_they_are_forgotten_or_say_goodbye(place: Place) {
+    let store = place.store().await;
     let me =
         |id: &str| DaemonRow { id: id.into(), host: "h".into(), pid: 7, version: "1".into(), ..DaemonRow::default() };
     let shares = |n: f64| move |_: &[DaemonRow]| [("relay".to_owned(), n)].into();
@@ -388,15 +381,13 @@ async fn daemons_see_each_other_until_they_are_forgotten_or_say_goodbye() {
     assert!((store.clock_ms().await.unwrap() - first.database_ms).abs() < 600_000);
 }
 
-#[tokio::test]
-async fn what_is_recorded_cannot_be_changed_or_deleted() {
-    let (dir, store) = released(1).await;
+on_both_databases!(what_is_recorded_cannot_be_changed_or_deleted);
+async fn what_is_recorded_cannot_be_changed_or_deleted(place: Place) {
+    let store = released(&place, 1).await;
     let rows = claim(&store, 20, 1).await;
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     let settle = Group { intents: vec![], settles: vec![accepted(&rows[0], 40)] };
     store.record(&settle, 40, 40, false).await.unwrap();
-    let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
-    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
     for text in [
         "UPDATE attempts SET outcome = 'failed'",
         "DELETE FROM attempts",
@@ -405,14 +396,14 @@ async fn what_is_recorded_cannot_be_changed_or_deleted() {
         "UPDATE ledger SET actor = 'x'",
         "DELETE FROM ledger",
     ] {
-        let refused = sqlx::query(text).execute(&pool).await.unwrap_err();
-        assert!(refused.to_string().contains("append-only"), "{text}: {refused}");
+        let refused = place.run(text).await.unwrap_err();
+        assert!(refused.contains("append-only"), "{text}: {refused}");
     }
 }
 
-#[tokio::test]
-async fn a_dropped_import_leaves_no_trace() {
-    let (_dir, store) = store().await;
+on_both_databases!(a_dropped_import_leaves_no_trace);
+async fn a_dropped_import_leaves_no_trace(place: Place) {
+    let store = place.store().await;
     let mut import = store.begin_import(batch("b1")).await.unwrap();
     import.write(&[new_row(1)], &[]).await.unwrap();
     assert_eq!(import.known(&["M00001", "M00002"]).await.unwrap().len(), 1);
@@ -422,43 +413,40 @@ async fn a_dropped_import_leaves_no_trace() {
     assert_eq!(store.batch_of_file(NOTICE, "00").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_newer_schema_is_refused_and_an_older_one_needs_a_word() {
-    let (dir, store) = store().await;
+on_both_databases!(a_newer_schema_is_refused_and_an_older_one_needs_a_word);
+async fn a_newer_schema_is_refused_and_an_older_one_needs_a_word(place: Place) {
+    let store = place.store().await;
     store.close().await;
-    let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
-    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-    sqlx::query("UPDATE _sqlx_migrations SET version = version + 1000").execute(&pool).await.unwrap();
-    pool.close().await;
-    let Err(StoreError::SchemaNewer { found, wanted }) = Store::open(&OpenOptions::new(url)).await else {
+    place.run("UPDATE _sqlx_migrations SET version = version + 1000").await.unwrap();
+    let Err(StoreError::SchemaNewer { found, wanted }) = Store::open(&OpenOptions::new(place.url())).await else {
         panic!("a newer schema was opened");
     };
     assert_eq!(found, wanted + 1000);
 }
 
+/// Of SQLite alone: PostgreSQL's files are its own affair.
 #[tokio::test]
 async fn a_damaged_file_is_refused_and_said() {
-    let (dir, store) = released(2_000).await;
+    let place = Place::sqlite();
+    let store = released(&place, 2_000).await;
     store.close().await;
-    let file = dir.path().join("owabi.db");
-    let mut bytes = std::fs::read(&file).unwrap();
+    let file = store.file().unwrap();
+    let mut bytes = std::fs::read(file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle..middle + 20_000].fill(0x5a);
-    std::fs::write(&file, bytes).unwrap();
-    let url = format!("sqlite:{}", file.display());
-    let found = match Store::open(&OpenOptions::new(url)).await {
+    std::fs::write(file, bytes).unwrap();
+    let found = match Store::open(&OpenOptions::new(place.url())).await {
         Ok(store) => store.check_integrity().await,
         Err(error) => Err(error),
     };
     assert!(matches!(found, Err(StoreError::Damaged(_))), "{found:?}");
 }
 
-#[tokio::test]
-async fn an_entry_of_its_own_goes_into_the_ledger() {
-    let (dir, store) = store().await;
+on_both_databases!(an_entry_of_its_own_goes_into_the_ledger);
+async fn an_entry_of_its_own_goes_into_the_ledger(place: Place) {
+    let store = place.store().await;
     store.append_ledger(5, "tester", "test_send", Some(NOTICE), &serde_json::json!({ "to": "x" })).await.unwrap();
-    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", dir.path().join("owabi.db").display())).await.unwrap();
-    let row: (i64, String, String) =
-        sqlx::query_as("SELECT at, kind, body FROM ledger").fetch_one(&pool).await.unwrap();
-    assert_eq!(row, (5, "test_send".to_owned(), "{\"to\":\"x\"}".to_owned()));
+    let entry =
+        place.text("SELECT at || ' ' || actor || ' ' || kind || ' ' || notice_id || ' ' || body FROM ledger").await;
+    assert_eq!(entry, "5 tester test_send n1 {\"to\":\"x\"}");
 }
