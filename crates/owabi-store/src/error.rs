@@ -116,7 +116,9 @@ pub enum Setup {
         schema: String,
     },
     /// The database belongs to another program whose migrations would mix with ours.
-    #[error("the database {database:?} (schema {schema:?}) belongs to another program, which keeps its own migrations there")]
+    #[error(
+        "the database {database:?} (schema {schema:?}) belongs to another program, which keeps its own migrations there"
+    )]
     OtherProgram {
         /// Its name.
         database: String,

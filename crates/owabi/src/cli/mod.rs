@@ -19,6 +19,7 @@ pub mod say;
 pub(crate) mod session;
 mod status;
 mod test_send;
+mod trouble;
 mod withdraw;
 
 pub(crate) use session::Session;

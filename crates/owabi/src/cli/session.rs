@@ -175,14 +175,9 @@ fn same_name(name: &str) -> String {
 /// Opens the database of the configuration.
 ///
 /// # Errors
-/// 69 when it cannot be reached, 75 when it is locked, 78 when its schema does not fit.
+/// 69 when it cannot be reached, 75 when it is locked, 78 when its schema does not fit or its password cannot be read.
 pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, Failure> {
-    let options = OpenOptions {
-        url: config.database.url.clone(),
-        busy_timeout: config.database.busy_timeout.duration(),
-        connections: config.database.readers,
-        migrate,
-    };
+    let options = OpenOptions { migrate, ..config.open_options()? };
     Ok(Store::open(&options).await?)
 }
 
