@@ -8,6 +8,7 @@ mod demo;
 pub mod exit;
 mod import;
 pub(crate) mod init;
+mod lock;
 mod log;
 mod man;
 mod pause;
