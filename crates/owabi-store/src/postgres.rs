@@ -15,7 +15,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// A transaction that says nothing for so long is ended by the server: its daemon has been stopped or is lost.
-const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(60);
+const IDLE_IN_TRANSACTION: Duration = Duration::from_mins(1);
 
 /// How much longer than for a lock is waited for the answer to what the recorder writes.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -343,5 +343,45 @@ impl Store {
     /// `Unavailable`.
     pub async fn durability_warnings(&self) -> Result<Vec<Durability>, StoreError> {
         Ok(self.server().await?.map(|server| server.durability).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(url: &str, tls: Tls) -> PgSslMode {
+        ssl_mode(tls, url, &PgConnectOptions::from_str(url).unwrap())
+    }
+
+    #[test]
+    fn without_a_word_tls_is_verified_everywhere_but_on_this_machine() {
+        for local in ["localhost", "127.0.0.1", "127.8.9.1", "%2Frun%2Fpostgresql"] {
+            let mode = mode(&format!("postgres://u@{local}/d"), Tls::Auto);
+            assert!(matches!(mode, PgSslMode::Disable), "{local}: {mode:?}");
+        }
+        for far in ["db.example.jp", "192.0.2.1", "localhost.example.jp"] {
+            let mode = mode(&format!("postgres://u@{far}/d"), Tls::Auto);
+            assert!(matches!(mode, PgSslMode::VerifyFull), "{far}: {mode:?}");
+        }
+        assert!(matches!(mode("postgres://u@db.example.jp/d?sslmode=disable", Tls::Auto), PgSslMode::Disable));
+        assert!(matches!(mode("postgres://u@localhost/d", Tls::Require), PgSslMode::Require));
+        assert!(matches!(mode("postgres://u@localhost/d", Tls::VerifyFull), PgSslMode::VerifyFull));
+    }
+
+    #[test]
+    fn an_ipv6_address_is_connected_to_without_its_brackets() {
+        let connect = connect_options(&OpenOptions::new("postgres://u@[::1]:5433/d")).unwrap();
+        assert_eq!((connect.get_host(), place(&connect).as_str()), ("::1", "::1:5433"));
+        assert!(matches!(connect.get_ssl_mode(), PgSslMode::Disable));
+    }
+
+    #[test]
+    fn a_url_that_could_fall_back_to_the_clear_is_refused() {
+        for url in ["postgres://u@h/d?sslmode=prefer", "postgres://u@h/d?sslmode=allow", "postgres://u@h/d?sslmode=x"] {
+            assert!(postgres_url_problem(url).is_some(), "{url}");
+        }
+        assert_eq!(postgres_url_problem("postgres://u@h:5433/d?sslmode=require"), None);
+        assert!(postgres_url_problem("postgres://u@h:port/d").is_some());
     }
 }

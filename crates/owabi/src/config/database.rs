@@ -167,7 +167,7 @@ impl Database {
         }
         if self.tls == DatabaseTls::VerifyCa && self.ca_file.is_none() {
             let hint = "name your own authority; those of the system vouch for anybody's server";
-            found.refuse_with("database.ca_file", "is needed with tls: verify-ca", hint);
+            found.refuse_with("database.tls", "verify-ca needs database.ca_file", hint);
         }
         if self.client_cert.is_some() != self.client_key.is_some() {
             found.refuse("database.client_cert", "client_cert and client_key go together");
