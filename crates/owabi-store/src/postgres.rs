@@ -1,6 +1,6 @@
 //! PostgreSQL: how a connection is made, what a server must be, and what it promises about commits.
 
-use crate::error::{ReadOnly, Setup, StoreError};
+use crate::error::{Setup, StoreError};
 use crate::open::{OpenOptions, Pools, Store, migrator};
 use crate::recording::Recording;
 use crate::sql::Dialect;
@@ -17,8 +17,13 @@ use std::time::Duration;
 /// A transaction that says nothing for so long is ended by the server: its daemon has been stopped or is lost.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(60);
 
-/// How much longer than for a lock is waited for the answer to what the recorder writes.
+/// How much longer than a statement may take is waited for the answer to what the recorder writes.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What works on the queue picks few rows by their keys. A plan that was made while the table was small would read all of
+/// it, and is kept for as long as its connection lives.
+const BY_INDEX: [(&str, &str); 3] =
+    [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
 /// How to reach a PostgreSQL server.
 #[derive(Clone, Debug)]
@@ -122,14 +127,19 @@ pub(crate) async fn open(options: &OpenOptions) -> Result<Pools, StoreError> {
     let mut first = connect_once(&connect, options.postgres.connect_timeout).await?;
     bring_up(&mut first, options.migrate).await?;
     first.close().await?;
-    let pool = PgPoolOptions::new()
-        .max_connections(options.postgres.pool.max(2))
-        .acquire_timeout(options.postgres.connect_timeout)
-        .test_before_acquire(false)
-        .after_connect(|connection, _| Box::pin(begin_session(connection)))
-        .connect_lazy_with(connect);
-    let recording = Recording::new(pool.clone(), options.busy_timeout + PATIENCE);
-    Ok(Pools::Postgres { writer: pool.clone(), reader: pool, recording })
+    let pool = |connect: PgConnectOptions, size: u32| {
+        PgPoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(options.postgres.connect_timeout)
+            .test_before_acquire(false)
+            .after_connect(|connection, _| Box::pin(begin_session(connection)))
+            .connect_lazy_with(connect)
+    };
+    let size = options.postgres.pool.max(4);
+    let writer = pool(connect.clone().options(BY_INDEX), size / 2);
+    let reader = pool(connect, size - size / 2);
+    let recording = Recording::new(writer.clone(), options.postgres.statement_timeout + PATIENCE);
+    Ok(Pools::Postgres { writer, reader, recording })
 }
 
 /// Creates the schema or brings it up to date; gives its version before and after.
@@ -239,13 +249,11 @@ fn not_connected(place: &str, error: sqlx::Error) -> StoreError {
     }
 }
 
-/// What every connection begins with: commits wait for the disk, whatever server and role say, and a server that
-/// takes no writes is not ours.
-pub(crate) async fn begin_session(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let text = "SELECT current_setting('transaction_read_only') = 'on',
-        CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN set_config('synchronous_commit', 'on', false) END";
-    let row = sqlx::query(text).fetch_one(connection).await?;
-    if row.get(0) { Err(sqlx::Error::Configuration(Box::new(ReadOnly))) } else { Ok(()) }
+/// What every connection begins with: commits wait for the disk, whatever server and role say.
+async fn begin_session(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let text = "SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') IN ('off', 'local')";
+    sqlx::query(text).execute(connection).await.map(|_| ())
 }
 
 /// Gives the schema's version as it was found.

@@ -2,8 +2,12 @@
 //!
 //! - `/*rows $1: a bigint, b text*/` becomes a table made of one JSON array of arrays, given as parameter.
 //! - `/*skip locked*/` and `/*for update*/` lock rows (of table `m`) on PostgreSQL and are nothing on SQLite, which has one writer.
-//! - `/*settled*/` is the table itself on SQLite; on PostgreSQL a part of the one statement that [`record_group`] makes.
+//! - `/*outcomes*/` is the table of a group's outcomes; `/*settled*/` those of them that were in time: on PostgreSQL what
+//!   `settle_members` returns, within the one statement that [`record_group`] makes.
 //! - `/*clock*/` is the database's clock in epoch milliseconds.
+//!
+//! `CASE status WHEN 'sending' THEN fence END` is the fence of a row that is under way. It is written so, because PostgreSQL
+//! would use the index of all rows under way for `status = 'sending'`, and read every one of them for each.
 
 use serde_json::Value;
 use std::sync::OnceLock;
@@ -63,11 +67,24 @@ impl Statement {
     }
 }
 
+/// The columns of an outcome, in the order of `Settle`'s row.
+const OUTCOME: &str = "id bigint, fence bigint, at bigint, outcome text, status text, due_at bigint, spent bigint, why text, \
+     plain_form bigint, phase text, code bigint, enhanced text, reply text, queue_id text, tls text, duration_ms bigint";
+
+/// Those of them that the attempt keeps.
+const OUTCOME_KEPT: [&str; 11] =
+    ["at", "outcome", "spent", "why", "phase", "code", "enhanced", "reply", "queue_id", "tls", "duration_ms"];
+
 fn expand(text: &str, dialect: Dialect) -> String {
-    let words: [(&str, &str, &str); 4] = [
+    let outcomes = format!("/*rows $1: {OUTCOME}*/");
+    let settled = format!("(SELECT r.*, m.tries FROM {outcomes} r JOIN affected_members m ON m.id = r.id)");
+    let with_outcome: String = OUTCOME_KEPT.iter().map(|column| format!(", r.{column}")).collect();
+    let words: [(&str, &str, &str); 6] = [
+        ("/*outcomes*/", &outcomes, &outcomes),
+        ("/*settled*/", &settled, "settled"),
+        ("/*with the outcome*/", "", &with_outcome),
         ("/*skip locked*/", "", "FOR NO KEY UPDATE OF m SKIP LOCKED"),
         ("/*for update*/", "", "FOR UPDATE"),
-        ("/*settled*/", "affected_members", "settled"),
         (
             "/*clock*/",
             "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
