@@ -15,10 +15,21 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// A transaction that says nothing for so long is ended by the server: its daemon has been stopped or is lost.
-const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(60);
+const IDLE_IN_TRANSACTION: Duration = Duration::from_mins(1);
 
 /// How much longer than for a lock is waited for the answer to what the recorder writes.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Every join of ours looks a few rows up by their key, and every order is an index's. A planner that thinks of other ways
+/// reads the whole queue when its statistics are old or, after an import, not there yet. To compile a statement takes
+/// longer than to run it.
+const PLANNING: [(&str, &str); 5] = [
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("enable_material", "off"),
+    ("enable_sort", "off"),
+    ("jit", "off"),
+];
 
 /// How to reach a PostgreSQL server.
 #[derive(Clone, Debug)]
@@ -166,7 +177,7 @@ fn connect_options(options: &OpenOptions) -> Result<PgConnectOptions, StoreError
         connect = connect.ssl_client_key(file);
     }
     let ms = |span: Duration| span.as_millis().max(1).to_string();
-    Ok(connect.options([
+    Ok(connect.options(PLANNING).options([
         ("statement_timeout", ms(postgres.statement_timeout)),
         ("lock_timeout", ms(options.busy_timeout)),
         ("idle_in_transaction_session_timeout", ms(IDLE_IN_TRANSACTION)),
