@@ -2,4 +2,4 @@
 UPDATE affected_members
 SET status = 'failed', reason = r.reason, due_at = NULL, updated_at = $2
 FROM /*rows $1: id bigint, fence bigint, reason text*/ r
-WHERE affected_members.id = r.id AND CASE affected_members.status WHEN 'sending' THEN affected_members.fence END = r.fence
+WHERE affected_members.id = r.id AND affected_members.status = 'sending' AND affected_members.fence = r.fence

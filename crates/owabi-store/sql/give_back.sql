@@ -9,5 +9,5 @@ FROM (SELECT b.id, b.fence, b.due_at, n.state = 'withdrawn' AS gone, n.state_rea
       FROM /*rows $1: id bigint, fence bigint, due_at bigint*/ b
       JOIN affected_members m ON m.id = b.id
       JOIN notices n ON n.id = m.notice_id) r
-WHERE affected_members.id = r.id AND CASE affected_members.status WHEN 'sending' THEN affected_members.fence END = r.fence
+WHERE affected_members.id = r.id AND affected_members.status = 'sending' AND affected_members.fence = r.fence
   AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.member_id = affected_members.id AND i.number = affected_members.tries + 1)

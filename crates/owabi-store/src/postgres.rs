@@ -15,15 +15,21 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// A transaction that says nothing for so long is ended by the server: its daemon has been stopped or is lost.
-const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(60);
+const IDLE_IN_TRANSACTION: Duration = Duration::from_mins(1);
 
 /// How much longer than a statement may take is waited for the answer to what the recorder writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What works on the queue picks few rows by their keys. A plan that was made while the table was small would read all of
-/// it, and is kept for as long as its connection lives.
-const BY_INDEX: [(&str, &str); 3] =
-    [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+/// Every join of ours looks a few rows up by their key, and every order is an index's. A planner that thinks of other ways
+/// reads the whole queue when its statistics are old or, after an import, not there yet. To compile a statement takes
+/// longer than to run it.
+const PLANNING: [(&str, &str); 5] = [
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("enable_material", "off"),
+    ("enable_sort", "off"),
+    ("jit", "off"),
+];
 
 /// How to reach a PostgreSQL server.
 #[derive(Clone, Debug)]
@@ -127,19 +133,14 @@ pub(crate) async fn open(options: &OpenOptions) -> Result<Pools, StoreError> {
     let mut first = connect_once(&connect, options.postgres.connect_timeout).await?;
     bring_up(&mut first, options.migrate).await?;
     first.close().await?;
-    let pool = |connect: PgConnectOptions, size: u32| {
-        PgPoolOptions::new()
-            .max_connections(size)
-            .acquire_timeout(options.postgres.connect_timeout)
-            .test_before_acquire(false)
-            .after_connect(|connection, _| Box::pin(begin_session(connection)))
-            .connect_lazy_with(connect)
-    };
-    let size = options.postgres.pool.max(4);
-    let writer = pool(connect.clone().options(BY_INDEX), size / 2);
-    let reader = pool(connect, size - size / 2);
-    let recording = Recording::new(writer.clone(), options.postgres.statement_timeout + PATIENCE);
-    Ok(Pools::Postgres { writer, reader, recording })
+    let pool = PgPoolOptions::new()
+        .max_connections(options.postgres.pool.max(4))
+        .acquire_timeout(options.postgres.connect_timeout)
+        .test_before_acquire(false)
+        .after_connect(|connection, _| Box::pin(begin_session(connection)))
+        .connect_lazy_with(connect);
+    let recording = Recording::new(pool.clone(), options.postgres.statement_timeout + PATIENCE);
+    Ok(Pools::Postgres { writer: pool.clone(), reader: pool, recording })
 }
 
 /// Creates the schema or brings it up to date; gives its version before and after.
@@ -176,7 +177,7 @@ fn connect_options(options: &OpenOptions) -> Result<PgConnectOptions, StoreError
         connect = connect.ssl_client_key(file);
     }
     let ms = |span: Duration| span.as_millis().max(1).to_string();
-    Ok(connect.options([
+    Ok(connect.options(PLANNING).options([
         ("statement_timeout", ms(postgres.statement_timeout)),
         ("lock_timeout", ms(options.busy_timeout)),
         ("idle_in_transaction_session_timeout", ms(IDLE_IN_TRANSACTION)),
