@@ -3,7 +3,7 @@
 use super::audit::{self, Row};
 use super::world;
 use owabi_smtp::capture::CaptureRelay;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitOptions};
 use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -150,8 +150,11 @@ pub(crate) struct Running(Child);
 
 /// SIGTERM.
 pub(crate) fn ask_to_stop(program: &Child) {
-    let id = Pid::from_raw(i32::try_from(program.id()).unwrap()).unwrap();
-    rustix::process::kill_process(id, Signal::TERM).unwrap();
+    rustix::process::kill_process(id(program), Signal::TERM).unwrap();
+}
+
+fn id(program: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(program.id()).unwrap()).unwrap()
 }
 
 impl Running {
@@ -164,6 +167,19 @@ impl Running {
     /// SIGTERM; its end is not waited for.
     pub(crate) fn ask_to_stop(&self) {
         ask_to_stop(&self.0);
+    }
+
+    /// SIGSTOP; returns when the program stands still.
+    pub(crate) fn freeze(&self) {
+        let id = id(&self.0);
+        rustix::process::kill_process(id, Signal::STOP).unwrap();
+        let (_, status) = rustix::process::waitpid(Some(id), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "it ended: {status:?}");
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) {
+        rustix::process::kill_process(id(&self.0), Signal::CONT).unwrap();
     }
 
     /// SIGTERM, and how it ended.

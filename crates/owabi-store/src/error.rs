@@ -133,11 +133,6 @@ pub enum Setup {
     },
 }
 
-/// The server takes no writes: it is a standby, or `default_transaction_read_only` is on.
-#[derive(Debug, thiserror::Error)]
-#[error("the server is read-only: a standby, or default_transaction_read_only is on")]
-pub(crate) struct ReadOnly;
-
 /// Why a database is not available, by what a person can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -165,7 +160,6 @@ impl StoreError {
         let Self::Unavailable(error) = self else { return None };
         Some(match error {
             sqlx::Error::Database(database) => trouble_of(database.code().as_deref().unwrap_or_default()),
-            sqlx::Error::Configuration(inner) if inner.is::<ReadOnly>() => Trouble::ReadOnly,
             sqlx::Error::Io(_) => Trouble::Unreachable,
             sqlx::Error::Tls(_) => Trouble::Tls,
             sqlx::Error::PoolTimedOut => Trouble::Connections,

@@ -30,3 +30,8 @@ pub use record::{Claim, Group, Intent, Recorded, Settle};
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
 pub use take_over::LeftBehind;
+
+#[cfg(test)]
+#[path = "../../../tests/support/postgres.rs"]
+#[expect(dead_code, reason = "these tests share one server and leave it running")]
+mod private_postgres;

@@ -20,7 +20,9 @@ use owabi_store::{Claim, Settle};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// One connection and the mails on it.
 pub(super) struct Delivery<'a> {
@@ -203,9 +205,14 @@ impl<'a> Delivery<'a> {
         self.done.push(job);
     }
 
+    /// A body may leave while its lease outlasts the wait for the reply to its dot.
     fn obey(&mut self, grants: &Grants) {
+        // The steady clock first: should the process be stopped in between, permits end too early and not too late.
+        let (now, now_ms) = (Instant::now(), now_ms());
         for mail in grants.granted.iter().filter_map(|claim| self.asked.get(claim)) {
-            self.session.permit(*mail);
+            let Some(job) = self.jobs.get(mail) else { continue };
+            let left_ms = job.row.lease_until - now_ms - self.shared.settings.dot_ms;
+            self.session.permit(*mail, now + Duration::from_millis(left_ms.max(0).unsigned_abs()));
         }
         for mail in grants.denied.iter().filter_map(|claim| self.asked.get(claim)) {
             self.denied.insert(*mail);
