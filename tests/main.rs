@@ -26,6 +26,7 @@ mod cli_main_job;
 mod dispatch;
 mod failures;
 mod histories;
+mod postgres_setup;
 mod private_postfix;
 mod private_postgres;
 mod secrecy;

@@ -92,6 +92,8 @@ pub struct Server {
     pub database: String,
     /// TLS version and cipher of this connection; `None`: in the clear.
     pub tls: Option<String>,
+    /// It takes no writes: a standby, or `default_transaction_read_only` is on.
+    pub read_only: bool,
     /// What makes a commit less durable than owabi counts on.
     pub durability: Vec<Durability>,
 }
@@ -333,7 +335,8 @@ impl Store {
         let Pools::Postgres { reader, .. } = &self.pools else { return Ok(None) };
         let text = "SELECT current_setting('server_version'), current_database(), s.version || ' ' || s.cipher,
                 current_setting('fsync') = 'off', current_setting('full_page_writes') = 'off',
-                CASE WHEN current_setting('synchronous_standby_names') = '' THEN (SELECT COUNT(*) FROM pg_stat_replication) ELSE 0 END
+                CASE WHEN current_setting('synchronous_standby_names') = '' THEN (SELECT COUNT(*) FROM pg_stat_replication) ELSE 0 END,
+                current_setting('transaction_read_only') = 'on'
             FROM (SELECT 1) one LEFT JOIN pg_stat_ssl s ON s.pid = pg_backend_pid() AND s.ssl";
         let row = sqlx::query(text).fetch_one(reader).await?;
         let standbys: i64 = row.get(5);
@@ -343,7 +346,8 @@ impl Store {
             (standbys > 0, Durability::StandbysBehind(standbys)),
         ];
         let durability = facts.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
-        Ok(Some(Server { version: row.get(0), database: row.get(1), tls: row.get(2), durability }))
+        let (version, database, tls) = (row.get(0), row.get(1), row.get(2));
+        Ok(Some(Server { version, database, tls, read_only: row.get(6), durability }))
     }
 
     /// What makes a commit less durable than owabi counts on; nothing for SQLite, whose settings are ours.

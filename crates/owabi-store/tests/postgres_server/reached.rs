@@ -209,12 +209,14 @@ async fn a_server_that_does_not_answer_is_named_with_its_port() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_no_writes_is_refused_as_read_only() {
+async fn a_server_that_takes_no_writes_can_be_read_and_says_so_to_whoever_writes() {
     let database = Server::shared().database();
     open(database.url()).await.unwrap().close().await;
     let name = database.url().rsplit('/').next().unwrap();
     database.psql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
-    let refused = open(database.url()).await.unwrap_err();
+    let store = open(database.url()).await.unwrap();
+    assert!(store.server().await.unwrap().unwrap().read_only && store.notices().await.unwrap().is_empty());
+    let refused = store.know_notice("n1", "title", 1).await.unwrap_err();
     assert_eq!(refused.trouble(), Some(Trouble::ReadOnly), "{refused:?}");
     assert!(refused.to_string().contains("read-only"), "{refused}");
 }

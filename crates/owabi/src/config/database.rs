@@ -126,8 +126,8 @@ impl Database {
         );
         found.at_least_one("database.readers", self.readers);
         self.validate_tls(found);
-        if self.pool < 2 {
-            found.refuse("database.pool", "must be at least 2");
+        if self.pool < 4 {
+            found.refuse("database.pool", "must be at least 4");
         }
         for (key, span) in [
             ("busy_timeout", self.busy_timeout),

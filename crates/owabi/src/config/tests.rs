@@ -120,7 +120,7 @@ fn impossible_values_are_refused() {
         ("OWABI_DATABASE__TLS", "prefer", "unknown variant"),
         ("OWABI_DATABASE__TLS", "verify-ca", "needs database.ca_file"),
         ("OWABI_DATABASE__CLIENT_CERT", "c.pem", "go together"),
-        ("OWABI_DATABASE__POOL", "1", "at least 2"),
+        ("OWABI_DATABASE__POOL", "3", "at least 4"),
         ("OWABI_DATABASE__READERS", "0", "at least 1"),
         ("OWABI_DATABASE__STATEMENT_TIMEOUT", "0s", "longer than 0s"),
         ("OWABI_DATABASE__CONNECT_TIMEOUT", "soon", "not a duration"),
