@@ -210,6 +210,7 @@ statements! {
     MEMBER_BY_NO = "member_by_no";
     MEMBERS_PAGE = "members_page";
     MERGE_MEMBERS = "merge_members";
+    META_FIRST = "meta_first";
     META_GET = "meta_get";
     META_SET = "meta_set";
     NEXT_DUE = "next_due";
