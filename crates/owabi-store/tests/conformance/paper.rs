@@ -180,6 +180,9 @@ on_both_databases!(what_an_installation_knows_of_itself_stays);
 async fn what_an_installation_knows_of_itself_stays(place: Place) {
     let store = place.store().await;
     assert_eq!(store.meta("key").await.unwrap(), None);
+    for value in ["first", "second"] {
+        assert_eq!(store.meta_or("settled", value).await.unwrap(), "first");
+    }
     for value in ["one", "二"] {
         store.set_meta("key", value).await.unwrap();
     }
