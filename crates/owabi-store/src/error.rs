@@ -206,7 +206,7 @@ fn trouble_of(code: &str) -> Trouble {
 /// The error without the driver's preamble.
 fn words(error: &sqlx::Error) -> String {
     match error {
-        sqlx::Error::Database(error) => error.to_string(),
+        sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Configuration(error) => error.to_string(),
         sqlx::Error::Io(error) => error.to_string(),
         sqlx::Error::Tls(error) => format!("no safe connection: {error}"),
@@ -218,7 +218,7 @@ fn words(error: &sqlx::Error) -> String {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let sqlx::Error::Database(database) = &error else { return Self::Unavailable(error) };
-        let (code, text) = (database.code(), database.to_string());
+        let (code, text) = (database.code(), database.message().to_owned());
         match code.as_deref() {
             code if is_damage(code) => Self::Damaged(text),
             Some("42501") => Setup::Denied(text).into(),
