@@ -29,6 +29,7 @@ mod dispatch;
 mod failures;
 mod fleet;
 mod histories;
+mod postgres_setup;
 mod private_postfix;
 mod private_postgres;
 mod secrecy;
