@@ -18,11 +18,13 @@ mod support {
     pub(crate) mod program;
     pub(crate) mod received;
     pub(crate) mod site;
+    pub(crate) mod wire;
     pub(crate) mod world;
 }
 
 mod cli_exits;
 mod cli_main_job;
+mod database_trouble;
 mod dispatch;
 mod failures;
 mod fleet;

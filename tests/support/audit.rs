@@ -3,7 +3,7 @@
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::Captured;
 use serde_json::Value;
-use sqlx::{Connection, Row as _, SqliteConnection};
+use sqlx::{Connection, PgConnection, Row as _, SqliteConnection};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -29,22 +29,28 @@ pub(crate) async fn connect(url: &str) -> SqliteConnection {
     connection
 }
 
+/// Reads the queue table of either database.
+macro_rules! read_rows {
+    ($connection:expr) => {{
+        let text = "SELECT member_no, COALESCE(email, ''), status, reason, due_at, attempts, tries, possible_duplicate \
+                    FROM affected_members ORDER BY id";
+        let (mut connection, mut read) = ($connection, Vec::new());
+        for row in sqlx::query(text).fetch_all(&mut connection).await.unwrap() {
+            let status = row.get::<String, _>(2).parse().unwrap();
+            let (member_no, email, reason, due_at) = (row.get(0), row.get(1), row.get(3), row.get(4));
+            let (used, tries, possible_duplicate) = (row.get(5), row.get(6), row.get(7));
+            read.push(Row { member_no, email, status, reason, due_at, used, tries, possible_duplicate });
+        }
+        read
+    }};
+}
+
 /// The queue table in the order of import.
 pub(crate) async fn rows(url: &str) -> Vec<Row> {
-    let text = "SELECT member_no, COALESCE(email, ''), status, reason, due_at, attempts, tries, possible_duplicate \
-                FROM affected_members ORDER BY id";
-    let rows = sqlx::query(text).fetch_all(&mut connect(url).await).await.unwrap();
-    let read = |row: &sqlx::sqlite::SqliteRow| Row {
-        member_no: row.get(0),
-        email: row.get(1),
-        status: row.get::<String, _>(2).parse().unwrap(),
-        reason: row.get(3),
-        due_at: row.get(4),
-        used: row.get(5),
-        tries: row.get(6),
-        possible_duplicate: row.get(7),
-    };
-    rows.iter().map(read).collect()
+    if url.starts_with("postgres:") {
+        return read_rows!(PgConnection::connect(url).await.unwrap());
+    }
+    read_rows!(connect(url).await)
 }
 
 /// How many members are in no final state.

@@ -1,6 +1,7 @@
 //! The built program in a private folder, run as an operator runs it.
 
 use super::audit::{self, Row};
+use super::postgres::Database;
 use super::world;
 use owabi_smtp::capture::CaptureRelay;
 use rustix::process::{Pid, Signal, WaitOptions};
@@ -21,6 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(crate) struct Program {
     folder: TempDir,
     notice: &'static str,
+    /// Where the queue is when it is not in the folder.
+    queue: Option<String>,
 }
 
 impl Program {
@@ -28,7 +31,7 @@ impl Program {
     pub(crate) fn new(port: u16, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         world::write_files(folder.path(), port, more);
-        Self { folder, notice: world::NOTICE }
+        Self { folder, notice: world::NOTICE, queue: None }
     }
 
     /// An installation with the shipped notice of 2022, released by one person and sent at any hour.
@@ -53,6 +56,33 @@ impl Program {
         program.import(&program.write("roster.csv", &roster(addresses)));
         program.release();
         program
+    }
+
+    /// The same with the queue in `database`; `keys` is what the configuration says about it.
+    pub(crate) fn released_on(database: &Database, keys: &str, relay: &CaptureRelay, more: &str, members: usize) -> Self {
+        let queue = Some(database.url().to_owned());
+        let program = Self { queue, ..Self::new(relay.addr().port(), more) };
+        program.configure("url: \"sqlite:owabi.db\"", keys);
+        program.import(&program.write("roster.csv", &roster(&world::addresses(members))));
+        program.release();
+        program
+    }
+
+    /// The same program, whose queue has moved to another server.
+    pub(crate) fn moved_to(self, queue: String) -> Self {
+        Self { queue: Some(queue), ..self }
+    }
+
+    /// Replaces a piece of the configuration, which must be there.
+    pub(crate) fn configure(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path("owabi.yaml")).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.write("owabi.yaml", &text.replace(from, to));
+    }
+
+    /// What the verbs in the background have said.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.path("stderr.log")).unwrap_or_default()
     }
 
     /// A file of the folder.
@@ -126,7 +156,8 @@ impl Program {
 
     /// The database as an URL.
     pub(crate) fn url(&self) -> String {
-        format!("sqlite:{}", self.path("owabi.db").display())
+        let in_folder = || format!("sqlite:{}", self.path("owabi.db").display());
+        self.queue.clone().unwrap_or_else(in_folder)
     }
 
     /// The queue table.

@@ -57,8 +57,8 @@ pub enum StoreError {
         /// Rows that are held.
         held: i64,
     },
-    /// Somebody changed rows or the notice while they were being released.
-    #[error("rows or the notice were changed meanwhile: nothing was released")]
+    /// Somebody changed rows or the notice while they were being released or renewed.
+    #[error("rows or the notice were changed meanwhile: nothing was done")]
     ChangedMeanwhile,
     /// Members wait for another text than the one to be released.
     #[error("{waiting} members still wait for the text that was released before: nothing was released")]
@@ -173,6 +173,14 @@ impl StoreError {
             Self::Unavailable(sqlx::Error::Database(error)) if has_class(error.code().as_deref(), "40") => {
                 Self::ChangedMeanwhile
             }
+            _ => self,
+        }
+    }
+
+    /// The same error, or `ChangedMeanwhile` where somebody else has added the same row.
+    pub(crate) fn or_there_already(self) -> Self {
+        match &self {
+            Self::Refused(sqlx::Error::Database(error)) if error.is_unique_violation() => Self::ChangedMeanwhile,
             _ => self,
         }
     }
