@@ -1,6 +1,7 @@
 //! The built program in a private folder, run as an operator runs it.
 
 use super::audit::{self, Row};
+use super::postgres::Database;
 use super::world;
 use owabi_smtp::capture::CaptureRelay;
 use rustix::process::{Pid, Signal, WaitOptions};
@@ -21,6 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(crate) struct Program {
     folder: TempDir,
     notice: &'static str,
+    /// The queue's place when it is not the SQLite file of the folder.
+    postgres: Option<String>,
 }
 
 impl Program {
@@ -28,7 +31,17 @@ impl Program {
     pub(crate) fn new(port: u16, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         world::write_files(folder.path(), port, more);
-        Self { folder, notice: world::NOTICE }
+        Self { folder, notice: world::NOTICE, postgres: None }
+    }
+
+    /// The same with the queue on PostgreSQL; the schema is made. The role is that of PGUSER.
+    pub(crate) fn on_postgres(port: u16, more: &str, database: &Database) -> Self {
+        let mut program = Self::new(port, more);
+        let config = std::fs::read_to_string(program.path("owabi.yaml")).unwrap();
+        program.write("owabi.yaml", &config.replace("sqlite:owabi.db", &database.url().replace("postgres@", "")));
+        program.postgres = Some(database.url().to_owned());
+        assert!(program.output(&["db", "migrate"]).status.success());
+        program
     }
 
     /// An installation with the shipped notice of 2022, released by one person and sent at any hour.
@@ -67,12 +80,12 @@ impl Program {
         path
     }
 
-    /// The command line, with nothing of this process's environment.
+    /// The command line, with nothing of this process's environment. On PostgreSQL it is the superuser's.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_owabi"));
         command.env_clear().current_dir(self.folder.path());
         command.arg("--config").arg(self.path("owabi.yaml")).args(["--lang", "en"]).args(arguments);
-        command.stdin(Stdio::null());
+        command.env("PGUSER", "postgres").stdin(Stdio::null());
         command
     }
 
@@ -101,8 +114,12 @@ impl Program {
 
     /// Starts a verb in the background; what it says on stderr goes to `stderr.log`.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.spawn(self.command(arguments))
+    }
+
+    /// The same with a command of [`Self::command`] that a test has changed.
+    pub(crate) fn spawn(&self, mut command: Command) -> Running {
         let log = File::options().create(true).append(true).open(self.path("stderr.log")).unwrap();
-        let mut command = self.command(arguments);
         Running(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
@@ -126,7 +143,7 @@ impl Program {
 
     /// The database as an URL.
     pub(crate) fn url(&self) -> String {
-        format!("sqlite:{}", self.path("owabi.db").display())
+        self.postgres.clone().unwrap_or_else(|| format!("sqlite:{}", self.path("owabi.db").display()))
     }
 
     /// The queue table.
@@ -158,6 +175,11 @@ fn id(program: &Child) -> Pid {
 }
 
 impl Running {
+    /// The process's number.
+    pub(crate) fn number(&self) -> u32 {
+        self.0.id()
+    }
+
     /// kill -9.
     pub(crate) fn kill(mut self) {
         self.0.kill().unwrap();
