@@ -25,6 +25,7 @@ mod cli_exits;
 mod cli_main_job;
 mod dispatch;
 mod failures;
+mod fleet;
 mod fleet_soak;
 mod histories;
 mod private_postfix;

@@ -6,6 +6,7 @@ use crate::soak::Dice;
 use crate::support::postgres::{Database, Server, Stop};
 use crate::support::program::{Program, Running};
 use owabi::clock::monotonic;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// So many daemons at a time.
@@ -48,6 +49,14 @@ pub(super) struct Happened {
     pub(super) crashes: usize,
     /// The most mails of one daemon that a kill left in doubt.
     pub(super) most_by_a_kill: usize,
+}
+
+impl fmt::Display for Happened {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kills, freezes, stops, crashes, most_by_a_kill } = self;
+        write!(out, "{kills} kills (at most {most_by_a_kill} in doubt by one), {freezes} freezes, {stops} stops, ")?;
+        write!(out, "{crashes} crashes of the database")
+    }
 }
 
 /// One daemon. Each has a database role of its own, so that the database can tell who did what.

@@ -5,6 +5,7 @@ use crate::support::postgres::Database;
 use owabi_smtp::capture::Captured;
 use sqlx::{Connection as _, PgConnection, Row as _};
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 /// Daemons follow the database's clock to within 50 ms.
 const CLOCKS: i64 = 100;
@@ -74,6 +75,14 @@ pub(super) struct Counts {
     pub(super) taken_over: i64,
     pub(super) by_an_ended_lease: i64,
     pub(super) from_a_spool_file: i64,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { claims, intents, outcomes, taken_over, by_an_ended_lease, from_a_spool_file } = self;
+        write!(out, "{claims} claims, {intents} intents, {outcomes} outcomes, {taken_over} claims taken over, ")?;
+        write!(out, "{by_an_ended_lease} in doubt by an ended lease, {from_a_spool_file} outcomes from a spool file")
+    }
 }
 
 impl Evidence {

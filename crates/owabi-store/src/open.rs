@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::postgres::{self, PostgresOptions};
 use crate::recording::Recording;
-use crate::sql::{Dialect, META_GET, META_SET};
+use crate::sql::{Dialect, META_FIRST, META_GET, META_SET};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -177,6 +177,17 @@ impl Store {
         on_both!(self, reader, |pool, dialect| {
             let row = sqlx::query(META_GET.on(dialect)).bind(key).fetch_optional(pool).await?;
             Ok(row.map(|row| row.get(0)))
+        })
+    }
+
+    /// A value of the installation, `first` if it has none yet. Whoever comes first decides for all.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn meta_or(&self, key: &str, first: &str) -> Result<String, StoreError> {
+        on_both!(self, writer, |pool, dialect| {
+            sqlx::query(META_FIRST.on(dialect)).bind(key).bind(first).execute(pool).await?;
+            Ok(sqlx::query(META_GET.on(dialect)).bind(key).fetch_one(pool).await?.get(0))
         })
     }
 

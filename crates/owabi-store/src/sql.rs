@@ -27,6 +27,16 @@ impl Dialect {
         }
     }
 
+    /// How a transaction begins that all daemons wait for: whoever is stopped in its midst does not hold them up for long.
+    pub(crate) fn begin_brief(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => {
+                "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'; SET LOCAL statement_timeout = '3s'"
+            }
+        }
+    }
+
     /// How a transaction of administration begins, which may touch a million rows: no statement timeout cuts it off.
     pub(crate) fn begin_unhurried(self) -> &'static str {
         match self {
@@ -210,6 +220,7 @@ statements! {
     MEMBER_BY_NO = "member_by_no";
     MEMBERS_PAGE = "members_page";
     MERGE_MEMBERS = "merge_members";
+    META_FIRST = "meta_first";
     META_GET = "meta_get";
     META_SET = "meta_set";
     NEXT_DUE = "next_due";

@@ -11,8 +11,13 @@ mod courier;
 mod delivery;
 mod desk;
 mod feed;
+mod fleet;
 mod job;
+mod pace;
 mod recorder;
+mod resources;
+mod seats;
+mod shares;
 mod spool;
 mod take_over;
 
@@ -221,14 +226,18 @@ pub async fn run(
     let desks: Vec<Arc<Desk>> = relays
         .into_iter()
         .enumerate()
-        .map(|(n, relay)| Arc::new(Desk::new(n, relay, config.smtp.relays[n].rate, settings.pauses)))
+        .map(|(n, relay)| {
+            let limits = &config.smtp.relays[n];
+            Arc::new(Desk::new(n, relay, limits.max_connections as usize, limits.rate, settings.pauses))
+        })
         .collect();
+    let (fleet, beating) = fleet::join(config, &store, &desks, &feed).await?;
     let tally = Arc::new(Tally::default());
     let abandon = CancellationToken::new();
     let (lease, counted) = (settings.lease_at_least_ms, Arc::clone(&tally));
     let (recorder, writing) = Recorder::start(store.clone(), lease, counted, spool, abandon.clone());
     let counters = Arc::clone(&live.0);
-    let shared = Shared { feed, recorder, store, settings, counters, stop, abandon };
+    let shared = Shared { feed, recorder, store, settings, counters, fleet, stop, abandon };
     let couriers = start_couriers(config, &desks, &shared);
     let (runs, complained) = (BTreeMap::new(), BTreeSet::new());
     let until_idle = options.until_idle;
@@ -254,6 +263,7 @@ pub async fn run(
     }
     let (patience, abandon) = (shared.settings.stop_timeout, shared.abandon.clone());
     shut_down(claimer, shared, couriers).await;
+    beating.end().await;
     finish_writing(writing, patience, &abandon).await;
     Ok(summary(&live, &tally, end))
 }
@@ -293,6 +303,7 @@ fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared) -> Join
 async fn shut_down(claimer: Claimer, shared: Shared, mut couriers: JoinSet<()>) {
     shared.stop.cancel();
     shared.feed.close();
+    shared.fleet.wind_down();
     let all_home = async { while couriers.join_next().await.is_some() {} };
     if tokio::time::timeout(shared.settings.stop_timeout, all_home).await.is_err() {
         tracing::warn!("mails in flight got no reply within dispatch.stop_timeout; they are settled as they stand");
