@@ -28,6 +28,7 @@ mod database_trouble;
 mod dispatch;
 mod failures;
 mod fleet;
+mod fleet_soak;
 mod histories;
 mod postgres_setup;
 mod private_postfix;
