@@ -1,5 +1,6 @@
 //! One courier: opens connections to one relay for the mails that wait, and keeps going whatever happens to them.
 
+use super::database::Database;
 use super::delivery::Delivery;
 use super::desk::{Consequence, Desk, Leave};
 use super::feed::{Feed, Held, Taken};
@@ -24,6 +25,7 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) settings: Arc<Settings>,
     pub(super) counters: Arc<Counters>,
+    pub(super) database: Arc<Database>,
     /// No new mails.
     pub(super) stop: CancellationToken,
     /// Not even the replies under way.
