@@ -23,6 +23,7 @@ mod support {
 
 mod cli_exits;
 mod cli_main_job;
+mod database_away;
 mod dispatch;
 mod failures;
 mod histories;
