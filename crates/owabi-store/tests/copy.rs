@@ -110,6 +110,7 @@ async fn a_long_queue_is_copied_in_many_chunks() {
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
         INSERT INTO affected_members (notice_id, member_no, name, fields) SELECT 'n1', 'L' || i, 'x', printf('%.900c', 'y') FROM n";
     old.run(many).await.unwrap();
+    assert_eq!(from.rows_to_copy().await.unwrap(), 5_003 + 2 + 2 + 3 + 2, "what a bar needs to know");
     let seen = std::cell::Cell::new(0);
     let copied = from.copy_to(&to, COPYING, &|done| seen.set(done)).await.unwrap();
     assert_eq!(rows(&copied)[3], ("affected_members", 5_003));
