@@ -218,7 +218,7 @@ async fn every_table_and_column_of_the_schema_is_copied() {
     ours.sort_unstable();
     assert_eq!(ours, tables);
     // Every column holds something other than its default in at least one row of the target.
-    for (table, column, default) in columns(&new).await {
+    for (table, column, default) in columns(&new) {
         let Place::Postgres(database) = &new else { panic!("no PostgreSQL") };
         let other = format!("SELECT count(*) > 0 FROM {table} WHERE {column} IS DISTINCT FROM {default}");
         assert_eq!(database.psql(&other), "t", "{table}.{column}");
@@ -226,7 +226,7 @@ async fn every_table_and_column_of_the_schema_is_copied() {
 }
 
 /// Table, column and default of all that is copied.
-async fn columns(place: &Place) -> Vec<(String, String, String)> {
+fn columns(place: &Place) -> Vec<(String, String, String)> {
     let Place::Postgres(database) = place else { panic!("no PostgreSQL") };
     let text = "SELECT table_name, column_name, COALESCE(column_default, 'NULL') FROM information_schema.columns
         WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'daemons')";
