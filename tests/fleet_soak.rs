@@ -46,7 +46,7 @@ fn program(port: u16, rate: usize, database: &Database) -> Program {
     let smtp = format!(
         "smtp:\n  relays:\n    - {{ name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: {CONNECTIONS}, in_flight: {IN_FLIGHT}, rate: {rate} }}\n  bounce: {{ address: bounces@example.jp }}\n  deadlines: {DEADLINES}\nretry: {{ first: 50ms, max: 200ms, attempts: 100, deadline: 1h }}\n"
     );
-    let program = Program::on_postgres(port, &smtp, database);
+    let program = Program::new(port, &smtp).on(database);
     let config = std::fs::read_to_string(program.path("owabi.yaml")).unwrap();
     let config = config.replace("dispatch: { ", DISPATCH).replace("stop_timeout: 3s", "spool: owabi.spool");
     program.write("owabi.yaml", &config);
