@@ -8,6 +8,7 @@ use owabi_core::ids::Keys;
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::CaptureOptions;
 use owabi_store::{DaemonRow, OpenOptions, Store};
+use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,6 +128,27 @@ async fn with_one_connection_for_two_daemons_one_waits_for_its_turn_and_takes_ov
     assert!(first.accepted > 0 && second.accepted > 0, "{first:?} {second:?}");
     shared.everybody_was_told(150).await;
     assert_eq!(shared.world.relay.stats().max_open, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_cannot_tell_the_others_begins_nothing_new_until_it_can() {
+    let shared = Shared::with(&addresses(400), "max_connections: 2, rate: 40", 50, "").await;
+    let hindered = async {
+        let mails = || shared.world.relay.stats().mails;
+        assert!(eventually(&async || mails() > 0).await);
+        let mut hand = PgConnection::connect(shared.database.url()).await.unwrap();
+        let mut holds = hand.begin().await.unwrap();
+        sqlx::query("SELECT FROM meta WHERE key = 'fleet' FOR UPDATE").execute(&mut *holds).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let (before, open) = (mails(), shared.world.relay.stats().open);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!((mails(), open), (before, 0));
+        holds.rollback().await.unwrap();
+        before
+    };
+    let (summary, before) = tokio::join!(shared.until_idle(), hindered);
+    assert!(before < 400 && summary.accepted == 400, "{before} {summary:?}");
+    shared.everybody_was_told(400).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

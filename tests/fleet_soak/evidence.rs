@@ -157,7 +157,9 @@ impl Evidence {
     /// Who got more than one mail, and who may have: the latter contain the former.
     pub(super) fn told_twice<'a>(rows: &'a [audit::Row], captured: &[Captured]) -> (usize, Vec<&'a audit::Row>) {
         let mut mails: HashMap<&str, usize> = HashMap::new();
-        captured.iter().for_each(|mail| *mails.entry(mail.envelope.rcpt_to()[0]).or_default() += 1);
+        for mail in captured {
+            *mails.entry(mail.envelope.rcpt_to()[0]).or_default() += 1;
+        }
         let twice = rows.iter().filter(|row| mails.get(row.email.as_str()).is_some_and(|count| *count > 1));
         assert!(twice.clone().all(|row| row.possible_duplicate));
         (twice.count(), rows.iter().filter(|row| row.possible_duplicate).collect())

@@ -22,8 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(crate) struct Program {
     folder: TempDir,
     notice: &'static str,
-    /// The queue's place when it is not the SQLite file of the folder.
-    postgres: Option<String>,
+    /// Where the queue is when it is not in the folder.
+    queue: Option<String>,
 }
 
 impl Program {
@@ -31,14 +31,14 @@ impl Program {
     pub(crate) fn new(port: u16, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         world::write_files(folder.path(), port, more);
-        Self { folder, notice: world::NOTICE, postgres: None }
+        Self { folder, notice: world::NOTICE, queue: None }
     }
 
     /// The same with the queue on PostgreSQL; the schema is made. The role is that of PGUSER.
     pub(crate) fn on(mut self, database: &Database) -> Self {
         let config = std::fs::read_to_string(self.path("owabi.yaml")).unwrap();
         self.write("owabi.yaml", &config.replace("sqlite:owabi.db", &database.url().replace("postgres@", "")));
-        self.postgres = Some(database.url().to_owned());
+        self.queue = Some(database.url().to_owned());
         assert!(self.output(&["db", "migrate"]).status.success());
         self
     }
@@ -65,6 +65,39 @@ impl Program {
         program.import(&program.write("roster.csv", &roster(addresses)));
         program.release();
         program
+    }
+
+    /// The same with the queue in `database`; `keys` is what the configuration says about it.
+    pub(crate) fn released_on(
+        database: &Database,
+        keys: &str,
+        relay: &CaptureRelay,
+        more: &str,
+        members: usize,
+    ) -> Self {
+        let queue = Some(database.url().to_owned());
+        let program = Self { queue, ..Self::new(relay.addr().port(), more) };
+        program.configure("url: \"sqlite:owabi.db\"", keys);
+        program.import(&program.write("roster.csv", &roster(&world::addresses(members))));
+        program.release();
+        program
+    }
+
+    /// The same program, whose queue has moved to another server.
+    pub(crate) fn moved_to(self, queue: String) -> Self {
+        Self { queue: Some(queue), ..self }
+    }
+
+    /// Replaces a piece of the configuration, which must be there.
+    pub(crate) fn configure(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path("owabi.yaml")).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.write("owabi.yaml", &text.replace(from, to));
+    }
+
+    /// What the verbs in the background have said.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.path("stderr.log")).unwrap_or_default()
     }
 
     /// A file of the folder.
@@ -142,7 +175,7 @@ impl Program {
 
     /// The database as an URL.
     pub(crate) fn url(&self) -> String {
-        self.postgres.clone().unwrap_or_else(|| format!("sqlite:{}", self.path("owabi.db").display()))
+        self.queue.clone().unwrap_or_else(|| format!("sqlite:{}", self.path("owabi.db").display()))
     }
 
     /// The queue table.

@@ -57,8 +57,8 @@ pub enum StoreError {
         /// Rows that are held.
         held: i64,
     },
-    /// Somebody changed rows or the notice while they were being released.
-    #[error("rows or the notice were changed meanwhile: nothing was released")]
+    /// Somebody changed rows or the notice while they were being released or renewed.
+    #[error("rows or the notice were changed meanwhile: nothing was done")]
     ChangedMeanwhile,
     /// Members wait for another text than the one to be released.
     #[error("{waiting} members still wait for the text that was released before: nothing was released")]
@@ -176,6 +176,14 @@ impl StoreError {
             _ => self,
         }
     }
+
+    /// The same error, or `ChangedMeanwhile` where somebody else has added the same row.
+    pub(crate) fn or_there_already(self) -> Self {
+        match &self {
+            Self::Refused(sqlx::Error::Database(error)) if error.is_unique_violation() => Self::ChangedMeanwhile,
+            _ => self,
+        }
+    }
 }
 
 fn trouble_of(code: &str) -> Trouble {
@@ -198,7 +206,7 @@ fn trouble_of(code: &str) -> Trouble {
 /// The error without the driver's preamble.
 fn words(error: &sqlx::Error) -> String {
     match error {
-        sqlx::Error::Database(error) => error.to_string(),
+        sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Configuration(error) => error.to_string(),
         sqlx::Error::Io(error) => error.to_string(),
         sqlx::Error::Tls(error) => format!("no safe connection: {error}"),
@@ -210,7 +218,7 @@ fn words(error: &sqlx::Error) -> String {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let sqlx::Error::Database(database) = &error else { return Self::Unavailable(error) };
-        let (code, text) = (database.code(), database.to_string());
+        let (code, text) = (database.code(), database.message().to_owned());
         match code.as_deref() {
             code if is_damage(code) => Self::Damaged(text),
             Some("42501") => Setup::Denied(text).into(),

@@ -212,7 +212,8 @@ impl Import {
     /// Adds new members and renews merged ones.
     ///
     /// # Errors
-    /// `Unavailable`, `Refused`.
+    /// `Unavailable`, `Refused`; `ChangedMeanwhile` when somebody added one of the new ones, or released one of the merged
+    /// ones: the import can only be dropped.
     pub async fn write(&mut self, new: &[NewRow], merged: &[MergedRow]) -> Result<(), StoreError> {
         let new_rows = json_rows(new.iter().map(new_row));
         let merged_rows = json_rows(merged.iter().map(merged_row));
@@ -220,11 +221,14 @@ impl Import {
         on_tx!(self, |tx, dialect| {
             if !new.is_empty() {
                 let insert = sqlx::query(INSERT_MEMBERS.on(dialect)).bind(&new_rows).bind(&batch.notice_id);
-                insert.bind(&batch.id).bind(batch.at).execute(&mut **tx).await?;
+                let inserted = insert.bind(&batch.id).bind(batch.at).execute(&mut **tx).await;
+                inserted.map_err(|error| StoreError::from(error).or_there_already())?;
             }
             if !merged.is_empty() {
                 let merge = sqlx::query(MERGE_MEMBERS.on(dialect)).bind(&merged_rows).bind(batch.at);
-                merge.execute(&mut **tx).await?;
+                if merge.execute(&mut **tx).await?.rows_affected() < merged.len() as u64 {
+                    return Err(StoreError::ChangedMeanwhile);
+                }
             }
         });
         Ok(())

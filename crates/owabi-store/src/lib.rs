@@ -32,6 +32,8 @@ pub use rows::MemberRow;
 pub use take_over::LeftBehind;
 
 #[cfg(test)]
+mod migration_tests;
+#[cfg(test)]
 #[path = "../../../tests/support/postgres.rs"]
 #[expect(dead_code, reason = "these tests share one server and leave it running")]
 mod private_postgres;

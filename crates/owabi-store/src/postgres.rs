@@ -92,6 +92,8 @@ pub struct Server {
     pub database: String,
     /// TLS version and cipher of this connection; `None`: in the clear.
     pub tls: Option<String>,
+    /// It takes no writes: a standby, or `default_transaction_read_only` is on.
+    pub read_only: bool,
     /// What makes a commit less durable than owabi counts on.
     pub durability: Vec<Durability>,
 }
@@ -333,7 +335,8 @@ impl Store {
         let Pools::Postgres { reader, .. } = &self.pools else { return Ok(None) };
         let text = "SELECT current_setting('server_version'), current_database(), s.version || ' ' || s.cipher,
                 current_setting('fsync') = 'off', current_setting('full_page_writes') = 'off',
-                CASE WHEN current_setting('synchronous_standby_names') = '' THEN (SELECT COUNT(*) FROM pg_stat_replication) ELSE 0 END
+                CASE WHEN current_setting('synchronous_standby_names') = '' THEN (SELECT COUNT(*) FROM pg_stat_replication) ELSE 0 END,
+                current_setting('transaction_read_only') = 'on'
             FROM (SELECT 1) one LEFT JOIN pg_stat_ssl s ON s.pid = pg_backend_pid() AND s.ssl";
         let row = sqlx::query(text).fetch_one(reader).await?;
         let standbys: i64 = row.get(5);
@@ -343,7 +346,8 @@ impl Store {
             (standbys > 0, Durability::StandbysBehind(standbys)),
         ];
         let durability = facts.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
-        Ok(Some(Server { version: row.get(0), database: row.get(1), tls: row.get(2), durability }))
+        let (version, database, tls) = (row.get(0), row.get(1), row.get(2));
+        Ok(Some(Server { version, database, tls, read_only: row.get(6), durability }))
     }
 
     /// What makes a commit less durable than owabi counts on; nothing for SQLite, whose settings are ours.
@@ -352,5 +356,45 @@ impl Store {
     /// `Unavailable`.
     pub async fn durability_warnings(&self) -> Result<Vec<Durability>, StoreError> {
         Ok(self.server().await?.map(|server| server.durability).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(url: &str, tls: Tls) -> PgSslMode {
+        ssl_mode(tls, url, &PgConnectOptions::from_str(url).unwrap())
+    }
+
+    #[test]
+    fn without_a_word_tls_is_verified_everywhere_but_on_this_machine() {
+        for local in ["localhost", "127.0.0.1", "127.8.9.1", "%2Frun%2Fpostgresql"] {
+            let mode = mode(&format!("postgres://u@{local}/d"), Tls::Auto);
+            assert!(matches!(mode, PgSslMode::Disable), "{local}: {mode:?}");
+        }
+        for far in ["db.example.jp", "192.0.2.1", "localhost.example.jp"] {
+            let mode = mode(&format!("postgres://u@{far}/d"), Tls::Auto);
+            assert!(matches!(mode, PgSslMode::VerifyFull), "{far}: {mode:?}");
+        }
+        assert!(matches!(mode("postgres://u@db.example.jp/d?sslmode=disable", Tls::Auto), PgSslMode::Disable));
+        assert!(matches!(mode("postgres://u@localhost/d", Tls::Require), PgSslMode::Require));
+        assert!(matches!(mode("postgres://u@localhost/d", Tls::VerifyFull), PgSslMode::VerifyFull));
+    }
+
+    #[test]
+    fn an_ipv6_address_is_connected_to_without_its_brackets() {
+        let connect = connect_options(&OpenOptions::new("postgres://u@[::1]:5433/d")).unwrap();
+        assert_eq!((connect.get_host(), place(&connect).as_str()), ("::1", "::1:5433"));
+        assert!(matches!(connect.get_ssl_mode(), PgSslMode::Disable));
+    }
+
+    #[test]
+    fn a_url_that_could_fall_back_to_the_clear_is_refused() {
+        for url in ["postgres://u@h/d?sslmode=prefer", "postgres://u@h/d?sslmode=allow", "postgres://u@h/d?sslmode=x"] {
+            assert!(postgres_url_problem(url).is_some(), "{url}");
+        }
+        assert_eq!(postgres_url_problem("postgres://u@h:5433/d?sslmode=require"), None);
+        assert!(postgres_url_problem("postgres://u@h:port/d").is_some());
     }
 }

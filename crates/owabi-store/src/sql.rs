@@ -87,7 +87,7 @@ const OUTCOME_KEPT: [&str; 11] =
 fn expand(text: &str, dialect: Dialect) -> String {
     let outcomes = format!("/*rows $1: {OUTCOME}*/");
     let settled = format!("(SELECT r.*, m.tries FROM {outcomes} r JOIN affected_members m ON m.id = r.id)");
-    let with_outcome: String = OUTCOME_KEPT.iter().map(|column| format!(", r.{column}")).collect();
+    let with_outcome = format!(", r.{}", OUTCOME_KEPT.join(", r."));
     let words: [(&str, &str, &str); 6] = [
         ("/*outcomes*/", &outcomes, &outcomes),
         ("/*settled*/", &settled, "settled"),

@@ -136,18 +136,23 @@ async fn no_statement_that_runs_often_reads_or_sorts_the_whole_queue_on_postgres
         let crate::open::Pools::Postgres { writer, .. } = &store.pools else { unreachable!() };
         let mut connection = writer.acquire().await.unwrap();
         for ((text, arguments), mode) in runs.iter().flat_map(|run| [(run, "custom"), (run, "generic")]) {
-            let prepare = format!("BEGIN; SET LOCAL plan_cache_mode = force_{mode}_plan; PREPARE often AS {text}");
-            let explain = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE often ({arguments})");
-            run(&mut connection, prepare).await;
-            let before = rows_read(&mut connection).await;
-            let plan = run(&mut connection, explain).await;
-            let read = rows_read(&mut connection).await - before;
-            run(&mut connection, "ROLLBACK; DEALLOCATE often".into()).await;
-            let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+            let (read, plan) = explain(&mut connection, text, arguments, mode).await;
             let whole = plan.iter().any(|step| is_whole(step));
             assert!(read < 4_000 && !whole, "{queue:?}, {mode} plan, {read} rows\n{text}\n{plan:#?}");
         }
     }
+}
+
+/// How many rows of the large tables a statement reads, and how; what it does is undone.
+async fn explain(connection: &mut PgConnection, text: &str, arguments: &str, mode: &str) -> (i64, Vec<String>) {
+    let prepare = format!("BEGIN; SET LOCAL plan_cache_mode = force_{mode}_plan; PREPARE often AS {text}");
+    run(connection, prepare).await;
+    let before = rows_read(connection).await;
+    let explain = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE often ({arguments})");
+    let plan = run(connection, explain).await;
+    let read = rows_read(connection).await - before;
+    run(connection, "ROLLBACK; DEALLOCATE often".into()).await;
+    (read, plan.iter().map(|row| row.get(0)).collect())
 }
 
 async fn run(connection: &mut PgConnection, sql: String) -> Vec<PgRow> {

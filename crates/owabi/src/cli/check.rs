@@ -80,10 +80,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Ok(_) => {}
         Err(error) => found.failure(session, "configuration", &error.into()),
     }
-    Ok(finish(session, &found, &reached, database))
+    Ok(finish(session, &found, &reached, database.as_ref()))
 }
 
-fn finish(session: &Session, found: &Found, relays: &[Value], database: Option<Value>) -> Exit {
+fn finish(session: &Session, found: &Found, relays: &[Value], database: Option<&Value>) -> Exit {
     if found.problems.is_empty() {
         session.tell(&say!(ja: "問題はありません。", en: "no problems"));
     }
@@ -147,8 +147,16 @@ async fn check_database(session: &Session, config: &Config, connect: bool, found
 
 /// What a PostgreSQL server says about itself.
 async fn look_at_server(session: &Session, store: &Store, found: &mut Found) -> Result<Option<Value>, StoreError> {
-    let Some(Server { version, database, tls, durability }) = store.server().await? else { return Ok(None) };
+    let Some(server) = store.server().await? else { return Ok(None) };
+    let Server { version, database, tls, read_only, durability } = server;
     let schema = store.schema_version().await?;
+    if read_only {
+        let what = say!(
+            ja: "データベース {database} は読み取り専用です(スタンバイ、または default_transaction_read_only)。",
+            en: "the database {database} is read-only: a standby, or default_transaction_read_only is on"
+        );
+        found.problem(session, Exit::Unavailable, "database", &what);
+    }
     for what in durability {
         found.warning(session, "database", &trouble::durability(what));
     }

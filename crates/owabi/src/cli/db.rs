@@ -143,7 +143,9 @@ async fn check(session: &Session, config: &Config) -> Answer {
     store.close().await;
     let warnings: Vec<Text> =
         server.iter().flat_map(|server| &server.durability).map(|what| trouble::durability(*what)).collect();
-    warnings.iter().for_each(|warning| session.tell(&warning.led_by("△", "!")));
+    for warning in &warnings {
+        session.tell(&warning.led_by("△", "!"));
+    }
     session.tell(&match &server {
         None => say!(ja: "異常はありません(スキーマ {version})。", en: "no damage found (schema {version})"),
         Some(Server { version: postgres, .. }) => {

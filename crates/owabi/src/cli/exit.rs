@@ -145,10 +145,9 @@ impl From<StoreError> for Failure {
                 Exit::Failed,
                 say!(ja: "`owabi preflight` からやり直してください。", en: "begin again with `owabi preflight`"),
             ),
-            StoreError::ChangedMeanwhile => (
-                Exit::TryAgain,
-                say!(ja: "もう一度 `owabi release` を実行してください。", en: "run `owabi release` again"),
-            ),
+            StoreError::ChangedMeanwhile => {
+                (Exit::TryAgain, say!(ja: "同じコマンドをもう一度実行してください。", en: "run the same command again"))
+            }
             StoreError::OtherTextWaits { .. } => (
                 Exit::Failed,
                 say!(

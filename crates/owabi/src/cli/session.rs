@@ -178,7 +178,12 @@ fn same_name(name: &str) -> String {
 /// 69 when it cannot be reached, 75 when it is locked, 78 when its schema does not fit or its password cannot be read.
 pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, Failure> {
     let options = OpenOptions { migrate, ..config.open_options()? };
-    Ok(Store::open(&options).await?)
+    let store = Store::open(&options).await?;
+    if store.is_shared() {
+        // What is due is due by the database's clock, whatever this host thinks the time is.
+        clock::follow(store.clock_ms().await?);
+    }
+    Ok(store)
 }
 
 /// One notice of the library.

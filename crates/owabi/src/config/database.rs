@@ -126,8 +126,8 @@ impl Database {
         );
         found.at_least_one("database.readers", self.readers);
         self.validate_tls(found);
-        if self.pool < 2 {
-            found.refuse("database.pool", "must be at least 2");
+        if self.pool < 4 {
+            found.refuse("database.pool", "must be at least 4");
         }
         for (key, span) in [
             ("busy_timeout", self.busy_timeout),
@@ -167,7 +167,7 @@ impl Database {
         }
         if self.tls == DatabaseTls::VerifyCa && self.ca_file.is_none() {
             let hint = "name your own authority; those of the system vouch for anybody's server";
-            found.refuse_with("database.ca_file", "is needed with tls: verify-ca", hint);
+            found.refuse_with("database.tls", "verify-ca needs database.ca_file", hint);
         }
         if self.client_cert.is_some() != self.client_key.is_some() {
             found.refuse("database.client_cert", "client_cert and client_key go together");

@@ -122,7 +122,7 @@ impl Claimer {
         self.take_over().await?;
         // Also while the relays are down: the mail in doubt may be the only one left to try them with.
         self.shared.store.send_again(now_ms()).await?;
-        if !self.desks.iter().any(|desk| desk.seats.any()) {
+        if !self.has_a_part() {
             return self.wait_for_a_part().await;
         }
         if !self.desks.iter().any(|desk| desk.is_up()) {
@@ -147,6 +147,11 @@ impl Claimer {
             self.looked_at = Some(monotonic());
         }
         Ok(())
+    }
+
+    /// This daemon may have connections.
+    fn has_a_part(&self) -> bool {
+        self.shared.fleet.is_valid(monotonic()) && self.desks.iter().any(|desk| desk.seats.any())
     }
 
     /// The other daemons have all connections, or this one had nothing to do: rows wait in the queue, not in its memory.
@@ -301,7 +306,7 @@ impl Claimer {
                 () = tokio::time::sleep(Duration::from_millis(200)) => {}
                 () = self.shared.stop.cancelled() => {}
             }
-            if !self.desks.iter().any(|desk| desk.serves()) {
+            if !self.has_a_part() || !self.desks.iter().any(|desk| desk.serves()) {
                 return;
             }
         }
