@@ -244,6 +244,11 @@ impl Running {
 
     /// How it ended.
     pub(crate) fn wait(mut self) -> ExitStatus {
+        self.wait_here()
+    }
+
+    /// How it ended, for one who still needs what is around it.
+    pub(crate) fn wait_here(&mut self) -> ExitStatus {
         self.0.wait().unwrap()
     }
 

@@ -85,7 +85,7 @@ impl Claimer {
             if self.until_idle && self.desks.iter().all(|desk| desk.failures() >= HOPELESS) {
                 return End::RelaysDown;
             }
-            match self.round().await {
+            match self.watched_round().await {
                 Ok(claimed) if claimed > 0 => self.wait_for_room().await,
                 Ok(_) if self.until_idle && self.is_idle() => {
                     if self.nothing_came_back().await {
@@ -93,10 +93,7 @@ impl Claimer {
                     }
                 }
                 Ok(_) => self.pause().await,
-                Err(error) => {
-                    tracing::error!(%error, "cannot claim; trying again");
-                    self.pause().await;
-                }
+                Err(_) => self.pause().await,
             }
         }
     }
@@ -113,7 +110,26 @@ impl Claimer {
             () = self.shared.recorder.flush() => {}
             () = self.shared.stop.cancelled() => return false,
         }
-        matches!(self.round().await, Ok(0)) && self.is_idle()
+        matches!(self.watched_round().await, Ok(0)) && self.is_idle()
+    }
+
+    /// A round, and what it says of the database.
+    async fn watched_round(&mut self) -> Result<usize, StoreError> {
+        self.shared.database.claiming.asks(now_ms());
+        let done = self.round().await;
+        self.heed(done.as_ref().err());
+        done
+    }
+
+    /// Trouble is said when it begins and when it ends, and not at every try.
+    fn heed(&self, error: Option<&StoreError>) {
+        let claiming = &self.shared.database.claiming;
+        match error {
+            Some(error) if claiming.fails(error, now_ms()) => tracing::error!(%error, "cannot claim; trying again"),
+            Some(_) => {}
+            None if claiming.works(now_ms()) => tracing::info!("rows can be claimed again"),
+            None => {}
+        }
     }
 
     /// One look at every released notice. Returns how many rows were claimed.
@@ -298,9 +314,9 @@ impl Claimer {
     /// Until less than a claim waits in memory.
     async fn wait_for_room(&mut self) {
         while self.has_enough() && !self.shared.stop.is_cancelled() {
-            if let Err(error) = self.look_after_memory().await {
-                tracing::error!(%error, "rows could not be given back; they are free when their leases end");
-            }
+            self.shared.database.claiming.asks(now_ms());
+            let done = self.look_after_memory().await;
+            self.heed(done.as_ref().err());
             tokio::select! {
                 () = self.shared.feed.room.notified() => {}
                 () = tokio::time::sleep(Duration::from_millis(200)) => {}
