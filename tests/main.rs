@@ -18,15 +18,20 @@ mod support {
     pub(crate) mod program;
     pub(crate) mod received;
     pub(crate) mod site;
+    pub(crate) mod wire;
     pub(crate) mod world;
 }
 
 mod cli_exits;
 mod cli_main_job;
 mod database_away;
+mod database_trouble;
 mod dispatch;
 mod failures;
+mod fleet;
+mod fleet_soak;
 mod histories;
+mod postgres_setup;
 mod private_postfix;
 mod private_postgres;
 mod secrecy;

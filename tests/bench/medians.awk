@@ -1,4 +1,5 @@
-# Medians over the rounds of JSON lines from `run`; a ratio is between a run and the smtp-source of its own round.
+# Medians over the rounds of JSON lines from `run`; a ratio is between a run and the yardstick of its own round: smtp-source, one
+# daemon, the small queue.
 
 function field(key,    text) {
     if (!match($0, "\"" key "\":[^,}]*")) return ""
@@ -22,7 +23,7 @@ BEGIN {
 
 { name = field("case") "\t" field("who") }
 field("printed") != "" { last[name] = field("printed") }
-field("who") == "smtp-source" { yardstick = field("per_second"); yardstick_of = field("case") }
+field("who") ~ /^(smtp-source|1 daemon|10000 rows)$/ { yardstick = field("per_second"); yardstick_of = field("case") }
 !(name in seen) { seen[name] = 1; order[++names] = name }
 {
     for (i = 1; i <= columns; i++) {

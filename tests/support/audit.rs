@@ -3,7 +3,7 @@
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::Captured;
 use serde_json::Value;
-use sqlx::{Connection, Row as _, SqliteConnection};
+use sqlx::{Connection, PgConnection, Row as _, SqliteConnection};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -22,6 +22,22 @@ pub(crate) struct Row {
     pub(crate) possible_duplicate: bool,
 }
 
+/// Reads a row of [`rows`], of either database's type.
+macro_rules! row {
+    ($row:expr) => {
+        Row {
+            member_no: $row.get(0),
+            email: $row.get(1),
+            status: $row.get::<String, _>(2).parse().unwrap(),
+            reason: $row.get(3),
+            due_at: $row.get(4),
+            used: $row.get(5),
+            tries: $row.get(6),
+            possible_duplicate: $row.get(7),
+        }
+    };
+}
+
 /// A second look at the database, past the program's own code.
 pub(crate) async fn connect(url: &str) -> SqliteConnection {
     let mut connection = SqliteConnection::connect(url).await.unwrap();
@@ -29,22 +45,20 @@ pub(crate) async fn connect(url: &str) -> SqliteConnection {
     connection
 }
 
-/// The queue table in the order of import.
+/// The queue table in the order of import, on either database.
 pub(crate) async fn rows(url: &str) -> Vec<Row> {
     let text = "SELECT member_no, COALESCE(email, ''), status, reason, due_at, attempts, tries, possible_duplicate \
                 FROM affected_members ORDER BY id";
-    let rows = sqlx::query(text).fetch_all(&mut connect(url).await).await.unwrap();
-    let read = |row: &sqlx::sqlite::SqliteRow| Row {
-        member_no: row.get(0),
-        email: row.get(1),
-        status: row.get::<String, _>(2).parse().unwrap(),
-        reason: row.get(3),
-        due_at: row.get(4),
-        used: row.get(5),
-        tries: row.get(6),
-        possible_duplicate: row.get(7),
-    };
-    rows.iter().map(read).collect()
+    macro_rules! rows {
+        ($connection:expr) => {
+            sqlx::query(text).fetch_all($connection).await.unwrap().iter().map(|row| row!(row)).collect()
+        };
+    }
+    if url.starts_with("postgres:") {
+        rows!(&mut PgConnection::connect(url).await.unwrap())
+    } else {
+        rows!(&mut connect(url).await)
+    }
 }
 
 /// How many members are in no final state.

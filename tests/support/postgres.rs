@@ -40,6 +40,15 @@ impl Server {
 
     /// A server of a test's own, to be stopped and configured as it likes: `settings` are those of postgresql.conf.
     pub(crate) fn start_own(settings: &[(&str, &str)]) -> Self {
+        Self::launch(settings, "create")
+    }
+
+    /// A second server with everything that this one holds: a copy of its files. This one must be stopped.
+    pub(crate) fn start_copy(&self) -> Self {
+        Self::launch(&[], &format!("copy {}", self.folder.display()))
+    }
+
+    fn launch(settings: &[(&str, &str)], order: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("owabi-postgres.").tempdir_in("/tmp").unwrap();
         let account = account();
         fs::write(folder.path().join("settings"), configuration(folder.path(), settings)).unwrap();
@@ -48,7 +57,7 @@ impl Server {
         }
         let mut keeper = Keeper::start(folder.path(), account);
         let folder = folder.keep();
-        assert!(keeper.ask("create"), "initdb: {}", log(&folder));
+        assert!(keeper.ask(order), "{order}: {}", log(&folder));
         // Another process may take the free port before the server does: then the next one is tried.
         let port = (0..5).map(|_| free_port()).find(|port| keeper.ask(&format!("start {port}")));
         let port = port.unwrap_or_else(|| panic!("PostgreSQL did not start: {}", log(&folder)));
@@ -61,6 +70,11 @@ impl Server {
         let name = format!("test_{}", LAST.fetch_add(1, Ordering::Relaxed) + 1);
         psql(&self.url("postgres"), &format!("CREATE DATABASE {name} TEMPLATE template0")).unwrap();
         Database { url: self.url(&name), socket_url: self.socket_url(&name), maintenance: self.url("postgres"), name }
+    }
+
+    /// The URL by which this server is to be reached with a database of the same name.
+    pub(crate) fn url_of(&self, database: &Database) -> String {
+        self.url(&database.name)
     }
 
     /// Stops it; its port stays its own.
@@ -188,6 +202,10 @@ create() {
     "$1/initdb" -D data -U postgres -A trust -E UTF8 --locale=C --no-sync >>log 2>&1 </dev/null || return 1
     mkdir socket && cat settings >>data/postgresql.conf
 }
+copy() {
+    cp -pR "$1/data" data && rm -f data/postmaster.pid || return 1
+    mkdir socket && cat settings >>data/postgresql.conf
+}
 ready() { [ "$(sed -n '1p;8p' data/postmaster.pid 2>/dev/null | tr -d ' \n')" = "${server}ready" ]; }
 start() {
     "$1/postgres" -D data -p "$2" >>log 2>&1 </dev/null &
@@ -221,6 +239,7 @@ while read -r order with; do
     answer=done
     case $order in
         create) create "$1" || answer=failed ;;
+        copy) copy "$with" || answer=failed ;;
         start) start "$1" "$with" || answer=failed ;;
         stop) stop "$with" ;;
     esac

@@ -1,9 +1,10 @@
 //! The built program in a private folder, run as an operator runs it.
 
 use super::audit::{self, Row};
+use super::postgres::Database;
 use super::world;
 use owabi_smtp::capture::CaptureRelay;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitOptions};
 use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(crate) struct Program {
     folder: TempDir,
     notice: &'static str,
+    /// Where the queue is when it is not in the folder.
+    queue: Option<String>,
 }
 
 impl Program {
@@ -28,7 +31,17 @@ impl Program {
     pub(crate) fn new(port: u16, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         world::write_files(folder.path(), port, more);
-        Self { folder, notice: world::NOTICE }
+        Self { folder, notice: world::NOTICE, queue: None }
+    }
+
+    /// The same with the queue on PostgreSQL; the schema is made. The role is that of PGUSER.
+    pub(crate) fn on_postgres(port: u16, more: &str, database: &Database) -> Self {
+        let mut program = Self::new(port, more);
+        let config = std::fs::read_to_string(program.path("owabi.yaml")).unwrap();
+        program.write("owabi.yaml", &config.replace("sqlite:owabi.db", &database.url().replace("postgres@", "")));
+        program.queue = Some(database.url().to_owned());
+        assert!(program.output(&["db", "migrate"]).status.success());
+        program
     }
 
     /// An installation with the shipped notice of 2022, released by one person and sent at any hour.
@@ -55,6 +68,39 @@ impl Program {
         program
     }
 
+    /// The same with the queue in `database`; `keys` is what the configuration says about it.
+    pub(crate) fn released_on(
+        database: &Database,
+        keys: &str,
+        relay: &CaptureRelay,
+        more: &str,
+        members: usize,
+    ) -> Self {
+        let queue = Some(database.url().to_owned());
+        let program = Self { queue, ..Self::new(relay.addr().port(), more) };
+        program.configure("url: \"sqlite:owabi.db\"", keys);
+        program.import(&program.write("roster.csv", &roster(&world::addresses(members))));
+        program.release();
+        program
+    }
+
+    /// The same program, whose queue has moved to another server.
+    pub(crate) fn moved_to(self, queue: String) -> Self {
+        Self { queue: Some(queue), ..self }
+    }
+
+    /// Replaces a piece of the configuration, which must be there.
+    pub(crate) fn configure(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path("owabi.yaml")).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.write("owabi.yaml", &text.replace(from, to));
+    }
+
+    /// What the verbs in the background have said.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.path("stderr.log")).unwrap_or_default()
+    }
+
     /// A file of the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -67,12 +113,12 @@ impl Program {
         path
     }
 
-    /// The command line, with nothing of this process's environment.
+    /// The command line, with nothing of this process's environment. On PostgreSQL it is the superuser's.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_owabi"));
         command.env_clear().current_dir(self.folder.path());
         command.arg("--config").arg(self.path("owabi.yaml")).args(["--lang", "en"]).args(arguments);
-        command.stdin(Stdio::null());
+        command.env("PGUSER", "postgres").stdin(Stdio::null());
         command
     }
 
@@ -101,8 +147,12 @@ impl Program {
 
     /// Starts a verb in the background; what it says on stderr goes to `stderr.log`.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.spawn(self.command(arguments))
+    }
+
+    /// The same with a command of [`Self::command`] that a test has changed.
+    pub(crate) fn spawn(&self, mut command: Command) -> Running {
         let log = File::options().create(true).append(true).open(self.path("stderr.log")).unwrap();
-        let mut command = self.command(arguments);
         Running(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
@@ -126,7 +176,7 @@ impl Program {
 
     /// The database as an URL.
     pub(crate) fn url(&self) -> String {
-        format!("sqlite:{}", self.path("owabi.db").display())
+        self.queue.clone().unwrap_or_else(|| format!("sqlite:{}", self.path("owabi.db").display()))
     }
 
     /// The queue table.
@@ -150,11 +200,19 @@ pub(crate) struct Running(Child);
 
 /// SIGTERM.
 pub(crate) fn ask_to_stop(program: &Child) {
-    let id = Pid::from_raw(i32::try_from(program.id()).unwrap()).unwrap();
-    rustix::process::kill_process(id, Signal::TERM).unwrap();
+    rustix::process::kill_process(id(program), Signal::TERM).unwrap();
+}
+
+fn id(program: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(program.id()).unwrap()).unwrap()
 }
 
 impl Running {
+    /// The process's number.
+    pub(crate) fn number(&self) -> u32 {
+        self.0.id()
+    }
+
     /// kill -9.
     pub(crate) fn kill(mut self) {
         self.0.kill().unwrap();
@@ -164,6 +222,19 @@ impl Running {
     /// SIGTERM; its end is not waited for.
     pub(crate) fn ask_to_stop(&self) {
         ask_to_stop(&self.0);
+    }
+
+    /// SIGSTOP; returns when the program stands still.
+    pub(crate) fn freeze(&self) {
+        let id = id(&self.0);
+        rustix::process::kill_process(id, Signal::STOP).unwrap();
+        let (_, status) = rustix::process::waitpid(Some(id), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "it ended: {status:?}");
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) {
+        rustix::process::kill_process(id(&self.0), Signal::CONT).unwrap();
     }
 
     /// SIGTERM, and how it ended.

@@ -81,7 +81,8 @@ impl World {
         self.dir.path().join(name)
     }
 
-    async fn fill(&self, addresses: &[String]) {
+    /// Imports members with these addresses, and releases them.
+    pub(crate) async fn fill(&self, addresses: &[String]) {
         let rows: Vec<NewRow> = addresses.iter().enumerate().map(|(n, address)| member(n, address)).collect();
         let batch = BatchRecord {
             id: "b1".into(),

@@ -83,7 +83,7 @@ pub enum FaultKind {
     Auth,
     /// Garbage, an endless line, replies that do not line up.
     Protocol,
-    /// We closed: shutdown, or the intent was not granted.
+    /// We closed: shutdown, the intent was not granted, or the lease ended.
     Local,
 }
 

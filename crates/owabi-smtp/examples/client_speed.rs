@@ -11,6 +11,7 @@ use owabi_smtp::relay::Relay;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::time::Instant;
 
 fn main() -> ExitCode {
@@ -65,13 +66,14 @@ async fn measure(job: Arc<Job>, connections: u64) {
 
 async fn send(job: Arc<Job>) -> Result<(), Fault> {
     let mut session = owabi_smtp::open(&job.relay).await?;
+    let far = Instant::now() + Duration::from_hours(24);
     loop {
         while session.room() > 0 {
             let Ok(id) = job.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)) else {
                 break;
             };
             session.push(parcel(&job, id));
-            session.permit(id);
+            session.permit(id, far);
         }
         if session.idle() {
             session.quit().await;

@@ -19,6 +19,8 @@ use tokio::time::{Instant, Sleep, timeout};
 
 /// How much is read at once: the replies of many mails.
 const READ: usize = 16 * 1024;
+/// A deadline that is noticed so late passed while the process was stopped: what came in meanwhile was not looked at yet.
+const OVERSLEPT: Duration = Duration::from_secs(1);
 
 /// What [`Session::next`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,9 +86,14 @@ impl Session {
         self.pipeline.push(parcel);
     }
 
-    /// The mail's intent is durable: its body may leave with the following [`Self::next`].
-    pub fn permit(&mut self, id: u64) {
-        self.pipeline.permit(id);
+    /// The mail's intent is durable: its body may leave with the following [`Self::next`], and before `until`.
+    ///
+    /// The time is looked at again right before each octet is handed to the system. A mail that is late then is `NotSent`
+    /// ([`FaultKind::Local`]) or, when its last octet was handed over in time, takes its course; one that is late with a part
+    /// of it out ends the connection at once. What this cannot see is a process that is stopped in the instructions
+    /// between the look and the system call.
+    pub fn permit(&mut self, id: u64, until: Instant) {
+        self.pipeline.permit(id, until.saturating_duration_since(self.opened), self.opened.elapsed());
     }
 
     /// The mail's intent was refused: none of its body leaves; see [`Pipeline::deny`].
@@ -177,6 +184,10 @@ impl Session {
 
     /// Reads once and settles everything that was read.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // A TLS layer that reads garbage writes an alert, and before it what it still holds.
+        if self.needs_flush && self.expire() {
+            return Poll::Ready(());
+        }
         let mut buffer = ReadBuf::new(&mut self.inbox);
         let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
         let octets = buffer.filled().len();
@@ -209,6 +220,9 @@ impl Session {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
         let mut changed = false;
         while !self.pipeline.pending().is_empty() {
+            if self.expire() {
+                return true;
+            }
             match Pin::new(&mut self.stream).poll_write(cx, self.pipeline.pending()) {
                 Poll::Ready(Ok(octets)) if octets > 0 => self.took(octets),
                 Poll::Ready(Ok(_)) => self.fail_write(&io::ErrorKind::WriteZero.into()),
@@ -228,8 +242,14 @@ impl Session {
         if !self.needs_flush {
             return false;
         }
+        if self.expire() {
+            return true;
+        }
         match Pin::new(&mut self.stream).poll_flush(cx) {
-            Poll::Ready(Ok(())) => self.needs_flush = false,
+            Poll::Ready(Ok(())) => {
+                self.needs_flush = false;
+                self.pipeline.flushed();
+            }
             Poll::Ready(Err(error)) => self.lose(&error),
             Poll::Pending => {
                 self.watch_writing();
@@ -237,6 +257,11 @@ impl Session {
             }
         }
         true
+    }
+
+    /// Ends what may not leave any more, by a clock read now: the process may have been stopped since it was permitted.
+    fn expire(&mut self) -> bool {
+        self.pipeline.expire(self.opened.elapsed())
     }
 
     fn acknowledge(&mut self) {
@@ -250,6 +275,9 @@ impl Session {
         self.unacknowledged = false;
         self.pipeline.written(octets, self.opened.elapsed());
         self.needs_flush = self.stream.is_tls();
+        if !self.needs_flush {
+            self.pipeline.flushed();
+        }
         self.write_due = None;
     }
 
@@ -280,11 +308,20 @@ impl Session {
                 self.alarm.as_mut().reset(due);
             }
             ready!(self.alarm.as_mut().poll(cx));
-            if Instant::now() >= due {
+            let now = Instant::now();
+            if now >= due + OVERSLEPT {
+                self.look_again(now + OVERSLEPT);
+            } else if now >= due {
                 self.pipeline.close(self.too_late(Some(due) == self.write_due));
                 return Poll::Ready(());
             }
         }
+    }
+
+    /// A process that wakes up hears its timers before its sockets: nothing is late before this time.
+    fn look_again(&mut self, by: Instant) {
+        self.reply_due = self.reply_due.map(|(number, due)| (number, due.max(by)));
+        self.write_due = self.write_due.map(|due| due.max(by));
     }
 
     /// Starts the clock of a reply when it becomes the oldest one due: however slowly it trickles in, it has one deadline.
@@ -309,3 +346,6 @@ impl Session {
         dialogue::late(phase, allowed)
     }
 }
+
+#[cfg(test)]
+mod tests;

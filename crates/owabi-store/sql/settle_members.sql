@@ -1,7 +1,7 @@
--- $1 outcomes, $2 intents, $3 now: the three statements of a group share their parameters (dispatch.rs).
+-- $1 outcomes, $2 intents, $3 now: the three statements of a group share their parameters (record.rs).
 UPDATE affected_members
-SET status = r.status, reason = r.reason, due_at = r.due_at, attempts = affected_members.attempts + r.spent, tries = affected_members.tries + 1,
+SET status = r.status, reason = r.why, due_at = r.due_at, attempts = affected_members.attempts + r.spent, tries = affected_members.tries + 1,
     plain_form = affected_members.plain_form OR r.plain_form <> 0, updated_at = $3
-FROM /*rows $1: id bigint, fence bigint, at bigint, outcome text, status text, due_at bigint, spent bigint, reason text, plain_form bigint, phase text, code bigint, enhanced text, reply text, queue_id text, tls text, duration_ms bigint*/ r
+FROM /*outcomes*/ r
 WHERE affected_members.id = r.id AND affected_members.status = 'sending' AND affected_members.fence = r.fence
-RETURNING affected_members.id, affected_members.fence, affected_members.tries
+RETURNING affected_members.id, affected_members.fence, affected_members.tries /*with the outcome*/

@@ -237,7 +237,7 @@ impl Store {
     /// `Unavailable`.
     pub async fn withdraw_open(&self, notice_id: &str, reason: &str, actor: &str, now: i64) -> Result<u64, StoreError> {
         on_both!(self, writer, |pool, dialect| {
-            let mut tx = pool.begin_with(dialect.begin()).await?;
+            let mut tx = pool.begin_with(dialect.begin_unhurried()).await?;
             let update = sqlx::query(WITHDRAW_MEMBERS.on(dialect)).bind(notice_id).bind(reason).bind(now);
             let taken_out = update.execute(&mut *tx).await?.rows_affected();
             let body = serde_json::json!({ "reason": reason, "members": taken_out }).to_string();

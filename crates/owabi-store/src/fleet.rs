@@ -75,7 +75,7 @@ impl Store {
         decide: impl FnOnce(&[DaemonRow]) -> BTreeMap<String, f64>,
     ) -> Result<Beat, StoreError> {
         on_both!(self, writer, |pool, dialect| {
-            let mut tx = pool.begin_with(dialect.begin()).await?;
+            let mut tx = pool.begin_with(dialect.begin_brief()).await?;
             sqlx::query(FLEET_LOCK.on(dialect)).fetch_optional(&mut *tx).await?;
             let database_ms: i64 = sqlx::query(CLOCK.on(dialect)).fetch_one(&mut *tx).await?.get(0);
             let rows = sqlx::query(DAEMONS.on(dialect)).fetch_all(&mut *tx).await?;

@@ -5,7 +5,7 @@ use crate::open::{Pools, Store, on_both};
 use crate::rows::{member_text, status};
 use crate::sql::{
     BATCH_BY_FILE, BATCH_INSERT, BATCH_TOTALS, Dialect, FINDINGS_INSERT, INSERT_MEMBERS, KNOWN_MEMBERS, LEDGER_APPEND,
-    MERGE_MEMBERS, NOTICE_UPSERT, SHARED_ADDRESSES, json_rows,
+    MERGE_MEMBERS, NOTICE_KNOWN, NOTICE_UPSERT, SHARED_ADDRESSES, json_rows,
 };
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -142,14 +142,20 @@ macro_rules! on_tx {
 }
 
 impl Store {
-    /// Begins an import.
+    /// Begins an import. Two of one notice wait for each other.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn begin_import(&self, batch: BatchRecord) -> Result<Import, StoreError> {
         let tx = match &self.pools {
-            Pools::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with(Dialect::Sqlite.begin()).await?),
-            Pools::Postgres { writer, .. } => Tx::Postgres(writer.begin_with(Dialect::Postgres.begin()).await?),
+            Pools::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with(Dialect::Sqlite.begin_unhurried()).await?),
+            Pools::Postgres { writer, .. } => {
+                let mut tx = writer.begin_with(Dialect::Postgres.begin_unhurried()).await?;
+                // Not the notice's row: `pause` and every release would wait for it, too.
+                let alone = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('owabi import ' || $1, 0))");
+                alone.bind(&batch.notice_id).execute(&mut *tx).await?;
+                Tx::Postgres(tx)
+            }
         };
         let mut import = Import { tx, batch };
         import.insert_batch().await?;
@@ -172,7 +178,7 @@ impl Import {
     async fn insert_batch(&mut self) -> Result<(), StoreError> {
         let batch = self.batch.clone();
         on_tx!(self, |tx, dialect| {
-            let notice = sqlx::query(NOTICE_UPSERT.on(dialect)).bind(&batch.notice_id).bind(&batch.notice_title);
+            let notice = sqlx::query(NOTICE_KNOWN.on(dialect)).bind(&batch.notice_id).bind(&batch.notice_title);
             notice.bind(batch.at).execute(&mut **tx).await?;
             let insert = sqlx::query(BATCH_INSERT.on(dialect)).bind(&batch.id).bind(&batch.notice_id).bind("import");
             let insert = insert.bind(&batch.actor).bind(None::<String>).bind(None::<String>).bind(&batch.file_name);
@@ -206,7 +212,8 @@ impl Import {
     /// Adds new members and renews merged ones.
     ///
     /// # Errors
-    /// `Unavailable`, `Refused`.
+    /// `Unavailable`, `Refused`; `ChangedMeanwhile` when somebody added one of the new ones, or released one of the merged
+    /// ones: the import can only be dropped.
     pub async fn write(&mut self, new: &[NewRow], merged: &[MergedRow]) -> Result<(), StoreError> {
         let new_rows = json_rows(new.iter().map(new_row));
         let merged_rows = json_rows(merged.iter().map(merged_row));
@@ -214,11 +221,14 @@ impl Import {
         on_tx!(self, |tx, dialect| {
             if !new.is_empty() {
                 let insert = sqlx::query(INSERT_MEMBERS.on(dialect)).bind(&new_rows).bind(&batch.notice_id);
-                insert.bind(&batch.id).bind(batch.at).execute(&mut **tx).await?;
+                let inserted = insert.bind(&batch.id).bind(batch.at).execute(&mut **tx).await;
+                inserted.map_err(|error| StoreError::from(error).or_there_already())?;
             }
             if !merged.is_empty() {
                 let merge = sqlx::query(MERGE_MEMBERS.on(dialect)).bind(&merged_rows).bind(batch.at);
-                merge.execute(&mut **tx).await?;
+                if merge.execute(&mut **tx).await?.rows_affected() < merged.len() as u64 {
+                    return Err(StoreError::ChangedMeanwhile);
+                }
             }
         });
         Ok(())
@@ -265,6 +275,8 @@ impl Import {
             update.bind(totals.already_present).bind(totals.refused).execute(&mut **tx).await?;
             let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(batch.at).bind(&batch.actor).bind("import");
             entry.bind(&batch.notice_id).bind(&body).execute(&mut **tx).await?;
+            let renewed = sqlx::query(NOTICE_UPSERT.on(dialect)).bind(&batch.notice_id).bind(&batch.notice_title);
+            renewed.bind(batch.at).execute(&mut **tx).await?;
         });
         match self.tx {
             Tx::Sqlite(tx) => tx.commit().await?,

@@ -10,6 +10,7 @@ mod fleet;
 mod import;
 mod log;
 mod open;
+mod postgres;
 mod record;
 mod recording;
 mod roster;
@@ -19,12 +20,20 @@ mod take_over;
 
 pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord};
 pub use dispatch::Claimed;
-pub use error::StoreError;
+pub use error::{Setup, StoreError, Trouble};
 pub use fleet::{Beat, DaemonRow, News};
 pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Totals};
 pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};
+pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_problem};
 pub use record::{Claim, Group, Intent, Recorded, Settle};
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
 pub use take_over::LeftBehind;
+
+#[cfg(test)]
+mod migration_tests;
+#[cfg(test)]
+#[path = "../../../tests/support/postgres.rs"]
+#[expect(dead_code, reason = "these tests share one server and leave it running")]
+mod private_postgres;

@@ -1,15 +1,15 @@
 //! Opening the two databases, and the one macro that compiles a function body for both.
 
 use crate::error::StoreError;
+use crate::postgres::{self, PostgresOptions};
 use crate::recording::Recording;
-use crate::sql::{Dialect, META_GET, META_SET};
+use crate::sql::{Dialect, META_FIRST, META_GET, META_SET};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 /// The queue and everything recorded about it. Cheap to clone.
@@ -49,16 +49,19 @@ pub struct OpenOptions {
     pub url: String,
     /// How long a writer waits for another process's lock.
     pub busy_timeout: Duration,
-    /// Connections for reading; on PostgreSQL the pool's size.
+    /// SQLite: connections for reading.
     pub connections: u32,
-    /// Create the database file and its schema when there is none, and bring an older schema up to date.
+    /// Bring an older schema up to date; on PostgreSQL also create it beside other tables.
     pub migrate: bool,
+    /// How to reach a PostgreSQL server.
+    pub postgres: PostgresOptions,
 }
 
 impl OpenOptions {
-    /// The defaults for `url`: 10 s of patience, 4 readers, no migration of an existing schema.
+    /// The defaults for `url`: 10 s of patience, 4 readers or a pool of 8, no migration of an existing schema.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), busy_timeout: Duration::from_secs(10), connections: 4, migrate: false }
+        let (busy_timeout, postgres) = (Duration::from_secs(10), PostgresOptions::default());
+        Self { url: url.into(), busy_timeout, connections: 4, migrate: false, postgres }
     }
 }
 
@@ -66,18 +69,36 @@ impl Store {
     /// Opens the database. A database without any schema gets it; an older schema only with `options.migrate`.
     ///
     /// # Errors
-    /// [`StoreError::Url`], `Unavailable`, `SchemaOlder`, `SchemaNewer`, `Damaged`, `Migrate`.
+    /// [`StoreError::Url`], `Unavailable`, `Setup`, `SchemaOlder`, `SchemaNewer`, `Damaged`, `Migrate`.
     pub async fn open(options: &OpenOptions) -> Result<Self, StoreError> {
-        let pools = if let Some(file) = options.url.strip_prefix("sqlite:") {
-            open_sqlite(Path::new(file.trim_start_matches("//")), options).await?
-        } else if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
-            open_postgres(options).await?
+        if let Some(file) = options.url.strip_prefix("sqlite:") {
+            let store = Self { pools: open_sqlite(Path::new(file.trim_start_matches("//")), options).await? };
+            store.bring_up(options.migrate).await?;
+            Ok(store)
+        } else if is_postgres(&options.url) {
+            Ok(Self { pools: postgres::open(options).await? })
         } else {
-            return Err(StoreError::Url(options.url.clone()));
+            Err(StoreError::Url(options.url.clone()))
+        }
+    }
+
+    /// Creates the schema or brings it up to date; gives its version before and after.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn migrate(options: &OpenOptions) -> Result<(i64, i64), StoreError> {
+        if is_postgres(&options.url) {
+            return postgres::migrate(options).await;
+        }
+        let found = match Self::open(&OpenOptions { migrate: false, ..options.clone() }).await {
+            Ok(store) => store.schema_version().await?,
+            Err(StoreError::SchemaOlder { found, .. }) => found,
+            Err(other) => return Err(other),
         };
-        let store = Self { pools };
-        store.bring_up(options.migrate).await?;
-        Ok(store)
+        let store = Self::open(&OpenOptions { migrate: true, ..options.clone() }).await?;
+        let to = store.schema_version().await?;
+        store.close().await;
+        Ok((found, to))
     }
 
     /// The SQLite file; `None` for PostgreSQL.
@@ -159,6 +180,17 @@ impl Store {
         })
     }
 
+    /// A value of the installation, `first` if it has none yet. Whoever comes first decides for all.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn meta_or(&self, key: &str, first: &str) -> Result<String, StoreError> {
+        on_both!(self, writer, |pool, dialect| {
+            sqlx::query(META_FIRST.on(dialect)).bind(key).bind(first).execute(pool).await?;
+            Ok(sqlx::query(META_GET.on(dialect)).bind(key).fetch_one(pool).await?.get(0))
+        })
+    }
+
     /// Sets a value of the installation.
     ///
     /// # Errors
@@ -209,18 +241,8 @@ async fn open_sqlite(file: &Path, options: &OpenOptions) -> Result<Pools, StoreE
     Ok(Pools::Sqlite { writer, reader, file: file.to_owned() })
 }
 
-/// How much longer than a statement may take its answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-async fn open_postgres(options: &OpenOptions) -> Result<Pools, StoreError> {
-    let connect = PgConnectOptions::from_str(&options.url)?.disable_statement_logging();
-    let pool = PgPoolOptions::new()
-        .max_connections(options.connections.max(2))
-        .acquire_timeout(options.busy_timeout)
-        .connect_with(connect)
-        .await?;
-    let recording = Recording::new(pool.clone(), options.busy_timeout + PATIENCE);
-    Ok(Pools::Postgres { writer: pool.clone(), reader: pool, recording })
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
 const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -234,7 +256,7 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "fleet", include_str!("../migrations/postgres/0002_fleet.sql")),
 ];
 
-fn migrator(dialect: Dialect) -> Migrator {
+pub(crate) fn migrator(dialect: Dialect) -> Migrator {
     let texts = match dialect {
         Dialect::Sqlite => SQLITE_MIGRATIONS,
         Dialect::Postgres => POSTGRES_MIGRATIONS,

@@ -112,11 +112,16 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable`; nothing is released with `NoticeState` when the notice is paused or withdrawn, `OtherTextWaits`
-    /// when members still wait for another text, `RosterChanged` when other rows are held than were looked at.
+    /// when members still wait for another text, `RosterChanged` when other rows are held than were looked at,
+    /// `ChangedMeanwhile` when somebody changes one of these rows or the notice in the middle of it.
     pub async fn release(&self, record: ReleaseRecord<'_>, actor: &str, now: i64) -> Result<u64, StoreError> {
+        self.release_unchanged(record, actor, now).await.map_err(StoreError::or_changed)
+    }
+
+    async fn release_unchanged(&self, record: ReleaseRecord<'_>, actor: &str, now: i64) -> Result<u64, StoreError> {
         let ReleaseRecord { notice_id, fingerprint, roster_hash, definition, rows } = record;
         on_both!(self, writer, |pool, dialect| {
-            let mut tx = pool.begin_with(dialect.begin()).await?;
+            let mut tx = pool.begin_with(dialect.begin_unchanging()).await?;
             let waiting = sqlx::query(OTHER_TEXT_WAITS.on(dialect)).bind(notice_id).bind(fingerprint);
             let waiting: i64 = waiting.fetch_one(&mut *tx).await?.get(0);
             if waiting > 0 {

@@ -1,8 +1,11 @@
 //! The texts under `sql/` and their small expansions.
 //!
 //! - `/*rows $1: a bigint, b text*/` becomes a table made of one JSON array of arrays, given as parameter.
+//! - `/*among $1*/` says that a text is one of a JSON array of arrays of one. PostgreSQL looks an array's elements up one
+//!   by one, whatever its statistics say; a table it may compare with the whole queue.
 //! - `/*skip locked*/` and `/*for update*/` lock rows (of table `m`) on PostgreSQL and are nothing on SQLite, which has one writer.
-//! - `/*settled*/` is the table itself on SQLite; on PostgreSQL a part of the one statement that [`record_group`] makes.
+//! - `/*outcomes*/` is the table of a group's outcomes; `/*settled*/` those of them that were in time: on PostgreSQL what
+//!   `settle_members` returns, within the one statement that [`record_group`] makes.
 //! - `/*clock*/` is the database's clock in epoch milliseconds.
 
 use serde_json::Value;
@@ -21,6 +24,33 @@ impl Dialect {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
             Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// How a transaction begins that all daemons wait for: whoever is stopped in its midst does not hold them up for long.
+    pub(crate) fn begin_brief(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => {
+                "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'; SET LOCAL statement_timeout = '3s'"
+            }
+        }
+    }
+
+    /// How a transaction of administration begins, which may touch a million rows: no statement timeout cuts it off.
+    pub(crate) fn begin_unhurried(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN; SET LOCAL statement_timeout = 0",
+        }
+    }
+
+    /// The same for a transaction that must end with exactly the rows that it began with: what others insert meanwhile
+    /// it does not touch, and what they change ends it (code 40001). SQLite has one writer anyway.
+    pub(crate) fn begin_unchanging(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0",
         }
     }
 }
@@ -46,11 +76,24 @@ impl Statement {
     }
 }
 
+/// The columns of an outcome, in the order of `Settle`'s row.
+const OUTCOME: &str = "id bigint, fence bigint, at bigint, outcome text, status text, due_at bigint, spent bigint, why text, \
+     plain_form bigint, phase text, code bigint, enhanced text, reply text, queue_id text, tls text, duration_ms bigint";
+
+/// Those of them that the attempt keeps.
+const OUTCOME_KEPT: [&str; 11] =
+    ["at", "outcome", "spent", "why", "phase", "code", "enhanced", "reply", "queue_id", "tls", "duration_ms"];
+
 fn expand(text: &str, dialect: Dialect) -> String {
-    let words: [(&str, &str, &str); 4] = [
+    let outcomes = format!("/*rows $1: {OUTCOME}*/");
+    let settled = format!("(SELECT r.*, m.tries FROM {outcomes} r JOIN affected_members m ON m.id = r.id)");
+    let with_outcome = format!(", r.{}", OUTCOME_KEPT.join(", r."));
+    let words: [(&str, &str, &str); 6] = [
+        ("/*outcomes*/", &outcomes, &outcomes),
+        ("/*settled*/", &settled, "settled"),
+        ("/*with the outcome*/", "", &with_outcome),
         ("/*skip locked*/", "", "FOR NO KEY UPDATE OF m SKIP LOCKED"),
         ("/*for update*/", "", "FOR UPDATE"),
-        ("/*settled*/", "affected_members", "settled"),
         (
             "/*clock*/",
             "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
@@ -61,8 +104,8 @@ fn expand(text: &str, dialect: Dialect) -> String {
     for (marker, sqlite, postgres) in words {
         text = text.replace(marker, if dialect == Dialect::Sqlite { sqlite } else { postgres });
     }
-    while let Some(with_table) = expand_rows(&text, dialect) {
-        text = with_table;
+    while let Some(written_out) = expand_rows(&text, dialect).or_else(|| expand_among(&text, dialect)) {
+        text = written_out;
     }
     text
 }
@@ -73,6 +116,17 @@ fn expand_rows(text: &str, dialect: Dialect) -> Option<String> {
     let (marker, after) = rest.split_once("*/")?;
     let (parameter, columns) = marker.split_once(':')?;
     Some(format!("{before}{}{after}", table_of_rows(parameter.trim(), columns, dialect)))
+}
+
+/// The text with its first `among` written out; `None` when there is none.
+fn expand_among(text: &str, dialect: Dialect) -> Option<String> {
+    let (before, rest) = text.split_once("/*among ")?;
+    let (parameter, after) = rest.split_once("*/")?;
+    let table = table_of_rows(parameter, "among text", dialect);
+    Some(match dialect {
+        Dialect::Sqlite => format!("{before}IN {table}{after}"),
+        Dialect::Postgres => format!("{before}= ANY (ARRAY{table}){after}"),
+    })
 }
 
 fn table_of_rows(parameter: &str, columns: &str, dialect: Dialect) -> String {
@@ -166,9 +220,11 @@ statements! {
     MEMBER_BY_NO = "member_by_no";
     MEMBERS_PAGE = "members_page";
     MERGE_MEMBERS = "merge_members";
+    META_FIRST = "meta_first";
     META_GET = "meta_get";
     META_SET = "meta_set";
     NEXT_DUE = "next_due";
+    NOTICE_KNOWN = "notice_known";
     NOTICE_RELEASE = "notice_release";
     NOTICE_STATE = "notice_state";
     NOTICE_UPSERT = "notice_upsert";
@@ -189,78 +245,4 @@ statements! {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_file_under_sql_is_a_statement_and_no_marker_stays_unexpanded() {
-        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/sql")).unwrap().count();
-        assert_eq!(ALL.len(), files);
-        for (name, statement) in ALL {
-            for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-                assert!(!statement.on(dialect).contains("/*"), "{name}");
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn every_statement_prepares_on_sqlite() {
-        use sqlx::{Executor, SqlSafeStr};
-        let store = crate::Store::open(&crate::OpenOptions::new("sqlite::memory:")).await.unwrap();
-        let crate::open::Pools::Sqlite { writer, .. } = &store.pools else { unreachable!() };
-        for (name, statement) in ALL {
-            let prepared = writer.prepare(statement.on(Dialect::Sqlite).into_sql_str()).await;
-            assert!(prepared.is_ok(), "{name}: {prepared:?}");
-        }
-    }
-
-    /// What runs once a claim, a group or a page: its cost must not grow with the queue.
-    static OFTEN: &[&Statement] = &[
-        &CLAIM,
-        &FAIL_UNSENT,
-        &GIVE_BACK,
-        &INTEND,
-        &KNOWN_MEMBERS,
-        &MEMBERS_PAGE,
-        &MEMBER_BY_NO,
-        &MERGE_MEMBERS,
-        &NEXT_DUE,
-        &SEND_AGAIN,
-        &SETTLE_ATTEMPTS,
-        &SETTLE_MEMBERS,
-        &TAKE_OVER_DOUBT,
-        &TAKE_OVER_QUEUE,
-        &WITHDRAW_QUEUED,
-        &DURABLE,
-    ];
-
-    #[tokio::test]
-    async fn no_statement_that_runs_often_reads_or_sorts_the_whole_queue() {
-        use sqlx::{AssertSqlSafe, Row};
-        let store = crate::Store::open(&crate::OpenOptions::new("sqlite::memory:")).await.unwrap();
-        let crate::open::Pools::Sqlite { writer, .. } = &store.pools else { unreachable!() };
-        for statement in OFTEN {
-            let text = statement.on(Dialect::Sqlite);
-            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
-            let plan = sqlx::query(explain).fetch_all(writer).await.unwrap();
-            for step in plan.iter().map(|row| row.get::<String, _>("detail")) {
-                // Scanning a partial index reads only the rows of its status.
-                let partial = step.contains("INDEX affected_members_sending");
-                let scan =
-                    (step.starts_with("SCAN affected_members") || step == "SCAN m" || step.starts_with("SCAN m "))
-                        && !partial;
-                assert!(!scan && !step.contains("TEMP B-TREE"), "{step}\n{text}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_row_marker_becomes_a_table_of_the_parameter() {
-        let text = "SELECT r.a FROM /*rows $2: a bigint, b text*/ r";
-        let sqlite = "SELECT r.a FROM (SELECT value ->> 0 AS a, value ->> 1 AS b FROM jsonb_each($2)) r";
-        assert_eq!(expand(text, Dialect::Sqlite), sqlite);
-        let postgres = "SELECT r.a FROM (SELECT (value ->> 0)::bigint AS a, (value ->> 1)::text AS b \
-                        FROM jsonb_array_elements($2::jsonb)) r";
-        assert_eq!(expand(text, Dialect::Postgres), postgres);
-    }
-}
+mod tests;

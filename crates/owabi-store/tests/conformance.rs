@@ -1,6 +1,8 @@
 //! Every verb of the store, on every database. A database earns its trust here.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "conformance/paper.rs"]
+mod paper;
 #[path = "conformance/place.rs"]
 mod place;
 #[path = "../../../tests/support/postgres.rs"]
@@ -108,6 +110,34 @@ fn accepted(row: &Claimed, at: i64) -> Settle {
 
 async fn count(store: &Store, status: Status) -> i64 {
     store.counts().await.unwrap().get(NOTICE).and_then(|c| c.get(&status).copied()).unwrap_or(0)
+}
+
+/// A verb that no test here calls has not earned its trust.
+#[test]
+fn every_verb_of_the_store_is_tried_here() {
+    let here = [include_str!("conformance.rs"), include_str!("conformance/paper.rs")].concat();
+    let files =
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap().map(|entry| entry.unwrap().path());
+    let texts = files.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap());
+    let texts = texts.collect::<Vec<_>>().concat();
+    let verbs = texts.split("pub async fn ").skip(1).map(|rest| rest.split(['(', '<']).next().unwrap());
+    let verbs: Vec<_> = verbs.collect();
+    let untried: Vec<_> = verbs.iter().filter(|verb| !here.contains(&format!("{verb}("))).collect();
+    assert!(verbs.len() > 40 && untried.is_empty(), "{} verbs, untried: {untried:?}", verbs.len());
+}
+
+on_both_databases!(two_daemons_never_claim_the_same_row_at_the_same_time);
+async fn two_daemons_never_claim_the_same_row_at_the_same_time(place: Place) {
+    let (one, two) = (released(&place, 60).await, place.store().await);
+    let mut claimed = Vec::new();
+    for _ in 0..5 {
+        let (ours, theirs) = tokio::join!(claim(&one, 20, 7), claim(&two, 20, 7));
+        claimed.extend(ours.into_iter().chain(theirs).map(|row| row.id));
+    }
+    claimed.extend(claim(&one, 20, 60).await.iter().map(|row| row.id));
+    claimed.sort_unstable();
+    let all: Vec<_> = one.members_after(NOTICE, 0, None, 100).await.unwrap().iter().map(|row| row.id).collect();
+    assert_eq!(claimed, all);
 }
 
 on_both_databases!(a_claimed_row_is_claimed_once_and_its_outcome_is_exact);
@@ -399,6 +429,11 @@ async fn what_is_recorded_cannot_be_changed_or_deleted(place: Place) {
         let refused = place.run(text).await.unwrap_err();
         assert!(refused.contains("append-only"), "{text}: {refused}");
     }
+    if matches!(place, Place::Postgres(_)) {
+        for text in ["TRUNCATE attempts", "TRUNCATE intents", "TRUNCATE ledger"] {
+            assert!(place.run(text).await.unwrap_err().contains("append-only"), "{text}");
+        }
+    }
 }
 
 on_both_databases!(a_dropped_import_leaves_no_trace);
@@ -417,11 +452,14 @@ on_both_databases!(a_newer_schema_is_refused_and_an_older_one_needs_a_word);
 async fn a_newer_schema_is_refused_and_an_older_one_needs_a_word(place: Place) {
     let store = place.store().await;
     store.close().await;
+    place.run("DELETE FROM _sqlx_migrations WHERE version > 1").await.unwrap();
+    let older = Store::open(&OpenOptions::new(place.url())).await.map(|_| ());
+    assert!(matches!(older, Err(StoreError::SchemaOlder { found: 1, .. })), "{older:?}");
     place.run("UPDATE _sqlx_migrations SET version = version + 1000").await.unwrap();
     let Err(StoreError::SchemaNewer { found, wanted }) = Store::open(&OpenOptions::new(place.url())).await else {
         panic!("a newer schema was opened");
     };
-    assert_eq!(found, wanted + 1000);
+    assert_eq!((found, wanted), (1_001, Store::newest_schema()));
 }
 
 /// Of SQLite alone: PostgreSQL's files are its own affair.

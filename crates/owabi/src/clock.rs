@@ -1,17 +1,64 @@
 //! The only file that reads the clock. Everything else takes the time as an argument.
+//!
+//! Daemons that share a database follow its clock, so that leases do not depend on what their hosts think the time is.
 
 #![expect(clippy::disallowed_methods, reason = "this is the file that reads the clock")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970-01-01T00:00:00Z by the system's clock; negative before it.
+/// Differences up to this are the network's doing: the clock is not set for them, so that it does not jump to and fro.
+const TOLERANCE_MS: i64 = 50;
+
+/// From where the monotonic clock is counted.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// The clock that this process follows, if any.
+static LEADER: Followed = Followed::nobody();
+
+/// Milliseconds since 1970-01-01T00:00:00Z: by the clock that is followed, else by the system's; negative before it.
 pub fn now_ms() -> i64 {
+    LEADER.now(since_start()).unwrap_or_else(system_ms)
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z by this host's own clock; negative before it.
+pub fn system_ms() -> i64 {
     let now = SystemTime::now();
     match now.duration_since(UNIX_EPOCH) {
         Ok(since) => whole_ms(since),
         Err(before) => -whole_ms(before.duration()),
+    }
+}
+
+/// From now on [`now_ms`] goes on from `epoch_ms` with the monotonic clock, whatever the host's clock does.
+pub fn follow(epoch_ms: i64) {
+    LEADER.follow(epoch_ms, since_start());
+}
+
+fn since_start() -> i64 {
+    whole_ms(Instant::now().saturating_duration_since(*START))
+}
+
+/// Another clock's time, kept up with a monotonic one: epoch milliseconds when `START` was.
+#[derive(Debug)]
+struct Followed(AtomicI64);
+
+impl Followed {
+    const NOBODY: i64 = i64::MIN;
+
+    const fn nobody() -> Self {
+        Self(AtomicI64::new(Self::NOBODY))
+    }
+
+    fn now(&self, elapsed: i64) -> Option<i64> {
+        let base = self.0.load(Ordering::Relaxed);
+        (base != Self::NOBODY).then(|| base.saturating_add(elapsed))
+    }
+
+    fn follow(&self, epoch_ms: i64, elapsed: i64) {
+        if self.now(elapsed).is_none_or(|now| (now - epoch_ms).abs() > TOLERANCE_MS) {
+            self.0.store(epoch_ms.saturating_sub(elapsed), Ordering::Relaxed);
+        }
     }
 }
 
@@ -65,6 +112,18 @@ mod tests {
         let copy = clock.clone();
         clock.advance(Duration::from_secs(2));
         assert_eq!((clock.now_ms(), copy.now_ms()), (3_000, 3_000));
+    }
+
+    #[test]
+    fn a_followed_clock_goes_on_by_itself_and_is_set_only_when_it_is_really_wrong() {
+        let clock = Followed::nobody();
+        assert_eq!(clock.now(7), None);
+        clock.follow(1_000_000, 100);
+        assert_eq!((clock.now(100), clock.now(350)), (Some(1_000_000), Some(1_000_250)));
+        clock.follow(1_000_240, 300);
+        assert_eq!(clock.now(300), Some(1_000_200), "a slow answer is no reason to jump");
+        clock.follow(900_000, 300);
+        assert_eq!(clock.now(301), Some(900_001), "the database's clock was set back");
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod smtp;
 #[cfg(test)]
 mod tests;
 
-pub use database::{Database, Keys, Notices, Target};
+pub use database::{Database, DatabaseTls, Keys, Notices, Target};
 pub use dispatch::{Dispatch, Jitter, Retry};
 pub use environment::Environment;
 pub use health::Health;
@@ -28,6 +28,7 @@ pub use problem::{ConfigError, Problem};
 pub use secret::{Key, SecretError, load_or_create_key};
 pub use smtp::{Bounce, Deadlines, Relay, Smtp, Tls};
 
+use owabi_store::{OpenOptions, PostgresOptions};
 use problem::Findings;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -104,12 +105,39 @@ impl Config {
         secret::read(file, credential, self.credentials.as_deref())
     }
 
+    /// How to open the configured database.
+    ///
+    /// # Errors
+    /// When its password cannot be read.
+    pub fn open_options(&self) -> Result<OpenOptions, ConfigError> {
+        let database = &self.database;
+        let in_config = |error: SecretError| ConfigError::one(error.into_problem(&self.file, "database"));
+        Ok(OpenOptions {
+            busy_timeout: database.busy_timeout.duration(),
+            connections: database.readers,
+            postgres: PostgresOptions {
+                tls: database.tls.into(),
+                ca_file: database.ca_file.clone(),
+                client_cert: database.client_cert.clone(),
+                client_key: database.client_key.clone(),
+                password: self.database_password().map_err(in_config)?,
+                pool: database.pool,
+                statement_timeout: database.statement_timeout.duration(),
+                connect_timeout: database.connect_timeout.duration(),
+            },
+            ..OpenOptions::new(database.url.clone())
+        })
+    }
+
     /// Reads every secret once, so that a missing or readable-by-all one is found at start.
     pub fn check_secrets(&self) -> Result<(), ConfigError> {
         let relays = self.smtp.relays.iter().enumerate();
         let mut checks: Vec<_> =
             relays.map(|(n, relay)| (format!("smtp.relays[{n}]"), self.relay_password(relay).err())).collect();
         checks.push(("database".to_owned(), self.database_password().err()));
+        let client_key = self.database.client_key.as_deref();
+        let client_key = client_key.and_then(|file| secret::check_guarded(file, self.credentials.as_deref()).err());
+        checks.push(("database.client_key".to_owned(), client_key));
         let problems: Vec<_> = checks
             .into_iter()
             .filter_map(|(at, error)| error.map(|error| error.into_problem(&self.file, &at)))

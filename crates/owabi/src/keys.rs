@@ -84,13 +84,14 @@ pub async fn load(config: &Config, store: &Store) -> Result<Keys, KeyError> {
         secret => secret?,
     };
     let keys = Keys::new(secret.expose_secret())?;
-    match recorded {
-        None => store.set_meta(FINGERPRINT, keys.fingerprint()).await?,
-        Some(recorded) if recorded != keys.fingerprint() => {
-            let found = keys.fingerprint().to_owned();
-            return Err(KeyError::Different { file: file.clone(), found, recorded });
-        }
-        Some(_) => {}
+    let recorded = match recorded {
+        Some(recorded) => recorded,
+        // Two daemons may use a new database at the same moment: the first one's key is the key.
+        None => store.meta_or(FINGERPRINT, keys.fingerprint()).await?,
+    };
+    if recorded != keys.fingerprint() {
+        let found = keys.fingerprint().to_owned();
+        return Err(KeyError::Different { file: file.clone(), found, recorded });
     }
     Ok(keys)
 }

@@ -103,8 +103,8 @@ impl Wire {
         if self.out.is_empty() {
             return Ok(());
         }
-        Counters::add(&self.counters.writes, 1);
         self.io.write_all(&self.out).await?;
+        Counters::add(&self.counters.writes, 1);
         self.out.clear();
         self.io.flush().await
     }

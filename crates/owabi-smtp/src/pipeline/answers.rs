@@ -1,7 +1,7 @@
 //! What each reply means for the mail that it answers.
 
-use super::mail::{Due, Permit, Slot, Stage};
-use super::{Fence, Mode, Pipeline, denied};
+use super::mail::{Due, Slot, Stage};
+use super::{Fence, Mode, Pipeline};
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use owabi_core::reply::Reply;
 use std::time::Duration;
@@ -24,6 +24,7 @@ impl Pipeline {
         if let Err(fault) = self.take(slot, reply, now) {
             return self.close(fault);
         }
+        self.deny_late(now);
         match self.ending.clone() {
             Some(fault) if self.slots.is_empty() => self.close(fault),
             _ => self.advance(),
@@ -90,8 +91,8 @@ impl Pipeline {
             if self.ending.is_none() {
                 self.write_empty_dot(key);
             }
-        } else if mail.permit == Permit::Denied {
-            self.end(denied());
+        } else if let Some(fault) = mail.denial() {
+            self.end(fault);
         } else {
             mail.stage = Stage::Ready;
         }
@@ -144,12 +145,12 @@ impl Pipeline {
     }
 
     fn finish_refused(&mut self, at: usize, now: Duration) {
-        let denied_here = self.mails[at].permit == Permit::Denied;
+        let denial = self.mails[at].denial();
         let Some((phase, reply)) = self.mails[at].refusal.take() else { return };
-        let outcome = match &self.ending {
-            Some(fault) if reply.code == 421 => Outcome::NotSent(fault.clone()),
-            _ if denied_here => Outcome::NotSent(denied()),
-            _ => Outcome::Refused(phase, reply),
+        let outcome = match (&self.ending, denial) {
+            (Some(fault), _) if reply.code == 421 => Outcome::NotSent(fault.clone()),
+            (_, Some(fault)) => Outcome::NotSent(fault),
+            (_, None) => Outcome::Refused(phase, reply),
         };
         self.dirty = true;
         self.refused_in_a_row += 1;

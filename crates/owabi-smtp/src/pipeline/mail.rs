@@ -1,7 +1,7 @@
 //! One mail under way, and the replies that are due to it.
 
 use crate::envelope::Parcel;
-use owabi_core::outcome::{Fault, Outcome, Phase};
+use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use owabi_core::reply::Reply;
 use std::time::Duration;
 
@@ -20,8 +20,13 @@ pub(super) struct Mail {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Permit {
     Asked,
-    Granted,
-    Denied,
+    /// Its last octet may leave before this time of the steady clock, not after.
+    Granted {
+        until: Duration,
+    },
+    Denied {
+        why: &'static str,
+    },
 }
 
 /// How far the writing of a mail has come.
@@ -81,6 +86,22 @@ impl Mail {
             last_octet: None,
             since: None,
         }
+    }
+
+    pub(super) fn is_granted(&self) -> bool {
+        matches!(self.permit, Permit::Granted { .. })
+    }
+
+    /// Why it may never leave, if it may not.
+    pub(super) fn denial(&self) -> Option<Fault> {
+        let Permit::Denied { why } = self.permit else { return None };
+        Some(Fault { phase: Phase::Data, kind: FaultKind::Local, reply: None, detail: why.to_owned() })
+    }
+
+    /// Whether its permit is over at `now` while octets of it behind the first `gone` may still be held here.
+    pub(super) fn is_late(&self, now: Duration, gone: u64) -> bool {
+        let over = matches!(self.permit, Permit::Granted { until } if until <= now);
+        over && self.last_octet.is_none_or(|end| end > gone)
     }
 
     /// What became of a mail whose connection is gone. A relay out of step (`broken`) makes earlier replies worthless.

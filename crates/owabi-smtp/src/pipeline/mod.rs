@@ -1,7 +1,7 @@
 //! Mails, permits and replies in; bytes and outcomes out. No I/O, no clock: the rules of the wire as a state machine.
 //!
 //! What it promises:
-//! - Not one octet of a body is written before its permit.
+//! - Not one octet of a body is written before its permit, and none after the permit's end.
 //! - Every mail that is pushed finishes exactly once.
 //! - A mail is `Unknown` only if its last octet was taken by the socket and no reply to it is known.
 //! - Replies settle a mail only as a whole group that lines up; a relay out of step ends the connection.
@@ -20,6 +20,11 @@ use mail::{Mail, Permit, Slot, Stage};
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use std::collections::VecDeque;
 use std::time::Duration;
+
+/// Why a mail may not leave: its claim is lost, its lease too short, or its notice not to be sent.
+const NOT_GRANTED: &str = "the intent to send was not granted";
+/// Why a mail that was permitted may not leave any more.
+const LEASE_OVER: &str = "the lease ended before the mail had left";
 
 /// How mails follow one another, by what the relay offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub struct Pipeline {
     out: Vec<u8>,
     out_start: usize,
     written: u64,
+    /// How much of what was written no layer of ours holds any more.
+    gone: u64,
     replies: u64,
     settled: u64,
     refused_in_a_row: usize,
@@ -107,6 +114,7 @@ impl Pipeline {
             out: Vec::new(),
             out_start: 0,
             written: 0,
+            gone: 0,
             replies: 0,
             settled: 0,
             refused_in_a_row: 0,
@@ -173,10 +181,13 @@ impl Pipeline {
         self.advance();
     }
 
-    /// The mail's intent is durable: its body may leave. Unknown and finished numbers are ignored.
-    pub fn permit(&mut self, id: u64) {
+    /// The mail's intent is durable: its body may leave before `until`, when its lease is as good as over. It is `now`,
+    /// by the clock of [`Self::written`]; a permit that is over already is a denial. Unknown and finished numbers are
+    /// ignored.
+    pub fn permit(&mut self, id: u64, until: Duration, now: Duration) {
         if let Some(mail) = self.mails.iter_mut().find(|mail| mail.parcel.id == id && mail.permit == Permit::Asked) {
-            mail.permit = Permit::Granted;
+            mail.permit = Permit::Granted { until };
+            self.deny_late(now);
             self.advance();
         }
     }
@@ -187,17 +198,50 @@ impl Pipeline {
     /// Has no effect on a mail whose body is already being written.
     pub fn deny(&mut self, id: u64) {
         let Some(at) = self.mails.iter().position(|mail| mail.parcel.id == id) else { return };
-        match self.mails[at].stage {
-            Stage::Waiting => self.finish(at, Outcome::NotSent(denied()), Duration::ZERO),
-            Stage::BodySaid => {}
-            stage => {
-                self.mails[at].permit = Permit::Denied;
-                if stage == Stage::Ready {
-                    self.end(denied());
-                }
-            }
+        if self.mails[at].stage != Stage::BodySaid {
+            self.deny_at(at, NOT_GRANTED);
         }
         self.advance();
+    }
+
+    fn deny_at(&mut self, at: usize, why: &'static str) {
+        let mail = &mut self.mails[at];
+        mail.permit = Permit::Denied { why };
+        let (stage, Some(fault)) = (mail.stage, mail.denial()) else { return };
+        match stage {
+            Stage::Waiting => self.finish(at, Outcome::NotSent(fault), Duration::ZERO),
+            Stage::Ready => self.end(fault),
+            _ => {}
+        }
+    }
+
+    /// Denies the mails whose permits are over at `now` and whose bodies are not in the output yet.
+    fn deny_late(&mut self, now: Duration) {
+        let late =
+            |it: &Self| it.mails.iter().position(|mail| mail.stage != Stage::BodySaid && mail.is_late(now, it.gone));
+        while let Some(at) = late(self) {
+            self.deny_at(at, LEASE_OVER);
+        }
+    }
+
+    /// Ends what is not permitted any more at `now`: to be called right before any octet is handed on. True when it
+    /// changed anything; then [`Self::pending`] has changed too.
+    ///
+    /// A mail whose body is not in the output is denied. When one is, the connection is over, whatever else it carries:
+    /// none of the output leaves, and every mail finishes by what has left of it.
+    pub fn expire(&mut self, now: Duration) -> bool {
+        let late = |mail: &&Mail| mail.is_late(now, self.gone);
+        if !self.mails.iter().any(|mail| late(&mail)) {
+            return false;
+        }
+        if self.mails.iter().filter(late).any(|mail| mail.stage == Stage::BodySaid) {
+            let detail = LEASE_OVER.to_owned();
+            self.close(Fault { phase: self.phase(), kind: FaultKind::Local, reply: None, detail });
+        } else {
+            self.deny_late(now);
+            self.advance();
+        }
+        true
     }
 
     /// The octets to write next.
@@ -220,6 +264,11 @@ impl Pipeline {
                 mail.since = Some(now);
             }
         }
+    }
+
+    /// Everything that was written so far is out of our hands: the system has it, no TLS layer holds any of it.
+    pub fn flushed(&mut self) {
+        self.gone = self.written;
     }
 
     /// The step whose reply is due next, once its command has been written in full.
@@ -312,9 +361,4 @@ fn unproven(done: Finished, fault: &Fault) -> Finished {
         Outcome::Accepted(_) | Outcome::Refused(..) => Finished { outcome: Outcome::Unknown(fault.clone()), ..done },
         Outcome::NotSent(_) | Outcome::Unknown(_) => done,
     }
-}
-
-fn denied() -> Fault {
-    let detail = "the intent to send was not granted".to_owned();
-    Fault { phase: Phase::Data, kind: FaultKind::Local, reply: None, detail }
 }

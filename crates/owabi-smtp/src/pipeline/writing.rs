@@ -1,7 +1,7 @@
 //! What may be written next, in each of the three modes.
 
-use super::mail::{Due, Mail, Permit, Slot, Stage};
-use super::{Fence, Mode, Pipeline, denied};
+use super::mail::{Due, Mail, Slot, Stage};
+use super::{Fence, Mode, Pipeline};
 use crate::envelope;
 use lettre::transport::smtp::commands::{Data, Ehlo, Rset};
 use lettre::transport::smtp::extension::ClientId;
@@ -41,7 +41,7 @@ impl Pipeline {
     fn advance_groups(&mut self) {
         for at in 0..self.mails.len() {
             let mail = &self.mails[at];
-            if mail.stage != Stage::Waiting || mail.permit != Permit::Granted {
+            if mail.stage != Stage::Waiting || !mail.is_granted() {
                 continue;
             }
             if self.refused_in_a_row >= FIRST_REFUSALS && self.groups_out() >= self.window() {
@@ -89,20 +89,20 @@ impl Pipeline {
     }
 
     fn may_write_body(&self, at: usize) -> bool {
-        self.mails[at].stage == Stage::Ready && self.mails[at].permit == Permit::Granted
+        self.mails[at].stage == Stage::Ready && self.mails[at].is_granted()
     }
 
     fn advance_step(&mut self) {
         if !self.slots.is_empty() || self.mails.is_empty() {
             return;
         }
-        let key = self.mails[0].key;
-        match self.mails[0].stage {
-            Stage::MailSaid | Stage::RcptSaid if self.mails[0].permit == Permit::Denied => {
-                self.dirty = true;
-                self.finish(0, Outcome::NotSent(denied()), Duration::ZERO);
-                self.advance_step();
-            }
+        let (key, stage) = (self.mails[0].key, self.mails[0].stage);
+        if let (Stage::MailSaid | Stage::RcptSaid, Some(fault)) = (stage, self.mails[0].denial()) {
+            self.dirty = true;
+            self.finish(0, Outcome::NotSent(fault), Duration::ZERO);
+            return self.advance_step();
+        }
+        match stage {
             Stage::Waiting if self.dirty => self.write_reset(0),
             Stage::Waiting => self.write_mail(0),
             Stage::MailSaid => self.write_rcpt(0),

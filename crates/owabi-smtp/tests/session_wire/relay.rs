@@ -1,6 +1,6 @@
 //! What a relay can do to a connection, over a real socket (the wire's rows of the failure list).
 
-use crate::support::{BODY, Step, dropping, finish, greet, hear, parcel, relay, say, send};
+use crate::support::{BODY, Step, dropping, far, finish, greet, hear, parcel, relay, say, send};
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use owabi_smtp::relay::{Deadlines, Login, Relay};
 use std::time::Duration;
@@ -159,7 +159,7 @@ async fn a_relay_that_stops_reading_ends_with_the_writing_deadline() {
     relay.deadlines.mail = Duration::from_secs(5);
     let mut session = owabi_smtp::open(&relay).await.unwrap();
     session.push(owabi_smtp::envelope::Parcel { body: vec![b'x'; 32 << 20].into(), ..parcel(1) });
-    session.permit(1);
+    session.permit(1, far());
     let (outcomes, _) = finish(&mut session).await;
     assert!(
         matches!(&outcomes[&1], Outcome::NotSent(fault) if matches!(fault.kind, FaultKind::Timeout | FaultKind::Connection)),
@@ -228,7 +228,7 @@ async fn b27_a_relay_without_smtputf8_is_never_offered_such_a_mail() {
     let mut session = owabi_smtp::open(&relay).await.unwrap();
     session
         .push(owabi_smtp::envelope::Parcel { smtputf8: true, rcpt_to: "鈴木@member.test".to_owned(), ..parcel(1) });
-    session.permit(1);
+    session.permit(1, far());
     let (outcomes, _) = finish(&mut session).await;
     assert!(matches!(&outcomes[&1], Outcome::Refused(Phase::Mail, reply) if reply.text.starts_with("5.6.7")));
     session.quit().await;
@@ -262,7 +262,7 @@ async fn dropping_next_in_the_middle_loses_nothing() {
     let (relay, _served) = relay(script).await;
     let mut session = owabi_smtp::open(&relay).await.unwrap();
     session.push(parcel(1));
-    session.permit(1);
+    session.permit(1, far());
     loop {
         if let Ok(progress) = tokio::time::timeout(Duration::from_millis(7), session.next()).await {
             assert!(

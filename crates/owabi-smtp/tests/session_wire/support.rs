@@ -6,10 +6,32 @@ use owabi_smtp::envelope::Parcel;
 use owabi_smtp::relay::Relay;
 use owabi_smtp::session::Session;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// Where a relay stands still.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate {
+    reached: Arc<Notify>,
+    open: Arc<Notify>,
+}
+
+impl Gate {
+    /// Until the relay stands at it.
+    pub(crate) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Lets the relay go on.
+    pub(crate) fn open(&self) {
+        self.open.notify_one();
+    }
+}
 
 /// One step of a script.
 #[derive(Clone, Debug)]
@@ -26,6 +48,8 @@ pub(crate) enum Step {
     Trickle(&'static str, Duration),
     /// Wait before going on.
     Pause(Duration),
+    /// Do nothing, read nothing, until the gate is opened.
+    Hold(Gate),
 }
 
 pub(crate) fn say(text: &str) -> Step {
@@ -86,6 +110,10 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, scri
                 }
             }
             Step::Pause(Duration::MAX) => return String::from_utf8_lossy(&heard).into_owned(),
+            Step::Hold(gate) => {
+                gate.reached.notify_one();
+                gate.open.notified().await;
+            }
             Step::Pause(long) => tokio::time::sleep(long).await,
         }
         stream.flush().await.unwrap();
@@ -124,11 +152,16 @@ pub(crate) fn parcel(id: u64) -> Parcel {
     }
 }
 
+/// A time that no test waits for.
+pub(crate) fn far() -> Instant {
+    Instant::now() + Duration::from_hours(24)
+}
+
 /// Pushes and permits mails `1..=count`, and runs the session until all of them finished or it closed.
 pub(crate) async fn send(session: &mut Session, count: u64) -> (HashMap<u64, Outcome>, Option<Fault>) {
     for id in 1..=count {
         session.push(parcel(id));
-        session.permit(id);
+        session.permit(id, far());
     }
     finish(session).await
 }

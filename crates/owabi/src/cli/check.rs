@@ -3,11 +3,13 @@
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, open_store};
-use crate::config::Config;
+use super::trouble;
+use crate::config::{Config, Target};
 use crate::library::Library;
 use crate::{keys, relays};
 use owabi_core::render::{Renderer, Stamp};
 use owabi_smtp::relay::Relay;
+use owabi_store::{Server, Store, StoreError};
 use serde_json::{Value, json};
 
 /// The options of `check`.
@@ -15,11 +17,11 @@ use serde_json::{Value, json};
 #[command(after_help = "\
 Examples:
   owabi check
-  owabi check --connect        also the relays: EHLO, TLS, login, size limit
+  owabi check --connect        also the relays: EHLO, TLS, login, size limit; and a PostgreSQL server
 
 Exit 78: something must be corrected. Exit 69: a relay or the database cannot be reached.")]
 pub(super) struct Options {
-    /// Connect to every relay; no mail is sent
+    /// Connect to every relay and to PostgreSQL; no mail is sent
     #[arg(long)]
     connect: bool,
 }
@@ -58,7 +60,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Ok(config) => config,
         Err(failure) => {
             found.failure(session, "configuration", &failure);
-            return Ok(finish(session, &found, &[]));
+            return Ok(finish(session, &found, &[], None));
         }
     };
     if let Err(error) = config.check_secrets() {
@@ -66,7 +68,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     let library = Library::load(&config);
     check_notices(session, &library, &mut found);
-    check_database(session, &config, &mut found).await;
+    let database = check_database(session, &config, options.connect, &mut found).await;
     let mut reached = Vec::new();
     match relays::relays(&config) {
         Ok(relays) if options.connect => {
@@ -78,14 +80,14 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Ok(_) => {}
         Err(error) => found.failure(session, "configuration", &error.into()),
     }
-    Ok(finish(session, &found, &reached))
+    Ok(finish(session, &found, &reached, database.as_ref()))
 }
 
-fn finish(session: &Session, found: &Found, relays: &[Value]) -> Exit {
+fn finish(session: &Session, found: &Found, relays: &[Value], database: Option<&Value>) -> Exit {
     if found.problems.is_empty() {
         session.tell(&say!(ja: "問題はありません。", en: "no problems"));
     }
-    session.answer(&json!({ "problems": found.problems, "relays": relays }));
+    session.answer(&json!({ "problems": found.problems, "relays": relays, "database": database }));
     match found {
         Found { bad_config: true, .. } => Exit::BadConfig,
         Found { unavailable: true, .. } => Exit::Unavailable,
@@ -113,10 +115,21 @@ fn check_notices(session: &Session, library: &Library, found: &mut Found) {
     }
 }
 
-async fn check_database(session: &Session, config: &Config, found: &mut Found) {
+/// A SQLite file is always looked at; a PostgreSQL server only with `--connect`, as the relays.
+async fn check_database(session: &Session, config: &Config, connect: bool, found: &mut Found) -> Option<Value> {
+    if !connect && matches!(config.database.target(), Some(Target::Postgres(_))) {
+        session.tell(&say!(
+            ja: "・ データベースと鍵の照合は `owabi check --connect` で調べます。",
+            en: "- the database, and whether the key is its own, are checked with `owabi check --connect`"
+        ));
+        return None;
+    }
     let store = match open_store(config, false).await {
         Ok(store) => store,
-        Err(failure) => return found.failure(session, "database", &failure),
+        Err(failure) => {
+            found.failure(session, "database", &failure);
+            return None;
+        }
     };
     if let Err(error) = store.check_integrity().await {
         found.failure(session, "database", &error.into());
@@ -124,7 +137,35 @@ async fn check_database(session: &Session, config: &Config, found: &mut Found) {
     if let Err(error) = keys::load(config, &store).await {
         found.failure(session, "keys", &error.into());
     }
+    let seen = look_at_server(session, &store, found).await;
     store.close().await;
+    seen.unwrap_or_else(|error| {
+        found.failure(session, "database", &error.into());
+        None
+    })
+}
+
+/// What a PostgreSQL server says about itself.
+async fn look_at_server(session: &Session, store: &Store, found: &mut Found) -> Result<Option<Value>, StoreError> {
+    let Some(server) = store.server().await? else { return Ok(None) };
+    let Server { version, database, tls, read_only, durability } = server;
+    let schema = store.schema_version().await?;
+    if read_only {
+        let what = say!(
+            ja: "データベース {database} は読み取り専用です(スタンバイ、または default_transaction_read_only)。",
+            en: "the database {database} is read-only: a standby, or default_transaction_read_only is on"
+        );
+        found.problem(session, Exit::Unavailable, "database", &what);
+    }
+    for what in durability {
+        found.warning(session, "database", &trouble::durability(what));
+    }
+    let shown = tls.as_deref().unwrap_or("none");
+    session.tell(&say!(
+        ja: "○ データベース {database}: PostgreSQL {version}、TLS {shown}、スキーマ {schema}",
+        en: "ok database {database}: PostgreSQL {version}, TLS {shown}, schema {schema}"
+    ));
+    Ok(Some(json!({ "name": database, "version": version, "tls": tls, "schema": schema })))
 }
 
 /// The largest mail that the made-up members get, in octets.

@@ -1,10 +1,12 @@
 //! `db`: the database itself.
 
 use super::exit::{Answer, Exit, Failure};
-use super::say::say;
-use super::session::{Session, open_store};
+use super::lock::lock;
+use super::say::{Text, say};
+use super::session::Session;
+use super::trouble;
 use crate::config::{Config, Target};
-use owabi_store::{OpenOptions, Store, StoreError};
+use owabi_store::{Server, Store, StoreError};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,9 @@ use std::path::{Path, PathBuf};
 Examples:
   owabi db check
   owabi db backup /var/backups/owabi-$(date +%F).db     a consistent copy, also while sending
-  owabi db migrate                                      after an update; copies the file first")]
+  owabi db migrate                                      after an update; copies the file first
+
+With PostgreSQL `db migrate` creates or upgrades owabi's tables, and pg_dump makes the copies.")]
 pub(super) struct Options {
     #[command(subcommand)]
     verb: Verb,
@@ -22,9 +26,9 @@ pub(super) struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Bring an older schema up to date, after a copy  スキーマを更新する
+    /// Create the schema or bring an older one up to date, a SQLite file after a copy  スキーマを更新する
     Migrate,
-    /// Write a consistent copy  控えを取る
+    /// Write a consistent copy of a SQLite file  控えを取る
     Backup {
         /// The new file
         file: PathBuf,
@@ -43,37 +47,77 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 }
 
 async fn migrate(session: &Session, config: &Config) -> Answer {
-    let options = OpenOptions { migrate: false, ..OpenOptions::new(config.database.url.clone()) };
-    let (from, copy) = match Store::open(&options).await {
-        Ok(store) => (store.schema_version().await?, None),
-        Err(StoreError::SchemaOlder { found, .. }) => (found, copy_files(config, found)?),
-        Err(other) => return Err(other.into()),
-    };
-    let store = open_store(config, true).await?;
-    let to = store.schema_version().await?;
-    store.close().await;
+    let Migrated { from, to, copy } = bring_up(config).await?;
     session.tell(&say!(ja: "スキーマ: {from} → {to}", en: "schema: {from} → {to}"));
     session.answer(&json!({ "from": from, "to": to, "copy": copy }));
     Ok(Exit::Done)
 }
 
+/// What a migration did.
+struct Migrated {
+    from: i64,
+    to: i64,
+    /// The copy of a SQLite file as it was.
+    copy: Option<PathBuf>,
+}
+
+/// Brings the schema up to date. A SQLite file is copied first, and nobody may be sending from it.
+async fn bring_up(config: &Config) -> Result<Migrated, Failure> {
+    let options = config.open_options()?;
+    let file = match config.database.target() {
+        Some(Target::Sqlite(file)) if file.exists() => Some(file),
+        _ => None,
+    };
+    let _lock = file.as_deref().map(lock).transpose()?;
+    let copy = match &file {
+        Some(file) => match Store::open(&options).await {
+            Err(StoreError::SchemaOlder { found, .. }) => Some(copy_files(file, found)?),
+            opened => {
+                opened?.close().await;
+                None
+            }
+        },
+        None => None,
+    };
+    let (from, to) = Store::migrate(&options).await?;
+    Ok(Migrated { from, to, copy })
+}
+
+/// Brings the schema up to date before a run.
+pub(super) async fn migrate_first(session: &Session, config: &Config) -> Result<(), Failure> {
+    let Migrated { from, to, .. } = bring_up(config).await?;
+    if from != to {
+        session.tell(&say!(ja: "スキーマ: {from} → {to}", en: "schema: {from} → {to}"));
+    }
+    Ok(())
+}
+
 /// A copy of the file and of its write-ahead log, before anything in them changes.
-fn copy_files(config: &Config, version: i64) -> Result<Option<PathBuf>, Failure> {
-    let Some(Target::Sqlite(file)) = config.database.target() else { return Ok(None) };
+fn copy_files(file: &Path, version: i64) -> Result<PathBuf, Failure> {
     let with = |end: &str| {
         let mut name = file.as_os_str().to_owned();
         name.push(end);
         PathBuf::from(name)
     };
     let copy = with(&format!(".schema-{version}"));
-    std::fs::copy(&file, &copy)?;
+    std::fs::copy(file, &copy)?;
     if with("-wal").exists() {
         std::fs::copy(with("-wal"), with(&format!(".schema-{version}-wal")))?;
     }
-    Ok(Some(copy))
+    Ok(copy)
 }
 
 async fn backup(session: &Session, config: &Config, file: &Path) -> Answer {
+    if let Some(Target::Postgres(url)) = config.database.target() {
+        return Err(Failure::with(
+            Exit::Failed,
+            say!(ja: "`db backup` は SQLite のためのものです。PostgreSQL では pg_dump を使います。", en: "`db backup` is for SQLite; on PostgreSQL pg_dump makes the copy"),
+            say!(
+                ja: "`pg_dump --format=custom --file=owabi.dump '{url}'`(送信中でも一貫した控えになります)",
+                en: "`pg_dump --format=custom --file=owabi.dump '{url}'` (consistent, also while sending)"
+            ),
+        ));
+    }
     let shown = file.display();
     if file.exists() {
         let what = say!(ja: "{shown} はすでにあります。", en: "{shown} exists already");
@@ -95,8 +139,22 @@ async fn check(session: &Session, config: &Config) -> Answer {
     let store = session.store(config).await?;
     store.check_integrity().await?;
     let version = store.schema_version().await?;
+    let server = store.server().await?;
     store.close().await;
-    session.tell(&say!(ja: "異常はありません(スキーマ {version})。", en: "no damage found (schema {version})"));
-    session.answer(&json!({ "ok": true, "schema": version }));
+    let warnings: Vec<Text> =
+        server.iter().flat_map(|server| &server.durability).map(|what| trouble::durability(*what)).collect();
+    for warning in &warnings {
+        session.tell(&warning.led_by("△", "!"));
+    }
+    session.tell(&match &server {
+        None => say!(ja: "異常はありません(スキーマ {version})。", en: "no damage found (schema {version})"),
+        Some(Server { version: postgres, .. }) => {
+            say!(ja: "PostgreSQL {postgres}、スキーマ {version}。", en: "PostgreSQL {postgres}, schema {version}")
+        }
+    });
+    let warnings: Vec<&str> = warnings.iter().map(|warning| warning.of(session.lang())).collect();
+    session.answer(
+        &json!({ "ok": true, "schema": version, "server": server.map(|server| server.version), "warnings": warnings }),
+    );
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! How a command ends: one exit code for each kind of failure, and what the operator is told.
 
 use super::say::{Text, say};
+use super::trouble;
 use crate::config::ConfigError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
@@ -118,17 +119,11 @@ impl From<ImportError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (exit, next) = match &error {
-            StoreError::Unavailable(cause) if cause.to_string().contains("locked") => (
-                Exit::TryAgain,
-                say!(ja: "ほかの owabi が書き込み中です。しばらくしてからやり直してください。", en: "another owabi is writing; try again in a moment"),
-            ),
-            StoreError::Unavailable(_) => (
-                Exit::Unavailable,
-                say!(ja: "database.url と、そのフォルダーの権限・空き容量を確かめてください。", en: "check database.url and the permissions and free space of its folder"),
-            ),
+            StoreError::Setup(what) => return trouble::setup(what),
+            StoreError::Unavailable(_) => trouble::unavailable(error.trouble()),
             StoreError::SchemaOlder { .. } => (
                 Exit::BadConfig,
-                say!(ja: "`owabi db backup` で控えを取り、`owabi db migrate` を実行してください。", en: "make a copy with `owabi db backup`, then run `owabi db migrate`"),
+                say!(ja: "控えを取り(`owabi db backup`、PostgreSQL では pg_dump)、`owabi db migrate` を実行してください。", en: "make a copy (`owabi db backup`; pg_dump on PostgreSQL), then run `owabi db migrate`"),
             ),
             StoreError::SchemaNewer { .. } => (
                 Exit::BadConfig,
@@ -150,6 +145,9 @@ impl From<StoreError> for Failure {
                 Exit::Failed,
                 say!(ja: "`owabi preflight` からやり直してください。", en: "begin again with `owabi preflight`"),
             ),
+            StoreError::ChangedMeanwhile => {
+                (Exit::TryAgain, say!(ja: "同じコマンドをもう一度実行してください。", en: "run the same command again"))
+            }
             StoreError::OtherTextWaits { .. } => (
                 Exit::Failed,
                 say!(

@@ -8,6 +8,7 @@ mod demo;
 pub mod exit;
 mod import;
 pub(crate) mod init;
+mod lock;
 mod log;
 mod man;
 mod pause;
@@ -19,6 +20,7 @@ pub mod say;
 pub(crate) mod session;
 mod status;
 mod test_send;
+mod trouble;
 mod withdraw;
 
 pub(crate) use session::Session;

@@ -1,6 +1,8 @@
 //! `run`: the daemon.
 
+use super::db;
 use super::exit::{Answer, Exit, Failure};
+use super::lock::lock;
 use super::say::say;
 use super::session::Session;
 use crate::config::Config;
@@ -11,9 +13,7 @@ use crate::{clock, keys, relays};
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
 use serde_json::json;
-use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -31,6 +31,9 @@ pub(super) struct Options {
     /// Stop when nothing more is due now
     #[arg(long)]
     until_idle: bool,
+    /// First bring an older schema up to date, as `owabi db migrate` does
+    #[arg(long)]
+    migrate: bool,
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
@@ -38,9 +41,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     stop_on_signal(stop.clone())?;
     let config = session.config()?;
     config.check_secrets()?;
+    if options.migrate {
+        db::migrate_first(session, &config).await?;
+    }
     let store = session.store(&config).await?;
     store.check_integrity().await?;
-    let _lock = lock(&store)?;
+    // SQLite has one daemon.
+    let _lock = store.file().map(lock).transpose()?;
     let keys = keys::load(&config, &store).await?;
     let library = Arc::new(usable_library(session, &config, &store).await?);
     let relays = relays::relays(&config)?;
@@ -159,28 +166,6 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
             en: "write a free port and an address of this machine, or null for none"
         ),
     )
-}
-
-/// SQLite has one daemon, by whatever name it finds the file. The lock ends with the process, however it ends.
-fn lock(store: &Store) -> Result<Option<File>, Failure> {
-    let Some(file) = store.file() else { return Ok(None) };
-    let mut name = std::fs::canonicalize(file)?.into_os_string();
-    name.push(".lock");
-    let path = PathBuf::from(name);
-    let lock = File::options().create(true).truncate(false).write(true).open(&path)?;
-    let shown = path.display();
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(TryLockError::WouldBlock) => Err(Failure::with(
-            Exit::TryAgain,
-            say!(ja: "ほかの owabi がこのデータベースで送信中です({shown})。", en: "another owabi is sending from this database ({shown})"),
-            say!(ja: "それが終わるのを待つか、止めてから実行してください。", en: "wait for it to finish, or stop it first"),
-        )),
-        Err(TryLockError::Error(error)) => Err(Failure::new(
-            Exit::Failed,
-            say!(ja: "{shown} をロックできません: {error}", en: "{shown} cannot be locked: {error}"),
-        )),
-    }
 }
 
 /// A released notice whose files are broken is found at start, and not when its first mail is due.

@@ -175,15 +175,15 @@ fn same_name(name: &str) -> String {
 /// Opens the database of the configuration.
 ///
 /// # Errors
-/// 69 when it cannot be reached, 75 when it is locked, 78 when its schema does not fit.
+/// 69 when it cannot be reached, 75 when it is locked, 78 when its schema does not fit or its password cannot be read.
 pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, Failure> {
-    let options = OpenOptions {
-        url: config.database.url.clone(),
-        busy_timeout: config.database.busy_timeout.duration(),
-        connections: config.database.readers,
-        migrate,
-    };
-    Ok(Store::open(&options).await?)
+    let options = OpenOptions { migrate, ..config.open_options()? };
+    let store = Store::open(&options).await?;
+    if store.is_shared() {
+        // What is due is due by the database's clock, whatever this host thinks the time is.
+        clock::follow(store.clock_ms().await?);
+    }
+    Ok(store)
 }
 
 /// One notice of the library.

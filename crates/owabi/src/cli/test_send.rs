@@ -17,6 +17,11 @@ use owabi_smtp::envelope::Parcel;
 use owabi_smtp::session::Session as Connection;
 use owabi_store::Store;
 use serde_json::json;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A test mail belongs to no row, so nobody else can take it over: longer than any step may take.
+const NO_LEASE: Duration = Duration::from_hours(24);
 
 /// The options of `test-send`.
 #[derive(Debug, clap::Args)]
@@ -127,7 +132,7 @@ async fn send(config: &Config, to: &Address, mail: &Mail, envid: String) -> Resu
 
 async fn one(mut connection: Connection, parcel: Parcel) -> Outcome {
     connection.push(parcel);
-    connection.permit(1);
+    connection.permit(1, Instant::now() + NO_LEASE);
     loop {
         let progress = connection.next().await;
         if let Some(finished) = progress.finished.into_iter().next() {

@@ -2,6 +2,7 @@
 
 use super::Span;
 use super::problem::Findings;
+use owabi_store::postgres_url_problem;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -11,14 +12,57 @@ use std::path::{Path, PathBuf};
 pub struct Database {
     /// `sqlite:FILE` or `postgres://user@host/db`, without a password.
     pub url: String,
-    /// File with the PostgreSQL password.
-    pub password_file: Option<PathBuf>,
-    /// Name of the systemd credential with the PostgreSQL password.
-    pub password_credential: Option<String>,
     /// How long a statement waits for another one's lock.
     pub busy_timeout: Span,
-    /// Connections that only read (console, status) beside the one that writes.
+    /// SQLite: connections that only read (console, status) beside the one that writes.
     pub readers: u32,
+    /// PostgreSQL: file with the role's password.
+    pub password_file: Option<PathBuf>,
+    /// PostgreSQL: name of the systemd credential with the role's password.
+    pub password_credential: Option<String>,
+    /// PostgreSQL: what a connection is protected by.
+    pub tls: DatabaseTls,
+    /// PostgreSQL: PEM file of authorities to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// PostgreSQL: PEM file of the certificate that we show.
+    pub client_cert: Option<PathBuf>,
+    /// PostgreSQL: PEM file of its key.
+    pub client_key: Option<PathBuf>,
+    /// PostgreSQL: connections of this process for everything but recording and listening, which have one each.
+    pub pool: u32,
+    /// PostgreSQL: after this long the server gives up a statement.
+    pub statement_timeout: Span,
+    /// PostgreSQL: the longest wait for a connection.
+    pub connect_timeout: Span,
+}
+
+/// What a connection to PostgreSQL is protected by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatabaseTls {
+    /// The URL's `sslmode`; without one `None` for a unix socket or a loopback host, else `VerifyFull`.
+    #[default]
+    Auto,
+    /// Nothing.
+    None,
+    /// Encrypted; the server may be anybody.
+    Require,
+    /// The server's certificate is from an authority that we trust; its name may be any.
+    VerifyCa,
+    /// The certificate is for the very host of the URL.
+    VerifyFull,
+}
+
+impl From<DatabaseTls> for owabi_store::Tls {
+    fn from(tls: DatabaseTls) -> Self {
+        match tls {
+            DatabaseTls::Auto => Self::Auto,
+            DatabaseTls::None => Self::None,
+            DatabaseTls::Require => Self::Require,
+            DatabaseTls::VerifyCa => Self::VerifyCa,
+            DatabaseTls::VerifyFull => Self::VerifyFull,
+        }
+    }
 }
 
 /// What the database's URL leads to.
@@ -34,10 +78,17 @@ impl Default for Database {
     fn default() -> Self {
         Self {
             url: "sqlite:owabi.db".to_owned(),
-            password_file: None,
-            password_credential: None,
             busy_timeout: Span::seconds(10),
             readers: 4,
+            password_file: None,
+            password_credential: None,
+            tls: DatabaseTls::default(),
+            ca_file: None,
+            client_cert: None,
+            client_key: None,
+            pool: 8,
+            statement_timeout: Span::seconds(30),
+            connect_timeout: Span::seconds(10),
         }
     }
 }
@@ -58,19 +109,14 @@ impl Database {
         if let Some(Target::Sqlite(file)) = self.target() {
             self.url = format!("sqlite:{}", folder.join(file).display());
         }
-        super::resolve_option(&mut self.password_file, folder);
+        for path in [&mut self.password_file, &mut self.ca_file, &mut self.client_cert, &mut self.client_key] {
+            super::resolve_option(path, folder);
+        }
     }
 
     pub(super) fn validate(&self, found: &mut Findings) {
-        const FORMS: &str = "write sqlite:FILE or postgres://user@host/db";
-        match self.target() {
-            None => found.refuse_with("database.url", "is not a database owabi knows", FORMS),
-            Some(Target::Postgres(url)) if has_password(&url) => found.refuse_with(
-                "database.url",
-                "holds a password",
-                "passwords come from files: set database.password_file or database.password_credential",
-            ),
-            Some(_) => {}
+        if let Some((problem, hint)) = self.url_problem() {
+            found.refuse_with("database.url", problem, hint);
         }
         super::secret::one_source(
             found,
@@ -79,7 +125,84 @@ impl Database {
             self.password_credential.as_deref(),
         );
         found.at_least_one("database.readers", self.readers);
+        self.validate_tls(found);
+        if self.pool < 4 {
+            found.refuse("database.pool", "must be at least 4");
+        }
+        for (key, span) in [
+            ("busy_timeout", self.busy_timeout),
+            ("statement_timeout", self.statement_timeout),
+            ("connect_timeout", self.connect_timeout),
+        ] {
+            if span == Span::ZERO {
+                found.refuse(format!("database.{key}"), "must be longer than 0s");
+            }
+        }
     }
+
+    /// What is wrong with the URL, and what to do about it. Neither quotes the URL: a password may be in it.
+    pub(crate) fn url_problem(&self) -> Option<(String, &'static str)> {
+        const FORMS: &str = "write sqlite:FILE or postgres://user@host/db";
+        const PASSWORD: &str = "passwords come from files: set database.password_file or database.password_credential";
+        match self.target() {
+            None => Some(("is not a database owabi knows".to_owned(), FORMS)),
+            Some(Target::Postgres(url)) if has_password(&url) => Some(("holds a password".to_owned(), PASSWORD)),
+            Some(Target::Postgres(url)) => {
+                let known = unknown_parameter(&url).map(|name| (format!("has an unknown parameter {name:?}"), FORMS));
+                known.or_else(|| postgres_url_problem(&url).map(|why| (format!("cannot be used: {why}"), FORMS)))
+            }
+            Some(Target::Sqlite(_)) => None,
+        }
+    }
+
+    fn validate_tls(&self, found: &mut Findings) {
+        let verifies = matches!(self.tls, DatabaseTls::Auto | DatabaseTls::VerifyCa | DatabaseTls::VerifyFull);
+        if self.tls != DatabaseTls::Auto && parameters(&self.url).any(|name| name == "sslmode" || name == "ssl-mode") {
+            let hint = "say it once: take sslmode out of the URL, or leave database.tls at auto";
+            found.refuse_with("database.tls", "database.url has an sslmode, too", hint);
+        }
+        if self.ca_file.is_some() && !verifies {
+            let hint = "with tls: verify-full the server's certificate is checked";
+            found.refuse_with("database.ca_file", "has no meaning without a check of the server's certificate", hint);
+        }
+        if self.tls == DatabaseTls::VerifyCa && self.ca_file.is_none() {
+            let hint = "name your own authority; those of the system vouch for anybody's server";
+            found.refuse_with("database.tls", "verify-ca needs database.ca_file", hint);
+        }
+        if self.client_cert.is_some() != self.client_key.is_some() {
+            found.refuse("database.client_cert", "client_cert and client_key go together");
+        }
+        if self.client_cert.is_some() && self.tls == DatabaseTls::None {
+            found.refuse("database.client_cert", "has no meaning with tls: none");
+        }
+    }
+}
+
+/// The parameters that a PostgreSQL URL may have.
+const PARAMETERS: [&str; 13] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "application_name",
+    "options",
+];
+
+/// The names of a URL's parameters, without their values.
+fn parameters(url: &str) -> impl Iterator<Item = &str> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
+}
+
+fn unknown_parameter(url: &str) -> Option<&str> {
+    parameters(url).find(|name| !PARAMETERS.contains(name))
 }
 
 fn has_password(url: &str) -> bool {

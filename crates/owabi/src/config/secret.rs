@@ -103,6 +103,12 @@ fn secret_text(path: &Path, credentials: Option<&Path>) -> Result<SecretString, 
     Ok(SecretString::from(secret))
 }
 
+/// Refuses a file of a secret that somebody else reads on our behalf, and that others could read.
+pub(super) fn check_guarded(path: &Path, credentials: Option<&Path>) -> Result<(), SecretError> {
+    let guarded = credentials.is_some_and(|folder| lies_in(path, folder));
+    read_guarded(path, !guarded).map(|_| ())
+}
+
 fn lies_in(path: &Path, folder: &Path) -> bool {
     match (path.canonicalize(), folder.canonicalize()) {
         (Ok(path), Ok(folder)) => path.starts_with(folder),

@@ -113,6 +113,17 @@ fn impossible_values_are_refused() {
         ("OWABI_DATABASE__URL", "mysql://x", "database.url"),
         ("OWABI_DATABASE__URL", "postgres://u:secret@h/d", "holds a password"),
         ("OWABI_DATABASE__URL", "sqlite::memory:", "database.url"),
+        ("OWABI_DATABASE__URL", "postgres://u@h/d?passwd=secret", "unknown parameter \"passwd\""),
+        ("OWABI_DATABASE__URL", "postgres://u@h/d?password=secret", "holds a password"),
+        ("OWABI_DATABASE__URL", "postgres://u@h/d?sslmode=prefer", "fall back"),
+        ("OWABI_DATABASE__URL", "postgres://u@h:port/d", "database.url"),
+        ("OWABI_DATABASE__TLS", "prefer", "unknown variant"),
+        ("OWABI_DATABASE__TLS", "verify-ca", "needs database.ca_file"),
+        ("OWABI_DATABASE__CLIENT_CERT", "c.pem", "go together"),
+        ("OWABI_DATABASE__POOL", "3", "at least 4"),
+        ("OWABI_DATABASE__READERS", "0", "at least 1"),
+        ("OWABI_DATABASE__STATEMENT_TIMEOUT", "0s", "longer than 0s"),
+        ("OWABI_DATABASE__CONNECT_TIMEOUT", "soon", "not a duration"),
         ("OWABI_DISPATCH__LEASE", "1m", "longer than smtp.deadlines.dot"),
         ("OWABI_SMTP__RELAYS__0__USER", "u", "go together"),
         ("OWABI_SMTP__RELAYS__0__RATE", "-1", "more than 0"),
@@ -126,6 +137,48 @@ fn impossible_values_are_refused() {
         assert!(error.contains(said) && error.contains(&format!("${key}")), "{key}={value}: {error}");
         assert!(!error.contains("secret"), "{error}");
     }
+}
+
+#[test]
+fn how_the_database_is_protected_is_said_once_and_makes_sense() {
+    let url = ("OWABI_DATABASE__URL", "postgres://u@h/d?sslmode=require");
+    load_with(SMALLEST, &[url]).unwrap();
+    for (more, said) in [
+        (("OWABI_DATABASE__TLS", "verify-full"), "say it once"),
+        (("OWABI_DATABASE", "{ url: 'postgres://u@h/d', tls: require, ca_file: ca.pem }"), "database.ca_file"),
+        (("OWABI_DATABASE", "{ tls: none, client_cert: c.pem, client_key: c.key }"), "database.client_cert"),
+    ] {
+        let error = load_with(SMALLEST, &[url, more]).unwrap_err().to_string();
+        assert!(error.contains(said), "{more:?}: {error}");
+    }
+}
+
+#[test]
+fn the_database_is_opened_as_configured_and_its_password_stays_hidden() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pw");
+    std::fs::write(&file, "hush\n").unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let database = format!(
+        "{{ url: 'postgres://u@h/d', password_file: {}, tls: verify-full, ca_file: ca.pem, pool: 5, busy_timeout: 2s, connect_timeout: 3s }}",
+        file.display()
+    );
+    let config = load_with(SMALLEST, &[("OWABI_DATABASE", &database)]).unwrap();
+    let options = config.open_options().unwrap();
+    assert_eq!(options.postgres.ca_file.as_deref(), Some(Path::new("/site/ca.pem")));
+    assert_eq!((options.postgres.pool, options.busy_timeout.as_secs()), (5, 2));
+    assert_eq!((options.postgres.connect_timeout.as_secs(), options.postgres.statement_timeout.as_secs()), (3, 30));
+    let password = options.postgres.password.as_ref().unwrap();
+    assert_eq!(secrecy::ExposeSecret::expose_secret(password), "hush");
+    assert!(!format!("{options:?} {config:?}").contains("hush"));
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(config.open_options().unwrap_err().to_string().contains("others can read it"));
+    let key = load_with(
+        SMALLEST,
+        &[("OWABI_DATABASE", &database.replace("ca_file: ca.pem", "client_cert: c, client_key: pw"))],
+    );
+    let error = key.unwrap().check_secrets().unwrap_err().to_string();
+    assert!(error.contains("database.client_key: /site/pw"), "{error}");
 }
 
 #[test]

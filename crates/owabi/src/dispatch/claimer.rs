@@ -98,9 +98,10 @@ impl Claimer {
         }
     }
 
-    /// Nothing in memory, and nothing sent back only for its domain's pace.
+    /// Nothing in memory, nothing sent back only for its domain's pace, and nothing due that waits for other daemons.
     fn is_idle(&self) -> bool {
-        self.shared.feed.len() == 0 && now_ms() > self.shared.feed.paced_until()
+        let feed = &self.shared.feed;
+        feed.len() == 0 && now_ms() > feed.paced_until() && !self.shared.fleet.waits()
     }
 
     /// Outcomes that were under way are durable now, and none of them made a row due.
@@ -137,6 +138,9 @@ impl Claimer {
         self.take_over().await?;
         // Also while the relays are down: the mail in doubt may be the only one left to try them with.
         self.shared.store.send_again(now_ms()).await?;
+        if !self.has_a_part() {
+            return self.wait_for_a_part().await;
+        }
         if !self.desks.iter().any(|desk| desk.is_up()) {
             self.empty_the_feed().await?;
             return self.claim_for_probing().await;
@@ -147,6 +151,7 @@ impl Claimer {
                 claimed += self.claim(&run, self.rows()).await?;
             }
         }
+        self.shared.fleet.looked(false);
         Ok(claimed)
     }
 
@@ -158,6 +163,23 @@ impl Claimer {
             self.looked_at = Some(monotonic());
         }
         Ok(())
+    }
+
+    /// This daemon may have connections.
+    fn has_a_part(&self) -> bool {
+        self.shared.fleet.is_valid(monotonic()) && self.desks.iter().any(|desk| desk.seats.any())
+    }
+
+    /// The other daemons have all connections, or this one had nothing to do: rows wait in the queue, not in its memory.
+    async fn wait_for_a_part(&mut self) -> Result<usize, StoreError> {
+        self.give_all_back().await?;
+        let mut due = false;
+        for row in self.shared.store.notices().await? {
+            due |= self.run_of(&row).is_some()
+                && self.shared.store.next_due(&row.id).await?.is_some_and(|at| at <= now_ms());
+        }
+        self.shared.fleet.looked(due);
+        Ok(0)
     }
 
     /// How many rows may be claimed at once, and wait in memory.
@@ -300,7 +322,7 @@ impl Claimer {
                 () = tokio::time::sleep(Duration::from_millis(200)) => {}
                 () = self.shared.stop.cancelled() => {}
             }
-            if !self.desks.iter().any(|desk| desk.is_up()) {
+            if !self.has_a_part() || !self.desks.iter().any(|desk| desk.serves()) {
                 return;
             }
         }

@@ -4,9 +4,11 @@ use super::database::Database;
 use super::delivery::Delivery;
 use super::desk::{Consequence, Desk, Leave};
 use super::feed::{Feed, Held, Taken};
+use super::fleet::Fleet;
 use super::recorder::{Note, Recorder};
+use super::seats::Seat;
 use super::{Counters, Settings, jitter};
-use crate::clock::now_ms;
+use crate::clock::{monotonic, now_ms};
 use owabi_core::outcome::{Fault, FaultKind, Phase};
 use owabi_core::settle::Word;
 use owabi_store::Store;
@@ -17,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// An idle connection is kept this long for the next mail.
 pub(super) const IDLE: Duration = Duration::from_secs(5);
 
+/// A courier without a seat looks again after this, should it have missed that one became free.
+const NO_SEAT: Duration = Duration::from_secs(1);
+
 /// What all couriers share.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
@@ -26,6 +31,7 @@ pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) counters: Arc<Counters>,
     pub(super) database: Arc<Database>,
+    pub(super) fleet: Fleet,
     /// No new mails.
     pub(super) stop: CancellationToken,
     /// Not even the replies under way.
@@ -49,12 +55,13 @@ pub(super) async fn tireless(desk: Arc<Desk>, shared: Shared) {
 }
 
 async fn work(desk: Arc<Desk>, shared: Shared) {
-    loop {
-        let Some(first) = wait_for_jobs(&desk, &shared).await else { return };
-        match desk.ask(now_ms()) {
-            Leave::Go => connect(&desk, &shared, first, false).await,
-            Leave::Probe => connect(&desk, &shared, first, true).await,
+    while let Some((mut seat, first)) = wait_for_jobs(&desk, &shared).await {
+        let stays = seat.stays(shared.fleet.is_valid(monotonic()));
+        match if stays { desk.ask(now_ms()) } else { Leave::Wait(None) } {
+            Leave::Go => connect(&desk, &shared, seat, first, false).await,
+            Leave::Probe => connect(&desk, &shared, seat, first, true).await,
             Leave::Wait(until) => {
+                drop(seat);
                 put_back(&shared, first).await;
                 wait(&desk, until, &shared.stop).await;
             }
@@ -62,10 +69,10 @@ async fn work(desk: Arc<Desk>, shared: Shared) {
     }
 }
 
-/// The first job for a connection that is yet to be opened.
-async fn wait_for_jobs(desk: &Desk, shared: &Shared) -> Option<Vec<Held>> {
+/// A seat and the first job for a connection that is yet to be opened.
+async fn wait_for_jobs(desk: &Desk, shared: &Shared) -> Option<(Seat, Vec<Held>)> {
     loop {
-        let notified = shared.feed.work.notified();
+        let (notified, freed) = (shared.feed.work.notified(), desk.seats.freed.notified());
         if shared.stop.is_cancelled() {
             return None;
         }
@@ -73,10 +80,19 @@ async fn wait_for_jobs(desk: &Desk, shared: &Shared) -> Option<Vec<Held>> {
             wait(desk, until, &shared.stop).await;
             continue;
         }
+        let Some(seat) = shared.fleet.is_valid(monotonic()).then(|| desk.seats.sit()).flatten() else {
+            tokio::select! {
+                () = freed => {}
+                () = tokio::time::sleep(NO_SEAT) => {}
+                () = shared.stop.cancelled() => return None,
+            }
+            continue;
+        };
         match shared.feed.take(desk.number, 1, now_ms()) {
-            Taken::Jobs(jobs) => return its_turn(desk, shared, jobs).await,
+            Taken::Jobs(jobs) => return its_turn(desk, shared, jobs).await.map(|jobs| (seat, jobs)),
             Taken::Closed => return None,
             Taken::Later(at) => {
+                drop(seat);
                 tokio::select! {
                     () = notified => {}
                     () = sleep_until(at) => {}
@@ -115,7 +131,7 @@ async fn put_back(shared: &Shared, jobs: Vec<Held>) {
     shared.recorder.note(Note { back, ..Note::default() }).await;
 }
 
-async fn connect(desk: &Arc<Desk>, shared: &Shared, first: Vec<Held>, probing: bool) {
+async fn connect(desk: &Arc<Desk>, shared: &Shared, seat: Seat, first: Vec<Held>, probing: bool) {
     let relay = desk.relay_now();
     let opened = tokio::select! {
         opened = owabi_smtp::open(&relay) => opened,
@@ -124,14 +140,14 @@ async fn connect(desk: &Arc<Desk>, shared: &Shared, first: Vec<Held>, probing: b
     match opened {
         Ok(session) => {
             desk.opened();
-            let mut delivery = Delivery::new(desk, shared, session, probing);
+            let mut delivery = Delivery::new(desk, shared, seat, session, probing);
             delivery.start(first).await;
             delivery.run().await;
         }
         Err(fault) => {
             put_back(shared, first).await;
             alert(desk, desk.fault(&fault, 0, now_ms(), jitter()), &fault);
-            shared.feed.set_up(desk.number, desk.is_up());
+            shared.feed.set_up(desk.number, desk.serves());
         }
     }
     if probing {

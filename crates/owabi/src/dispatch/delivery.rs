@@ -9,7 +9,8 @@ use super::feed::{Held, Taken};
 use super::jitter;
 use super::job::NoticeRun;
 use super::recorder::{Grants, Note};
-use crate::clock::now_ms;
+use super::seats::Seat;
+use crate::clock::{monotonic, now_ms};
 use owabi_core::outcome::{Outcome, Phase};
 use owabi_core::reply::Reply;
 use owabi_core::retry::relay_pause_ms;
@@ -20,12 +21,15 @@ use owabi_store::{Claim, Settle};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// One connection and the mails on it.
 pub(super) struct Delivery<'a> {
     desk: &'a Arc<Desk>,
     shared: &'a Shared,
+    seat: Seat,
     session: Session,
     /// The mails under way, by the number under which the session knows them.
     jobs: HashMap<u64, Held>,
@@ -48,11 +52,12 @@ pub(super) struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    pub(super) fn new(desk: &'a Arc<Desk>, shared: &'a Shared, session: Session, probing: bool) -> Self {
+    pub(super) fn new(desk: &'a Arc<Desk>, shared: &'a Shared, seat: Seat, session: Session, probing: bool) -> Self {
         let (answer, grants) = mpsc::unbounded_channel();
         Self {
             desk,
             shared,
+            seat,
             session,
             jobs: HashMap::new(),
             asked: HashMap::new(),
@@ -120,7 +125,7 @@ impl<'a> Delivery<'a> {
 
     /// Another connection or nothing may be wanted of this relay now.
     fn usable(&self) -> bool {
-        self.probing || self.desk.is_up()
+        !self.seat.is_leaving() && (self.probing || self.desk.is_up())
     }
 
     /// There is room for a mail, and mails may be asked for.
@@ -141,7 +146,7 @@ impl<'a> Delivery<'a> {
     /// Takes as many mails as there is room for.
     async fn fill(&mut self) {
         self.ask_at = None;
-        if !self.hungry() {
+        if !self.seat.stays(self.shared.fleet.is_valid(monotonic())) || !self.hungry() {
             return;
         }
         let now = now_ms();
@@ -203,9 +208,14 @@ impl<'a> Delivery<'a> {
         self.done.push(job);
     }
 
+    /// A body may leave while its lease outlasts the wait for the reply to its dot.
     fn obey(&mut self, grants: &Grants) {
+        // The steady clock first: should the process be stopped in between, permits end too early and not too late.
+        let (now, now_ms) = (Instant::now(), now_ms());
         for mail in grants.granted.iter().filter_map(|claim| self.asked.get(claim)) {
-            self.session.permit(*mail);
+            let Some(job) = self.jobs.get(mail) else { continue };
+            let left_ms = job.row.lease_until - now_ms - self.shared.settings.dot_ms;
+            self.session.permit(*mail, now + Duration::from_millis(left_ms.max(0).unsigned_abs()));
         }
         for mail in grants.denied.iter().filter_map(|claim| self.asked.get(claim)) {
             self.denied.insert(*mail);
@@ -232,7 +242,7 @@ impl<'a> Delivery<'a> {
         self.send_note().await;
         let consequence = self.desk.fault(&fault, self.finished, now_ms(), jitter());
         alert(self.desk, consequence, &fault);
-        self.shared.feed.set_up(self.desk.number, self.desk.is_up());
+        self.shared.feed.set_up(self.desk.number, self.desk.serves());
         true
     }
 
@@ -267,7 +277,7 @@ impl<'a> Delivery<'a> {
         }
         if self.desk.is_up() {
             self.probing = false;
-            self.shared.feed.set_up(self.desk.number, true);
+            self.shared.feed.set_up(self.desk.number, self.desk.serves());
         }
         self.done.push(job);
     }

@@ -3,20 +3,19 @@
 //! Its own faults pause it with growing waits; after a pause one connection tries with one mail, and the rest follow
 //! when that mail is taken. Time is an argument.
 
-use super::feed::CATCH_UP_MS;
+use super::pace::Pace;
+use super::seats::Seats;
 use owabi_core::classify::{Meaning, meaning};
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use owabi_core::retry::relay_pause_ms;
 use owabi_smtp::relay::Relay;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// Refusals of the sender in a row after which the relay is paused.
 const SENDER_STREAK: usize = 3;
 /// Misunderstandings in a row after which the relay is paused.
 const PROTOCOL_STREAK: usize = 3;
-/// The slowest pace that throttling leads to, in mails a second.
-const SLOWEST: f64 = 0.5;
 
 /// How long pauses are, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -45,23 +44,13 @@ struct State {
     pace: Pace,
 }
 
-/// Mails a second, lowered by throttling and raised again step by step.
-#[derive(Debug)]
-struct Pace {
-    configured: Option<f64>,
-    current: Option<f64>,
-    next_at: f64,
-    /// Mails handed over in the second that began at `second`.
-    second: i64,
-    in_second: f64,
-    last_second: f64,
-}
-
 /// One relay's desk, shared by its couriers.
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) number: usize,
     pub(super) relay: Relay,
+    /// The connections that this daemon may have.
+    pub(super) seats: Arc<Seats>,
     pauses: Pauses,
     state: Mutex<State>,
     /// Couriers of a paused relay wait here.
@@ -104,8 +93,8 @@ pub(super) enum Consequence {
 }
 
 impl Desk {
-    pub(super) fn new(number: usize, relay: Relay, rate: Option<f64>, pauses: Pauses) -> Self {
-        let pace = Pace { configured: rate, current: rate, next_at: 0.0, second: 0, in_second: 0.0, last_second: 0.0 };
+    /// A relay that this daemon may use with `seats` connections and at `rate` mails a second.
+    pub(super) fn new(number: usize, relay: Relay, seats: usize, rate: Option<f64>, pauses: Pauses) -> Self {
         let state = State {
             failures: 0,
             paused_until: 0,
@@ -115,9 +104,10 @@ impl Desk {
             misunderstood: 0,
             accepted_any: false,
             per_connection: relay.messages_per_connection,
-            pace,
+            pace: Pace::new(rate),
         };
-        Self { number, relay, pauses, state: Mutex::new(state), changed: Notify::new() }
+        let seats = Arc::new(Seats::new(seats));
+        Self { number, relay, seats, pauses, state: Mutex::new(state), changed: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -157,6 +147,11 @@ impl Desk {
         self.lock().failures == 0
     }
 
+    /// In good order, and this daemon may have connections to it.
+    pub(super) fn serves(&self) -> bool {
+        self.is_up() && self.seats.any()
+    }
+
     /// Faults in a row.
     pub(super) fn failures(&self) -> i64 {
         self.lock().failures
@@ -182,6 +177,16 @@ impl Desk {
     /// How many of `wanted` mails may leave now; otherwise when the next one may.
     pub(super) fn paced(&self, wanted: usize, now: i64) -> Result<usize, i64> {
         self.lock().pace.allow(wanted, now)
+    }
+
+    /// This daemon's part of the relay's rate, in mails a second.
+    pub(super) fn set_rate(&self, rate: f64) {
+        self.lock().pace.allow_up_to(rate);
+    }
+
+    /// No more than this rate from now on.
+    pub(super) fn lower_rate(&self, rate: f64) {
+        self.lock().pace.lower_to(rate);
     }
 
     /// A connection failed or ended by the relay's or our own fault, after `finished` mails on it.
@@ -281,47 +286,6 @@ impl State {
     }
 }
 
-impl Pace {
-    fn allow(&mut self, wanted: usize, now: i64) -> Result<usize, i64> {
-        self.tick(now);
-        let Some(rate) = self.current else {
-            self.in_second += wanted as f64;
-            return Ok(wanted);
-        };
-        if self.next_at > now as f64 {
-            return Err(ceil_ms(self.next_at));
-        }
-        self.next_at = self.next_at.max(now as f64 - CATCH_UP_MS) + 1000.0 / rate;
-        self.in_second += 1.0;
-        Ok(1)
-    }
-
-    /// Counts seconds; each one without throttling raises the pace a little, and lifts it when it no longer binds.
-    fn tick(&mut self, now: i64) {
-        let second = now / 1000;
-        if second == self.second {
-            return;
-        }
-        (self.second, self.last_second, self.in_second) = (second, self.in_second, 0.0);
-        if self.current != self.configured {
-            let raised = self.current.map(|rate| rate + (rate * 0.05).max(0.5));
-            let free = raised.is_none_or(|rate| rate > self.configured.unwrap_or(1000.0));
-            self.current = if free { self.configured } else { raised };
-        }
-    }
-
-    fn halve(&mut self, now: i64) {
-        self.tick(now);
-        let measured = self.last_second.max(self.in_second).max(1.0);
-        self.current = Some((self.current.unwrap_or(measured) / 2.0).max(SLOWEST));
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "times are far below 2^53")]
-fn ceil_ms(at: f64) -> i64 {
-    at.ceil() as i64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,7 +293,7 @@ mod tests {
 
     fn desk() -> Desk {
         let relay = Relay::new("main", "127.0.0.1", 25);
-        Desk::new(0, relay, None, Pauses { first_ms: 1_000, max_ms: 8_000 })
+        Desk::new(0, relay, 1, None, Pauses { first_ms: 1_000, max_ms: 8_000 })
     }
 
     fn fault(kind: FaultKind) -> Fault {

@@ -3,6 +3,7 @@
 //! Domains with a limit wait in a lane of their own, so that a slow carrier never blocks the others. Time is an argument.
 
 use super::job::Job;
+use super::pace::Turns;
 use crate::config::DomainLimit;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +16,6 @@ const LANE_SECONDS: f64 = 60.0;
 /// A lane without a rate holds this many rows.
 const LANE_ROWS: usize = 500;
 
-/// A turn that was taken late may be made up for by this much.
-pub(super) const CATCH_UP_MS: f64 = 50.0;
-
 /// What one relay gets of the mails.
 #[derive(Clone, Copy, Debug)]
 struct Share {
@@ -29,41 +27,50 @@ struct Share {
 /// A recipient domain with limits.
 #[derive(Debug)]
 struct Lane {
-    /// Milliseconds between two mails; 0: no rate.
-    every_ms: f64,
+    /// The configured rate, of which `turns` has this daemon's part.
+    rate: Option<f64>,
+    turns: Turns,
     concurrency: usize,
     waiting: VecDeque<Job>,
     under_way: usize,
-    /// When the next mail may leave (epoch milliseconds).
-    next_at: f64,
     /// When the last of the rows that were sent back to the queue is due.
     back_until: f64,
 }
 
 impl Lane {
     fn new(limit: &DomainLimit) -> Self {
-        let every_ms = limit.rate.map_or(0.0, |rate| 1000.0 / rate);
         let concurrency = limit.concurrency.map_or(usize::MAX, |n| n as usize);
-        Self { every_ms, concurrency, waiting: VecDeque::new(), under_way: 0, next_at: 0.0, back_until: 0.0 }
+        let turns = Turns::new(limit.rate);
+        Self { rate: limit.rate, turns, concurrency, waiting: VecDeque::new(), under_way: 0, back_until: 0.0 }
     }
 
     fn holds(&self) -> usize {
-        if self.every_ms > 0.0 { to_count(LANE_SECONDS * 1000.0 / self.every_ms).max(10) } else { LANE_ROWS }
+        self.turns.rate.map_or(LANE_ROWS, |rate| to_count(LANE_SECONDS * rate).max(10))
+    }
+
+    /// Milliseconds between two mails as far as is known now; a daemon without a part expects the whole some day.
+    fn every_ms(&self) -> f64 {
+        self.turns.rate.filter(|rate| *rate > 0.0).or(self.rate).map_or(0.0, |rate| 1000.0 / rate)
     }
 
     /// When the row that is one too many will have its turn.
     fn later(&mut self, now: i64) -> i64 {
-        let after_waiting = self.next_at.max(now as f64) + self.every_ms * self.waiting.len() as f64;
-        self.back_until = self.back_until.max(after_waiting) + self.every_ms.max(1.0);
+        let every_ms = self.every_ms();
+        let after_waiting = self.turns.next_at(now) as f64 + every_ms * self.waiting.len() as f64;
+        self.back_until = self.back_until.max(after_waiting) + every_ms.max(1.0);
         to_ms(self.back_until)
     }
 
+    fn has_room(&self) -> bool {
+        self.under_way < self.concurrency
+    }
+
     fn take(&mut self, now: i64) -> Option<Job> {
-        let ready = self.under_way < self.concurrency && self.next_at <= now as f64;
-        let job = ready.then(|| self.waiting.pop_front()).flatten()?;
+        if !self.has_room() || self.waiting.is_empty() || self.turns.take(now).is_err() {
+            return None;
+        }
         self.under_way += 1;
-        self.next_at = self.next_at.max(now as f64 - CATCH_UP_MS) + self.every_ms;
-        Some(job)
+        self.waiting.pop_front()
     }
 }
 
@@ -219,6 +226,39 @@ impl Feed {
         self.work.notify_waiters();
     }
 
+    /// Whether mails of this domain wait or are under way.
+    pub(super) fn lane_works(&self, domain: &str) -> bool {
+        self.lock().lanes.get(domain).is_some_and(|lane| lane.under_way > 0 || !lane.waiting.is_empty())
+    }
+
+    /// This daemon's part of a domain's rate, in mails a second.
+    pub(super) fn set_lane_rate(&self, domain: &str, rate: f64) {
+        self.on_lane(domain, |lane| lane.turns.rate = Some(rate));
+    }
+
+    /// No more than this rate from now on.
+    pub(super) fn lower_lane_rate(&self, domain: &str, rate: f64) {
+        self.on_lane(domain, |lane| lane.turns.rate = lane.turns.rate.map(|now| now.min(rate)));
+    }
+
+    /// This daemon's part of a domain's mails under way.
+    pub(super) fn set_lane_concurrency(&self, domain: &str, most: usize) {
+        self.on_lane(domain, |lane| lane.concurrency = most);
+    }
+
+    /// No more than this many from now on. Returns how many are under way still.
+    pub(super) fn lower_lane_concurrency(&self, domain: &str, most: usize) -> usize {
+        let lowered = self.on_lane(domain, |lane| {
+            lane.concurrency = lane.concurrency.min(most);
+            lane.under_way
+        });
+        lowered.unwrap_or(0)
+    }
+
+    fn on_lane<T>(&self, domain: &str, change: impl FnOnce(&mut Lane) -> T) -> Option<T> {
+        self.lock().lanes.get_mut(domain).map(change)
+    }
+
     /// Takes back the waiting rows whose lease ends before `until`. The oldest wait in front.
     pub(super) fn expired(&self, until: i64) -> Vec<Job> {
         let mut inner = self.lock();
@@ -274,8 +314,8 @@ impl Inner {
 
     /// When the next lane that only waits for its rate has its turn.
     fn next_turn(&self, now: i64) -> Option<i64> {
-        let waiting = self.lanes.values().filter(|lane| !lane.waiting.is_empty() && lane.under_way < lane.concurrency);
-        waiting.map(|lane| to_ms(lane.next_at).max(now) + 1).min()
+        let waiting = self.lanes.values().filter(|lane| !lane.waiting.is_empty() && lane.has_room());
+        waiting.map(|lane| lane.turns.next_at(now) + 1).min()
     }
 }
 
@@ -285,7 +325,7 @@ pub(super) fn to_ms(value: f64) -> i64 {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive, small count")]
-fn to_count(value: f64) -> usize {
+pub(super) fn to_count(value: f64) -> usize {
     value as usize
 }
 
@@ -339,6 +379,31 @@ mod tests {
         assert!(taken(&feed, 0, 10, 0).is_empty());
         drop(one);
         assert_eq!(taken(&feed, 0, 10, 0).len(), 1);
+    }
+
+    #[test]
+    fn a_domain_s_mails_under_way_are_counted_when_its_part_is_lowered_and_no_new_one_begins_above_it() {
+        let feed = Arc::new(Feed::new(&[limit(None, Some(3))], &[1]));
+        feed.put(jobs(9, "docomo.ne.jp"), 0);
+        let mut out: Vec<Held> = (0..3).flat_map(|_| taken(&feed, 0, 1, 0)).collect();
+        assert_eq!(feed.lower_lane_concurrency("docomo.ne.jp", 1), 3);
+        out.truncate(1);
+        assert!(taken(&feed, 0, 1, 0).is_empty());
+        feed.set_lane_concurrency("docomo.ne.jp", 2);
+        assert_eq!(taken(&feed, 0, 1, 0).len(), 1);
+    }
+
+    #[test]
+    fn a_domain_without_a_part_of_the_rate_waits_keeps_few_rows_in_memory_and_goes_on_when_it_has_one() {
+        let feed = Arc::new(Feed::new(&[limit(Some(30.0), None)], &[1]));
+        feed.lower_lane_rate("docomo.ne.jp", 0.0);
+        let over = feed.put(jobs(12, "docomo.ne.jp"), 1_000);
+        assert_eq!((over.len(), feed.len()), (2, 10));
+        assert!(over.iter().all(|(_, at)| (1_000..10_000).contains(at)), "due again some time soon");
+        assert!(taken(&feed, 0, 1, 60_000).is_empty());
+        assert!(feed.lane_works("docomo.ne.jp"));
+        feed.set_lane_rate("docomo.ne.jp", 15.0);
+        assert_eq!(taken(&feed, 0, 1, 60_001).len(), 1);
     }
 
     #[test]

@@ -12,13 +12,19 @@ mod database;
 mod delivery;
 mod desk;
 mod feed;
+mod fleet;
 mod job;
+mod pace;
 mod recorder;
+mod resources;
+mod seats;
+mod shares;
 mod spool;
 mod take_over;
 
 pub use database::{DatabaseState, Trouble};
 pub use desk::RelayState;
+pub(crate) use fleet::FORGET_MS;
 
 use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
@@ -176,6 +182,8 @@ struct Settings {
     slots: i64,
     /// The least that a lease must last when a body leaves.
     lease_at_least_ms: i64,
+    /// The longest wait for the reply to a final dot.
+    dot_ms: i64,
     retry: RetryPolicy,
     jitter: bool,
     pauses: Pauses,
@@ -200,6 +208,7 @@ impl Settings {
                 .map(|relay| i64::from(relay.max_connections) * i64::from(relay.in_flight))
                 .sum(),
             lease_at_least_ms,
+            dot_ms: ms(deadlines.dot),
             retry: RetryPolicy {
                 first_ms: ms(retry.first),
                 max_ms: ms(retry.max),
@@ -245,8 +254,12 @@ pub async fn run(
     let desks: Vec<Arc<Desk>> = relays
         .into_iter()
         .enumerate()
-        .map(|(n, relay)| Arc::new(Desk::new(n, relay, config.smtp.relays[n].rate, settings.pauses)))
+        .map(|(n, relay)| {
+            let limits = &config.smtp.relays[n];
+            Arc::new(Desk::new(n, relay, limits.max_connections as usize, limits.rate, settings.pauses))
+        })
         .collect();
+    let (fleet, beating) = fleet::join(config, &store, &desks, &feed).await?;
     live.desks().clone_from(&desks);
     let (counters, database) = (Arc::clone(&live.0.counters), Arc::clone(&live.0.database));
     let tally = Arc::new(Tally::default());
@@ -261,7 +274,7 @@ pub async fn run(
         abandon: abandon.clone(),
     };
     let (recorder, writing) = Recorder::start(writer);
-    let shared = Shared { feed, recorder, store, settings, counters, database, stop, abandon };
+    let shared = Shared { feed, recorder, store, settings, counters, database, fleet, stop, abandon };
     let couriers = start_couriers(config, &desks, &shared);
     let (runs, complained) = (BTreeMap::new(), BTreeSet::new());
     let until_idle = options.until_idle;
@@ -286,6 +299,7 @@ pub async fn run(
         let _ = listening.await;
     }
     shut_down(claimer, shared, couriers).await;
+    beating.end().await;
     // The recorder ends when its last sender is gone and everything is written, or put aside because the time is over.
     if writing.await.is_err() {
         tracing::error!("the recorder ended badly; the leases keep its rows safe");
@@ -345,6 +359,7 @@ fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared) -> Join
 async fn shut_down(claimer: Claimer, shared: Shared, mut couriers: JoinSet<()>) {
     shared.stop.cancel();
     shared.feed.close();
+    shared.fleet.wind_down();
     let abandon = shared.abandon.clone();
     tokio::select! {
         () = async { while couriers.join_next().await.is_some() {} } => {}

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
+mod lease;
+
 use bytes::Bytes;
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use owabi_core::reply::Reply;
@@ -40,8 +42,13 @@ fn parcel(id: u64) -> Parcel {
 fn push_permitted(pipeline: &mut Pipeline, ids: std::ops::RangeInclusive<u64>) {
     for id in ids {
         pipeline.push(parcel(id));
-        pipeline.permit(id);
+        permit(pipeline, id);
     }
+}
+
+/// A permit without an end.
+fn permit(pipeline: &mut Pipeline, id: u64) {
+    pipeline.permit(id, Duration::MAX, NOW);
 }
 
 /// Takes everything pending as written.
@@ -89,7 +96,7 @@ fn with_chunking_all_permitted_mails_leave_in_one_write() {
     );
     answer(&mut it, &[250, 250, 250, 250, 250, 250, 250]);
     expect(&mut it, &[(1, "accepted 250"), (2, "accepted 250")]);
-    it.permit(3);
+    permit(&mut it, 3);
     assert!(write(&mut it).starts_with("MAIL"), "no RSET after an accepted mail");
     assert_eq!(it.room(), 7);
 }
@@ -134,7 +141,7 @@ fn a_body_never_leaves_before_its_permit() {
         }
         said.push_str(&write(&mut it));
         assert!(!said.contains("body") && !said.contains("BDAT"), "{mode:?}: {said}");
-        it.permit(1);
+        permit(&mut it, 1);
         assert!(write(&mut it).contains("body 1"), "{mode:?}");
     }
 }
@@ -291,7 +298,7 @@ fn a_denied_mail_never_sends_its_body() {
                 answer(&mut it, &[if phase == Phase::Data { 354 } else { 250 }]);
                 said.push_str(&write(&mut it));
             }
-            it.permit(1);
+            permit(&mut it, 1);
             said.push_str(&write(&mut it));
             assert!(!said.contains("body"), "{mode:?} {replies_before}: {said}");
             expect(&mut it, &[(1, "not sent Local")]);
@@ -411,7 +418,7 @@ proptest! {
                     it.push(parcel(pushed));
                 }
                 Event::Push => {}
-                Event::Permit(id) => it.permit(id),
+                Event::Permit(id) => permit(&mut it, id),
                 Event::Deny(id) => it.deny(id),
                 Event::Write(octets) => it.written(octets.min(it.pending().len()), NOW),
                 Event::Reply(code) => it.reply(Reply::new(code, "x"), NOW),

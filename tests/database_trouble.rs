@@ -1,0 +1,94 @@
+//! PostgreSQL over a real socket, in trouble and out of it: D2, D3 and D7 of the failure list, and what a group costs.
+//!
+//! Whatever happens to the database: what it does not take is not sent, what a relay said is kept until it takes it, and
+//! the daemon goes on by itself.
+
+mod away;
+mod lost_answers;
+mod news;
+mod refusing;
+mod round_trips;
+
+use crate::support::audit::Row;
+use crate::support::postgres::{Database, Server};
+use crate::support::program::{Program, Running};
+use crate::support::wire::Wire;
+use crate::support::world::{World, addresses, eventually};
+use owabi_core::lifecycle::Status;
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
+use owabi_store::{OpenOptions, Store};
+use std::time::Duration;
+
+/// Four connections of two mails each, and leases of six seconds.
+const BRIEF: &str = "smtp:\n  relays:\n    - { name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: 4, in_flight: 2 }\n  bounce: { address: bounces@example.jp }\n  deadlines: { mail: 400ms, rcpt: 400ms, data: 400ms, body: 400ms, dot: 2s }\n";
+const BRIEF_LEASE: &str = "lease: 2500ms";
+/// Mails that `BRIEF` has under way at the most.
+const SLOTS: u64 = 4 * 2;
+
+/// A relay that takes its time, so that something can happen meanwhile.
+fn slow() -> CaptureOptions {
+    CaptureOptions { rtt: Duration::from_millis(20), ..CaptureOptions::default() }
+}
+
+/// An installation whose way to its PostgreSQL is a wire in the test's hand.
+struct Installation {
+    program: Program,
+    relay: CaptureRelay,
+    wire: Wire,
+    database: Database,
+}
+
+impl Installation {
+    /// As many members released and due; `dispatch` is further configuration of that section.
+    async fn with(server: &Server, members: usize, relay: CaptureOptions, (more, dispatch): (&str, &str)) -> Self {
+        let (relay, database) = (CaptureRelay::start(relay).await.unwrap(), server.database());
+        let wire = Wire::to(database.url()).await;
+        let keys = format!("url: \"{}\", statement_timeout: 1s, connect_timeout: 1s", wire.url());
+        let program = Program::released_on(&database, &keys, &relay, more, members);
+        program.configure("dispatch: {", &format!("dispatch: {{ {dispatch}, "));
+        Self { program, relay, wire, database }
+    }
+
+    fn run(&self) -> Running {
+        self.program.start(&["run"])
+    }
+
+    /// Waits until the program has said this so often.
+    async fn says(&self, what: &str, times: usize) {
+        let said = async || self.program.said().matches(what).count() >= times;
+        assert!(eventually(&said).await, "{what:?} is not in {}", self.program.said());
+    }
+
+    /// Waits until the relay has taken so many mails.
+    async fn arrived(&self, mails: u64) {
+        let arrived = async || self.relay.stats().mails >= mails;
+        assert!(eventually(&arrived).await, "{:?} {}", self.relay.stats(), self.program.said());
+    }
+
+    /// Waits until everybody is told, and stops the program.
+    async fn finish(&self, running: Running) {
+        let told = async || self.program.rows().await.iter().all(|row| row.status == Status::Accepted);
+        assert!(eventually(&told).await, "{:#?} {}", self.program.rows().await, self.program.said());
+        assert!(running.terminate().success(), "{}", self.program.said());
+    }
+
+    /// One mail and one attempt for each, and no doubt about anybody.
+    async fn everybody_was_told_once(&self) {
+        self.program.audit(&self.relay).await;
+        let once = |row: &Row| (row.used, row.tries, row.possible_duplicate) == (1, 1, false);
+        let rows = self.program.rows().await;
+        let others: Vec<_> = rows.iter().filter(|row| !once(row)).collect();
+        assert!(others.is_empty(), "{others:#?} {}", self.program.said());
+        assert_eq!(self.relay.captured().len(), rows.len());
+    }
+}
+
+/// A store at the other end of a wire, with members released and due.
+async fn store_with(wire: &Wire, members: usize) -> Store {
+    let mut options = OpenOptions::new(wire.url());
+    options.postgres.statement_timeout = Duration::from_secs(1);
+    let mut world = World::with(&[], CaptureOptions::default()).await;
+    world.store = Store::open(&OpenOptions { migrate: true, ..options }).await.unwrap();
+    world.fill(&addresses(members)).await;
+    world.store.clone()
+}

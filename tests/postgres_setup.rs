@@ -1,0 +1,122 @@
+//! A PostgreSQL database as an operator meets it: set up, checked, wrong in every ordinary way.
+
+use crate::support::postgres::{Database, Server, Stop};
+use crate::support::site::Site;
+use serde_json::json;
+
+/// A site whose queue is at `url`; `more` are further keys of `database`.
+fn site_at(url: &str, more: &str) -> Site {
+    let site = Site::new();
+    site.edit("owabi.yaml", "\"sqlite:owabi.db\"", &format!("\"{url}\"{more}"));
+    site
+}
+
+fn older(database: &Database) -> Site {
+    let site = site_at(database.url(), "");
+    site.run(&["status"]).exits(0);
+    // As the first schema: what the second one added is taken away.
+    database.psql("DROP TABLE daemons; DELETE FROM meta WHERE key = 'fleet'; DELETE FROM _sqlx_migrations WHERE version = 2;
+        ALTER TABLE attempts DROP COLUMN fence; DROP FUNCTION owabi_intake CASCADE; DROP FUNCTION owabi_wake CASCADE;
+        DROP INDEX affected_members_due; DROP INDEX affected_members_sending;
+        CREATE INDEX affected_members_due ON affected_members (due_at); CREATE INDEX affected_members_sending ON affected_members (due_at)");
+    site
+}
+
+#[test]
+fn an_empty_database_is_all_that_owabi_needs_and_check_says_what_it_found() {
+    let database = Server::shared().database();
+    let site = site_at(database.url(), "");
+    let said = site.run(&["check"]).exits(0);
+    assert!(said.stdout.contains("check --connect") && !said.stdout.contains("PostgreSQL 1"), "{}", said.stdout);
+    assert_eq!(database.psql("SELECT to_regclass('notices') IS NULL"), "t", "it was not even looked at");
+    let said = site.run(&["--json", "check", "--connect"]).exits(69).json();
+    assert_eq!((&said["database"]["tls"], &said["database"]["schema"]), (&json!(null), &json!(2)));
+    assert!(said["database"]["version"].as_str().unwrap().starts_with(char::is_numeric), "{said}");
+    let warned = |problem: &&serde_json::Value| problem["area"] == "database" && problem["warning"] == true;
+    assert_eq!(
+        said["problems"].as_array().unwrap().iter().filter(warned).count(),
+        2,
+        "fsync, full_page_writes: {said}"
+    );
+    let said = site.run(&["--json", "db", "check"]).exits(0).json();
+    assert_eq!(
+        (&said["ok"], &said["schema"], said["warnings"].as_array().unwrap().len()),
+        (&json!(true), &json!(2), 2)
+    );
+    assert_eq!(site.json(&["db", "migrate"]), json!({ "from": 2, "to": 2, "copy": null }));
+    let said = site.run(&["db", "backup", "copy.db"]).exits(1);
+    assert!(
+        said.stderr.contains(&format!("pg_dump --format=custom --file=owabi.dump '{}'", database.url())),
+        "{}",
+        said.stderr
+    );
+    site.release_samples();
+    assert_eq!(site.count("queued"), 5);
+}
+
+#[test]
+fn an_older_schema_waits_for_db_migrate_or_for_run_with_migrate() {
+    let database = Server::shared().database();
+    let site = older(&database);
+    let said = site.run(&["run", "--until-idle"]).exits(78);
+    assert!(said.stderr.contains("owabi db migrate"), "{}", said.stderr);
+    assert_eq!(site.json(&["db", "migrate"]), json!({ "from": 1, "to": 2, "copy": null }));
+    site.run(&["status"]).exits(0);
+    let database = Server::shared().database();
+    let site = older(&database);
+    site.run(&["--json", "run", "--until-idle", "--migrate"]).exits(0);
+    assert_eq!(database.psql("SELECT max(version) FROM _sqlx_migrations"), "2");
+}
+
+#[test]
+fn what_is_wrong_with_a_database_is_said_with_what_to_do() {
+    let server = Server::shared();
+    let database = server.database();
+    let gone = site_at(&format!("{}_gone", database.url()), "").run(&["status"]).exits(78);
+    assert!(gone.stderr.contains("createdb"), "{}", gone.stderr);
+    database.psql("CREATE TABLE payments (id int)");
+    let site = site_at(database.url(), "");
+    let taken = site.run(&["status"]).exits(78);
+    assert!(taken.stderr.contains("other tables") && taken.stderr.contains("owabi db migrate"), "{}", taken.stderr);
+    assert_eq!(site.json(&["db", "migrate"])["from"], 0);
+    site.run(&["status"]).exits(0);
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = site_at(&format!("postgres://owabi@{closed}/owabi"), "").run(&["status"]).exits(69);
+    assert!(away.stderr.contains(&format!("{closed}: Connection refused")), "{}", away.stderr);
+    let plain = site_at(database.url(), ", tls: verify-full").run(&["status"]).exits(69);
+    assert!(plain.stderr.contains("TLS") && plain.stderr.contains("database.tls"), "{}", plain.stderr);
+    database.psql(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", name(&database)));
+    site.run(&["status"]).exits(0);
+    let read_only = site.import("samples/payments.csv", &[]).exits(69);
+    assert!(read_only.stderr.contains("no standby"), "{}", read_only.stderr);
+    let checked = site.run(&["check", "--connect"]).exits(69);
+    assert!(checked.stdout.contains("is read-only"), "{}", checked.stdout);
+}
+
+fn name(database: &Database) -> &str {
+    database.url().rsplit('/').next().unwrap()
+}
+
+#[test]
+fn a_wrong_password_is_a_bad_configuration_and_no_password_is_said_even_at_trace_level() {
+    let server = Server::start_own(&[]);
+    server.database().psql("CREATE ROLE clerk LOGIN PASSWORD 'hush-and-hide'");
+    let rules = "host all clerk all scram-sha-256\nhost all postgres all trust\n";
+    std::fs::write(server.folder().join("data/pg_hba.conf"), rules).unwrap();
+    server.restart(Stop::Fast);
+    let database = server.database();
+    database.psql(&format!("ALTER DATABASE {} OWNER TO clerk", name(&database)));
+    let site = site_at(&database.url().replace("postgres@", "clerk@"), ", password_file: pw");
+    for (password, code, said) in [("hush-and-seek", 78, "database.password_file"), ("hush-and-hide", 0, "")] {
+        site.write("pw", password);
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(site.path("pw"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        let output = site.command(&["status"]).env("OWABI_LOG", "trace").output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert!(told.contains(said) && !told.contains("hush"), "{told}");
+    }
+    let by_variable = site_at(&database.url().replace("postgres@", "clerk@"), "");
+    by_variable.run(&["status"]).exits(78);
+    assert!(by_variable.command(&["status"]).env("PGPASSWORD", "hush-and-hide").output().unwrap().status.success());
+}
