@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Notes that may wait before couriers are held back.
 const WAITING_NOTES: usize = 1024;
+/// How long the last try may take when the time for stopping is over.
+const LAST_TRY: Duration = Duration::from_secs(5);
 /// How long the recorder waits before it tries a failed commit again.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
@@ -209,6 +211,12 @@ impl Writer {
         }
     }
 
+    /// Returns when even the last try has had its time.
+    async fn no_more_time(&self) {
+        self.abandon.cancelled().await;
+        tokio::time::sleep(LAST_TRY).await;
+    }
+
     /// Tries until the database takes it; `write` hears whether an earlier try may have been committed. While it does
     /// not, nobody gets a permit, so nothing is sent.
     async fn until_written<T, F>(&self, waiting: usize, write: impl Fn(bool) -> F) -> Result<T, Unwritten>
@@ -217,7 +225,11 @@ impl Writer {
     {
         let mut failed = false;
         loop {
-            let error = match write(failed).await {
+            let written = tokio::select! {
+                written = write(failed) => written,
+                () = self.no_more_time() => return Err(Unwritten::Abandoned),
+            };
+            let error = match written {
                 Ok(written) => {
                     if failed {
                         self.tally.set_trouble(None);
