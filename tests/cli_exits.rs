@@ -133,6 +133,18 @@ fn a_second_daemon_on_one_database_is_told_to_try_again_and_the_first_stops_when
 }
 
 #[test]
+fn an_address_that_is_taken_is_a_bad_configuration_and_nothing_is_sent() {
+    let site = Site::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let health = format!("health: {{ listen: \"{}\" }}\nlog:", taken.local_addr().unwrap());
+    site.edit("owabi.yaml", "log:", &health);
+    let said = site.run(&["run", "--until-idle"]).exits(78);
+    assert!(said.stderr.contains("health.listen") && said.stderr.contains("free port"), "{}", said.stderr);
+    site.edit("owabi.yaml", "listen: \"127.0.0.1", "listen: \"localhost");
+    assert!(site.run(&["status"]).exits(78).stderr.contains("health.listen"));
+}
+
+#[test]
 fn a_bad_configuration_is_named_with_file_line_and_key() {
     let site = Site::new();
     site.edit("owabi.yaml", "first: 1s", "first: soon");

@@ -24,10 +24,12 @@ mod support {
 
 mod cli_exits;
 mod cli_main_job;
+mod database_away;
 mod database_trouble;
 mod dispatch;
 mod failures;
 mod fleet;
+mod fleet_soak;
 mod histories;
 mod postgres_setup;
 mod private_postfix;

@@ -21,10 +21,15 @@ fn size() -> (usize, usize) {
 }
 
 /// A small generator of even, repeatable numbers.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// From 0 to `limit`, without it.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
@@ -35,7 +40,7 @@ fn unknown() -> When {
 }
 
 /// An ordinary bad day: unknown users, refusals for now, and lost connections, some with the mail taken.
-fn bad_day() -> Script {
+pub(crate) fn bad_day() -> Script {
     Script::new()
         .always(unknown(), Then::reply(550, "5.1.1 User unknown"))
         .always(When::at(Point::Rcpt).sometimes(50, 1), Then::reply(450, "4.2.0 Busy"))
@@ -68,7 +73,7 @@ async fn soak_nobody_is_lost_or_doubled_unflagged_however_often_the_program_is_k
         let options = CaptureOptions { extensions, script: bad_day(), ..CaptureOptions::default() };
         let relay = CaptureRelay::start(options).await.unwrap();
         let program = Program::released(relay.addr().port(), CONFIG, &addresses(members));
-        let mut dice = Dice(u64::from(chunking) + 1);
+        let mut dice = Dice::new(u64::from(chunking) + 1);
         let mut most = 0;
         for kill in 0..kills {
             kill_somewhere(&program, &relay, &mut dice, (members / kills * 3 / 2) as u64).await;

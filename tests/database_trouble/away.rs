@@ -75,7 +75,9 @@ async fn d02_a_stop_while_the_database_is_away_keeps_the_replies_in_the_spool_fi
     assert_eq!(it.program.rows().await.iter().filter(accepted).count(), 2);
     it.wire.up();
     // What the stopped run held waits for its lease; nobody waits for that here.
-    it.database.psql("UPDATE affected_members SET due_at = 1 WHERE status = 'sending' AND id NOT IN (SELECT member_id FROM intents)");
+    it.database.psql(
+        "UPDATE affected_members SET due_at = 1 WHERE status = 'sending' AND id NOT IN (SELECT member_id FROM intents)",
+    );
     it.finish(it.run()).await;
     assert!(!it.program.path("owabi.spool").exists());
     it.everybody_was_told_once().await;

@@ -1,7 +1,7 @@
 //! What the verbs that run often cost on the network.
 
-use super::store_with;
 use super::lost_answers::{accepted, claim, intent};
+use super::store_with;
 use crate::support::postgres::Server;
 use crate::support::wire::Wire;
 use crate::support::world::NOTICE;

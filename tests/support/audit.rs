@@ -22,6 +22,22 @@ pub(crate) struct Row {
     pub(crate) possible_duplicate: bool,
 }
 
+/// Reads a row of [`rows`], of either database's type.
+macro_rules! row {
+    ($row:expr) => {
+        Row {
+            member_no: $row.get(0),
+            email: $row.get(1),
+            status: $row.get::<String, _>(2).parse().unwrap(),
+            reason: $row.get(3),
+            due_at: $row.get(4),
+            used: $row.get(5),
+            tries: $row.get(6),
+            possible_duplicate: $row.get(7),
+        }
+    };
+}
+
 /// A second look at the database, past the program's own code.
 pub(crate) async fn connect(url: &str) -> SqliteConnection {
     let mut connection = SqliteConnection::connect(url).await.unwrap();
@@ -29,28 +45,20 @@ pub(crate) async fn connect(url: &str) -> SqliteConnection {
     connection
 }
 
-/// Reads the queue table of either database.
-macro_rules! read_rows {
-    ($connection:expr) => {{
-        let text = "SELECT member_no, COALESCE(email, ''), status, reason, due_at, attempts, tries, possible_duplicate \
-                    FROM affected_members ORDER BY id";
-        let (mut connection, mut read) = ($connection, Vec::new());
-        for row in sqlx::query(text).fetch_all(&mut connection).await.unwrap() {
-            let status = row.get::<String, _>(2).parse().unwrap();
-            let (member_no, email, reason, due_at) = (row.get(0), row.get(1), row.get(3), row.get(4));
-            let (used, tries, possible_duplicate) = (row.get(5), row.get(6), row.get(7));
-            read.push(Row { member_no, email, status, reason, due_at, used, tries, possible_duplicate });
-        }
-        read
-    }};
-}
-
-/// The queue table in the order of import.
+/// The queue table in the order of import, on either database.
 pub(crate) async fn rows(url: &str) -> Vec<Row> {
-    if url.starts_with("postgres:") {
-        return read_rows!(PgConnection::connect(url).await.unwrap());
+    let text = "SELECT member_no, COALESCE(email, ''), status, reason, due_at, attempts, tries, possible_duplicate \
+                FROM affected_members ORDER BY id";
+    macro_rules! rows {
+        ($connection:expr) => {
+            sqlx::query(text).fetch_all($connection).await.unwrap().iter().map(|row| row!(row)).collect()
+        };
     }
-    read_rows!(connect(url).await)
+    if url.starts_with("postgres:") {
+        rows!(&mut PgConnection::connect(url).await.unwrap())
+    } else {
+        rows!(&mut connect(url).await)
+    }
 }
 
 /// How many members are in no final state.

@@ -34,6 +34,16 @@ impl Program {
         Self { folder, notice: world::NOTICE, queue: None }
     }
 
+    /// The same with the queue on PostgreSQL; the schema is made. The role is that of PGUSER.
+    pub(crate) fn on_postgres(port: u16, more: &str, database: &Database) -> Self {
+        let mut program = Self::new(port, more);
+        let config = std::fs::read_to_string(program.path("owabi.yaml")).unwrap();
+        program.write("owabi.yaml", &config.replace("sqlite:owabi.db", &database.url().replace("postgres@", "")));
+        program.queue = Some(database.url().to_owned());
+        assert!(program.output(&["db", "migrate"]).status.success());
+        program
+    }
+
     /// An installation with the shipped notice of 2022, released by one person and sent at any hour.
     pub(crate) fn metaps(port: u16, more: &str) -> Self {
         let program = Self { notice: METAPS, ..Self::new(port, more) };
@@ -59,7 +69,13 @@ impl Program {
     }
 
     /// The same with the queue in `database`; `keys` is what the configuration says about it.
-    pub(crate) fn released_on(database: &Database, keys: &str, relay: &CaptureRelay, more: &str, members: usize) -> Self {
+    pub(crate) fn released_on(
+        database: &Database,
+        keys: &str,
+        relay: &CaptureRelay,
+        more: &str,
+        members: usize,
+    ) -> Self {
         let queue = Some(database.url().to_owned());
         let program = Self { queue, ..Self::new(relay.addr().port(), more) };
         program.configure("url: \"sqlite:owabi.db\"", keys);
@@ -97,12 +113,12 @@ impl Program {
         path
     }
 
-    /// The command line, with nothing of this process's environment.
+    /// The command line, with nothing of this process's environment. On PostgreSQL it is the superuser's.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_owabi"));
         command.env_clear().current_dir(self.folder.path());
         command.arg("--config").arg(self.path("owabi.yaml")).args(["--lang", "en"]).args(arguments);
-        command.stdin(Stdio::null());
+        command.env("PGUSER", "postgres").stdin(Stdio::null());
         command
     }
 
@@ -131,8 +147,12 @@ impl Program {
 
     /// Starts a verb in the background; what it says on stderr goes to `stderr.log`.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.spawn(self.command(arguments))
+    }
+
+    /// The same with a command of [`Self::command`] that a test has changed.
+    pub(crate) fn spawn(&self, mut command: Command) -> Running {
         let log = File::options().create(true).append(true).open(self.path("stderr.log")).unwrap();
-        let mut command = self.command(arguments);
         Running(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
@@ -156,8 +176,7 @@ impl Program {
 
     /// The database as an URL.
     pub(crate) fn url(&self) -> String {
-        let in_folder = || format!("sqlite:{}", self.path("owabi.db").display());
-        self.queue.clone().unwrap_or_else(in_folder)
+        self.queue.clone().unwrap_or_else(|| format!("sqlite:{}", self.path("owabi.db").display()))
     }
 
     /// The queue table.
@@ -189,6 +208,11 @@ fn id(program: &Child) -> Pid {
 }
 
 impl Running {
+    /// The process's number.
+    pub(crate) fn number(&self) -> u32 {
+        self.0.id()
+    }
+
     /// kill -9.
     pub(crate) fn kill(mut self) {
         self.0.kill().unwrap();
@@ -221,6 +245,11 @@ impl Running {
 
     /// How it ended.
     pub(crate) fn wait(mut self) -> ExitStatus {
+        self.wait_here()
+    }
+
+    /// How it ended, for one who still needs what is around it.
+    pub(crate) fn wait_here(&mut self) -> ExitStatus {
         self.0.wait().unwrap()
     }
 

@@ -144,7 +144,8 @@ impl Lines {
             }
             let number = self.connections.fetch_add(1, Ordering::SeqCst);
             let cut = self.cut.lock().unwrap().clone();
-            let line = Line { number, asked: AtomicBool::new(false), loses: AtomicBool::new(false), all: Arc::clone(&self) };
+            let line =
+                Line { number, asked: AtomicBool::new(false), loses: AtomicBool::new(false), all: Arc::clone(&self) };
             tokio::spawn(async move {
                 tokio::select! {
                     () = cut.cancelled() => {}

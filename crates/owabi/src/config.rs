@@ -7,6 +7,7 @@ mod database;
 mod dispatch;
 mod environment;
 mod find;
+mod health;
 mod log;
 mod pacing;
 mod problem;
@@ -19,6 +20,7 @@ mod tests;
 pub use database::{Database, DatabaseTls, Keys, Notices, Target};
 pub use dispatch::{Dispatch, Jitter, Retry};
 pub use environment::Environment;
+pub use health::Health;
 pub use log::{Language, Log, LogFormat, TestSend};
 pub use owabi_core::yaml::{Span, SpanError};
 pub use pacing::{DomainLimit, Pacing, Presets};
@@ -53,6 +55,8 @@ pub struct Config {
     pub retry: Retry,
     /// How fast mails go to one domain.
     pub pacing: Pacing,
+    /// Where the daemon says whether all is well.
+    pub health: Health,
     /// The program's own log.
     pub log: Log,
     /// Who may get a test mail.
@@ -157,6 +161,7 @@ impl Config {
         self.dispatch.validate(self.smtp.deadlines.dot, &mut found);
         self.retry.validate(&mut found);
         self.pacing.validate(&mut found);
+        self.health.validate(&mut found);
         self.log.validate(&mut found);
         self.test_send.validate(&mut found);
         for (key, path) in [

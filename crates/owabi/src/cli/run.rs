@@ -7,14 +7,18 @@ use super::say::say;
 use super::session::Session;
 use crate::config::Config;
 use crate::dispatch::{self, Live, Parts, Summary};
+use crate::health;
 use crate::library::Library;
 use crate::{clock, keys, relays};
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
 use serde_json::json;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The options of `run`.
@@ -48,6 +52,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let library = Arc::new(usable_library(session, &config, &store).await?);
     let relays = relays::relays(&config)?;
     let live = Live::default();
+    let health = serve_health(&config, &live).await?;
     let begun = clock::monotonic();
     let bar = session.bar(Left::of(&store).await?.to_send(), &say!(ja: "送信", en: "sending"));
     let follower = tokio::spawn(follow(bar.clone(), live.clone()));
@@ -56,8 +61,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let summary = dispatch::run(&config, parts, options, live, stop).await;
     follower.abort();
     bar.finish_and_clear();
-    let left = Left::of(&store).await?;
+    // Without the database nobody can be counted; what was sent is told all the same.
+    let left = Left::of(&store).await.ok();
     store.close().await;
+    health.abort();
     Ok(finish(session, &summary?, left, clock::monotonic().duration_since(begun)))
 }
 
@@ -92,7 +99,7 @@ impl Left {
     }
 }
 
-fn finish(session: &Session, summary: &Summary, left: Left, took: Duration) -> Exit {
+fn finish(session: &Session, summary: &Summary, left: Option<Left>, took: Duration) -> Exit {
     let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, unrecorded, spooled, relays_down } =
         *summary;
     let seconds = took.as_secs_f64();
@@ -100,7 +107,13 @@ fn finish(session: &Session, summary: &Summary, left: Left, took: Duration) -> E
         ja: "今回の送信: 受付 {accepted}、延期 {deferred}、失敗 {failed}、結果不明 {in_doubt}、接続の都合で送れず {not_sent}({seconds:.1} 秒)",
         en: "this run: {accepted} accepted, {deferred} deferred, {failed} failed, {in_doubt} in doubt, {not_sent} not sent ({seconds:.1} s)"
     ));
-    left.tell(session);
+    match left {
+        Some(left) => left.tell(session),
+        None => session.warn(&say!(
+            ja: "データベースにつながらないため、残りの人数を数えられません。送信待ちはそのまま残っています。つながったら `owabi run` を実行してください。",
+            en: "the database cannot be reached, so nobody can be counted; what is queued stays queued. Run `owabi run` again when it is back"
+        )),
+    }
     if relays_down {
         session.warn(&say!(
             ja: "どの中継サーバーにもつながりません。送信待ちはそのまま残っています。`owabi check --connect` で確かめてください。",
@@ -128,7 +141,31 @@ fn finish(session: &Session, summary: &Summary, left: Left, took: Duration) -> E
         "seconds": seconds,
         "relays_down": relays_down,
     }));
-    if relays_down || unrecorded + spooled > 0 { Exit::Unavailable } else { Exit::Done }
+    if relays_down || unrecorded + spooled > 0 || left.is_none() { Exit::Unavailable } else { Exit::Done }
+}
+
+/// `GET /health`, when the configuration wants it. Aborting it ends it.
+async fn serve_health(config: &Config, live: &Live) -> Result<AbortHandle, Failure> {
+    let Some(address) = config.health.address() else { return Ok(tokio::spawn(async {}).abort_handle()) };
+    let listening = async {
+        let listener = TcpListener::bind(address).await?;
+        Ok::<_, std::io::Error>((listener.local_addr()?, listener))
+    };
+    let (address, listener) = listening.await.map_err(|error| cannot_listen(address, &error))?;
+    tracing::info!(%address, "GET /health says whether all is well");
+    let daemon = health::Daemon { started_at: clock::now_ms(), live: live.clone() };
+    Ok(tokio::spawn(health::serve(listener, daemon)).abort_handle())
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
+    Failure::with(
+        Exit::BadConfig,
+        say!(ja: "health.listen の {address} で待ち受けできません: {error}", en: "health.listen: cannot listen at {address}: {error}"),
+        say!(
+            ja: "使われていないポートと、この機械のアドレスを書いてください。使わないなら null にします。",
+            en: "write a free port and an address of this machine, or null for none"
+        ),
+    )
 }
 
 /// A released notice whose files are broken is found at start, and not when its first mail is due.

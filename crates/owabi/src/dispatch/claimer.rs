@@ -50,8 +50,6 @@ pub(super) struct Claimer {
     pub(super) looked_at: Option<Instant>,
     /// Rows to give back as soon as the database takes them: id, fence, due at.
     pub(super) back: Vec<(i64, i64, i64)>,
-    /// The database did not do what was asked last, which was said.
-    pub(super) away: bool,
 }
 
 /// How many mails a second are finished with, so that no more are claimed than can leave within their lease.
@@ -91,9 +89,7 @@ impl Claimer {
             if self.until_idle && self.desks.iter().all(|desk| desk.failures() >= HOPELESS) {
                 return End::RelaysDown;
             }
-            let round = self.round().await;
-            self.say_when_away(round.as_ref().err());
-            match round {
+            match self.watched_round().await {
                 Ok(claimed) if claimed > 0 => self.wait_for_room().await,
                 Ok(_) if self.until_idle && self.is_idle() => {
                     if self.nothing_came_back().await {
@@ -104,18 +100,6 @@ impl Claimer {
                 Err(_) => self.pause(TRY_AGAIN).await,
             }
         }
-    }
-
-    /// Trouble with the database is said once, and its end.
-    fn say_when_away(&mut self, error: Option<&StoreError>) {
-        match error {
-            Some(error) if !self.away => {
-                tracing::error!(%error, "rows can neither be claimed nor given back; trying again");
-            }
-            None if self.away => tracing::info!("rows can be claimed again"),
-            _ => {}
-        }
-        self.away = error.is_some();
     }
 
     /// Nothing in memory, nothing sent back only for its domain's pace, and nothing due that waits for other daemons.
@@ -130,7 +114,26 @@ impl Claimer {
             () = self.shared.recorder.flush() => {}
             () = self.shared.stop.cancelled() => return false,
         }
-        matches!(self.round().await, Ok(0)) && self.is_idle()
+        matches!(self.watched_round().await, Ok(0)) && self.is_idle()
+    }
+
+    /// A round, and what it says of the database.
+    async fn watched_round(&mut self) -> Result<usize, StoreError> {
+        self.shared.database.claiming.asks(now_ms());
+        let done = self.round().await;
+        self.heed(done.as_ref().err());
+        done
+    }
+
+    /// Trouble is said when it begins and when it ends, and not at every try.
+    fn heed(&self, error: Option<&StoreError>) {
+        let claiming = &self.shared.database.claiming;
+        match error {
+            Some(error) if claiming.fails(error, now_ms()) => tracing::error!(%error, "cannot claim; trying again"),
+            Some(_) => {}
+            None if claiming.works(now_ms()) => tracing::info!("rows can be claimed again"),
+            None => {}
+        }
     }
 
     /// One look at every released notice. Returns how many rows were claimed.
@@ -319,8 +322,9 @@ impl Claimer {
     /// Until less than a claim waits in memory.
     async fn wait_for_room(&mut self) {
         while self.has_enough() && !self.shared.stop.is_cancelled() {
-            let looked = self.look_after_memory().await;
-            self.say_when_away(looked.err().as_ref());
+            self.shared.database.claiming.asks(now_ms());
+            let done = self.look_after_memory().await;
+            self.heed(done.as_ref().err());
             tokio::select! {
                 () = self.shared.feed.room.notified() => {}
                 () = tokio::time::sleep(Duration::from_millis(200)) => {}

@@ -1,5 +1,6 @@
 //! One courier: opens connections to one relay for the mails that wait, and keeps going whatever happens to them.
 
+use super::database::Database;
 use super::delivery::Delivery;
 use super::desk::{Consequence, Desk, Leave};
 use super::feed::{Feed, Held, Taken};
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) counters: Arc<Counters>,
     pub(super) fleet: Fleet,
+    pub(super) database: Arc<Database>,
     /// No new mails.
     pub(super) stop: CancellationToken,
     /// Not even the replies under way.

@@ -57,6 +57,19 @@ pub(super) struct Desk {
     pub(super) changed: Notify,
 }
 
+/// How one relay does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayState {
+    /// Its name in the configuration.
+    pub name: String,
+    /// In good order; false while it is paused or being tried again.
+    pub up: bool,
+    /// When it is tried again (epoch milliseconds), while it is paused.
+    pub paused_until: Option<i64>,
+    /// Its faults in a row.
+    pub failures: i64,
+}
+
 /// Whether a courier may connect and send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leave {
@@ -142,6 +155,18 @@ impl Desk {
     /// Faults in a row.
     pub(super) fn failures(&self) -> i64 {
         self.lock().failures
+    }
+
+    /// What others may know of it.
+    pub(super) fn state(&self, now: i64) -> RelayState {
+        let state = self.lock();
+        let paused = state.failures > 0 && state.paused_until > now;
+        RelayState {
+            name: self.relay.name.clone(),
+            up: state.failures == 0,
+            paused_until: paused.then_some(state.paused_until),
+            failures: state.failures,
+        }
     }
 
     /// The relay, with what was learned of its limit of mails a connection.
@@ -291,6 +316,7 @@ mod tests {
         assert_eq!(desk.ask(999), Leave::Wait(Some(1_000)));
         assert_eq!(desk.ask(1_000), Leave::Probe);
         assert_eq!(desk.ask(1_000), Leave::Wait(None));
+        assert_eq!((desk.state(999).paused_until, desk.state(1_000).paused_until), (Some(1_000), None));
         desk.fault(&fault(FaultKind::Connection), 0, 1_000, 1.0);
         assert_eq!(desk.ask(2_999), Leave::Wait(Some(3_000)));
         assert_eq!(desk.ask(3_000), Leave::Probe);

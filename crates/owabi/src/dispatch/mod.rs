@@ -8,6 +8,7 @@
 
 mod claimer;
 mod courier;
+mod database;
 mod delivery;
 mod desk;
 mod feed;
@@ -21,10 +22,14 @@ mod shares;
 mod spool;
 mod take_over;
 
+pub use database::{DatabaseState, Trouble};
+pub use desk::RelayState;
+
 use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
 use claimer::{Claimer, End, Throughput};
 use courier::Shared;
+use database::Database;
 use desk::{Desk, Pauses};
 use feed::Feed;
 use owabi_core::ids::Keys;
@@ -32,14 +37,14 @@ use owabi_core::retry::RetryPolicy;
 use owabi_core::settle::Word;
 use owabi_smtp::relay::Relay;
 use owabi_store::{Store, StoreError};
-use recorder::{Recorder, Tally};
+use recorder::{Recorder, Tally, Writer};
 use spool::Spool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// How to run.
@@ -85,9 +90,16 @@ pub struct Summary {
     pub relays_down: bool,
 }
 
-/// Counters that a progress bar can look at while the dispatcher works.
+/// What can be seen of the dispatcher while it works: by a progress bar, and by whoever asks whether all is well.
 #[derive(Clone, Debug, Default)]
-pub struct Live(Arc<Counters>);
+pub struct Live(Arc<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    counters: Arc<Counters>,
+    database: Arc<Database>,
+    desks: Mutex<Vec<Arc<Desk>>>,
+}
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -101,27 +113,41 @@ struct Counters {
 impl Live {
     /// Mails that a relay took so far.
     pub fn accepted(&self) -> u64 {
-        self.0.accepted.load(Ordering::Relaxed)
+        self.0.counters.accepted.load(Ordering::Relaxed)
     }
 
     /// Attempts put off so far.
     pub fn deferred(&self) -> u64 {
-        self.0.deferred.load(Ordering::Relaxed)
+        self.0.counters.deferred.load(Ordering::Relaxed)
     }
 
     /// Members failed so far.
     pub fn failed(&self) -> u64 {
-        self.0.failed.load(Ordering::Relaxed)
+        self.0.counters.failed.load(Ordering::Relaxed)
     }
 
     /// Mails in doubt so far.
     pub fn in_doubt(&self) -> u64 {
-        self.0.in_doubt.load(Ordering::Relaxed)
+        self.0.counters.in_doubt.load(Ordering::Relaxed)
     }
 
     /// Members that are finished with: accepted or failed.
     pub fn done(&self) -> u64 {
         self.accepted() + self.failed()
+    }
+
+    /// Whether the database does what the dispatcher needs, at `now` (epoch milliseconds).
+    pub fn database(&self, now: i64) -> DatabaseState {
+        self.0.database.state(now)
+    }
+
+    /// How each relay does at `now` (epoch milliseconds), in the configuration's order; none before the dispatcher began.
+    pub fn relays(&self, now: i64) -> Vec<RelayState> {
+        self.desks().iter().map(|desk| desk.state(now)).collect()
+    }
+
+    fn desks(&self) -> MutexGuard<'_, Vec<Arc<Desk>>> {
+        self.0.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -216,6 +242,7 @@ pub async fn run(
 ) -> Result<Summary, StoreError> {
     let Parts { relays, store, library, keys } = parts;
     let spool = Spool::new(config.dispatch.spool.clone());
+    spool.warn_unless_usable();
     spool.record(&store).await?;
     if !store.is_shared() {
         take_over::at_start(&store, &library).await?;
@@ -232,12 +259,21 @@ pub async fn run(
         })
         .collect();
     let (fleet, beating) = fleet::join(config, &store, &desks, &feed).await?;
+    live.desks().clone_from(&desks);
+    let (counters, database) = (Arc::clone(&live.0.counters), Arc::clone(&live.0.database));
     let tally = Arc::new(Tally::default());
     let abandon = CancellationToken::new();
-    let (lease, counted) = (settings.lease_at_least_ms, Arc::clone(&tally));
-    let (recorder, writing) = Recorder::start(store.clone(), lease, counted, spool, abandon.clone());
-    let counters = Arc::clone(&live.0);
-    let shared = Shared { feed, recorder, store, settings, counters, fleet, stop, abandon };
+    let patience = tokio::spawn(abandon_after(stop.clone(), settings.stop_timeout, abandon.clone()));
+    let writer = Writer {
+        store: store.clone(),
+        lease_at_least_ms: settings.lease_at_least_ms,
+        tally: Arc::clone(&tally),
+        database: Arc::clone(&database),
+        spool,
+        abandon: abandon.clone(),
+    };
+    let (recorder, writing) = Recorder::start(writer);
+    let shared = Shared { feed, recorder, store, settings, counters, fleet, database, stop, abandon };
     let couriers = start_couriers(config, &desks, &shared);
     let (runs, complained) = (BTreeMap::new(), BTreeSet::new());
     let until_idle = options.until_idle;
@@ -254,20 +290,38 @@ pub async fn run(
         throughput,
         looked_at: None,
         back: Vec::new(),
-        away: false,
     };
     let listening = shared.store.is_shared().then(|| tokio::spawn(listen(shared.clone())));
-    let end = claimer.work().await;
+    let end = claim_until_the_end(&mut claimer).await;
     if let Some(listening) = listening {
         listening.abort();
         // Its connection is back in the pool when it has ended.
         let _ = listening.await;
     }
-    let (patience, abandon) = (shared.settings.stop_timeout, shared.abandon.clone());
     shut_down(claimer, shared, couriers).await;
     beating.end().await;
-    finish_writing(writing, patience, &abandon).await;
+    // The recorder ends when its last sender is gone and everything is written, or put aside because the time is over.
+    if writing.await.is_err() {
+        tracing::error!("the recorder ended badly; the leases keep its rows safe");
+    }
+    patience.abort();
     Ok(summary(&live, &tally, end))
+}
+
+/// One time for the whole end, so that whoever asked for it knows how long it takes.
+async fn abandon_after(stop: CancellationToken, timeout: Duration, abandon: CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(timeout).await;
+    abandon.cancel();
+}
+
+/// A database that says nothing does not hold up the end.
+async fn claim_until_the_end(claimer: &mut Claimer) -> End {
+    let abandon = claimer.shared.abandon.clone();
+    tokio::select! {
+        end = claimer.work() => end,
+        () = abandon.cancelled() => End::Stopped,
+    }
 }
 
 /// Wakes the claimer when another process released a notice, or paused, resumed or withdrew one. Without news the claimer polls.
@@ -306,29 +360,18 @@ async fn shut_down(mut claimer: Claimer, shared: Shared, mut couriers: JoinSet<(
     shared.stop.cancel();
     shared.feed.close();
     shared.fleet.wind_down();
-    let all_home = async { while couriers.join_next().await.is_some() {} };
-    if tokio::time::timeout(shared.settings.stop_timeout, all_home).await.is_err() {
-        tracing::warn!("mails in flight got no reply within dispatch.stop_timeout; they are settled as they stand");
-        shared.abandon.cancel();
-        while couriers.join_next().await.is_some() {}
+    let abandon = shared.abandon.clone();
+    tokio::select! {
+        () = async { while couriers.join_next().await.is_some() {} } => {}
+        () = abandon.cancelled() => {
+            tracing::warn!("mails in flight got no reply within dispatch.stop_timeout; they are settled as they stand");
+        }
     }
-    if let Err(error) = claimer.give_all_back().await {
+    while couriers.join_next().await.is_some() {}
+    if shared.database.is_away() {
+        tracing::error!("rows could not be given back; they are free when their leases end");
+    } else if let Err(error) = claimer.give_all_back().await {
         tracing::error!(%error, "rows could not be given back; they are free when their leases end");
-    }
-}
-
-/// The recorder ends when its last sender is gone and everything is written, or when a database that takes nothing any
-/// more has had its time.
-async fn finish_writing(mut writing: JoinHandle<()>, patience: Duration, abandon: &CancellationToken) {
-    let in_time = tokio::time::timeout(patience, &mut writing).await;
-    let ended = if let Ok(ended) = in_time {
-        ended
-    } else {
-        abandon.cancel();
-        writing.await
-    };
-    if ended.is_err() {
-        tracing::error!("the recorder ended badly; the leases keep its rows safe");
     }
 }
 
@@ -338,7 +381,7 @@ fn summary(live: &Live, tally: &Tally, end: End) -> Summary {
         deferred: live.deferred(),
         failed: live.failed(),
         in_doubt: live.in_doubt(),
-        not_sent: live.0.not_sent.load(Ordering::Relaxed),
+        not_sent: live.0.counters.not_sent.load(Ordering::Relaxed),
         commits: tally.commits.load(Ordering::Relaxed),
         unrecorded: tally.unrecorded.load(Ordering::Relaxed),
         spooled: tally.spooled.load(Ordering::Relaxed),

@@ -4,22 +4,23 @@
 //! never has more than `in_flight` mails with a durable intent and no durable outcome. There is no timer: what came in
 //! during one commit is the next group.
 
+use super::database::Database;
 use super::spool::Spool;
 use crate::clock::now_ms;
 use owabi_store::{Claim, Group, Intent, Recorded, Settle, Store, StoreError};
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Notes that may wait before couriers are held back.
 const WAITING_NOTES: usize = 1024;
-/// How long the last try may take when the time for stopping is over.
-const LAST_TRY: Duration = Duration::from_secs(5);
 /// How long the recorder waits before it tries a failed commit again.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
+/// How long a write may take once the time for stopping is over.
+const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// What one courier wants recorded in one commit.
 #[derive(Debug, Default)]
@@ -45,20 +46,15 @@ pub(super) struct Grants {
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
     notes: mpsc::Sender<Note>,
+    database: Arc<Database>,
 }
 
 impl Recorder {
-    /// Starts the recorder's task, which keeps a `tally`. It ends when every `Recorder` is dropped and every note is written.
-    pub(super) fn start(
-        store: Store,
-        lease_at_least_ms: i64,
-        tally: Arc<Tally>,
-        spool: Spool,
-        abandon: CancellationToken,
-    ) -> (Self, tokio::task::JoinHandle<()>) {
+    /// Starts the recorder's task. It ends when every `Recorder` is dropped and every note is written.
+    pub(super) fn start(writer: Writer) -> (Self, tokio::task::JoinHandle<()>) {
         let (notes, inbox) = mpsc::channel(WAITING_NOTES);
-        let writer = Writer { store, lease_at_least_ms, tally, spool, abandon };
-        (Self { notes }, tokio::spawn(writer.write_all(inbox)))
+        let recorder = Self { notes, database: Arc::clone(&writer.database) };
+        (recorder, tokio::spawn(writer.write_all(inbox)))
     }
 
     /// Waits until everything that was noted before is durable.
@@ -71,6 +67,7 @@ impl Recorder {
 
     /// Hands a note over; waits while the recorder is behind.
     pub(super) async fn note(&self, note: Note) {
+        self.database.outcomes_came(note.settles.len());
         // The recorder outlives every sender; should its task have died, the leases keep the rows safe.
         if self.notes.send(note).await.is_err() {
             tracing::error!("the recorder is gone: nothing more can be recorded, so nothing more is sent");
@@ -78,7 +75,7 @@ impl Recorder {
     }
 }
 
-/// What the recorder counts, and whether the database takes what it writes.
+/// What the recorder counts.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Groups committed.
@@ -87,34 +84,16 @@ pub(super) struct Tally {
     pub(super) unrecorded: AtomicU64,
     /// Outcomes that went to the spool file at the end, for the next run to record.
     pub(super) spooled: AtomicU64,
-    /// Since when nothing could be recorded, and why.
-    pub(super) trouble: Mutex<Option<Trouble>>,
-}
-
-/// The database takes nothing, so nothing is sent.
-#[derive(Clone, Debug)]
-pub(super) struct Trouble {
-    /// Since when (epoch milliseconds).
-    pub(super) since: i64,
-    /// What it says.
-    pub(super) why: String,
-    /// Outcomes in memory that wait for it.
-    pub(super) waiting: usize,
-}
-
-impl Tally {
-    fn set_trouble(&self, trouble: Option<Trouble>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
 }
 
 /// What the recorder's task works with.
-struct Writer {
-    store: Store,
-    lease_at_least_ms: i64,
-    tally: Arc<Tally>,
-    spool: Spool,
-    abandon: CancellationToken,
+pub(super) struct Writer {
+    pub(super) store: Store,
+    pub(super) lease_at_least_ms: i64,
+    pub(super) tally: Arc<Tally>,
+    pub(super) database: Arc<Database>,
+    pub(super) spool: Spool,
+    pub(super) abandon: CancellationToken,
 }
 
 /// Why a group was not recorded.
@@ -131,6 +110,7 @@ impl Writer {
         let mut notes = Vec::new();
         while inbox.recv_many(&mut notes, WAITING_NOTES).await > 0 {
             let granted = self.commit(&notes).await;
+            self.database.outcomes_went(notes.iter().map(|note| note.settles.len()).sum());
             for note in notes.drain(..) {
                 answer(note, &granted);
             }
@@ -146,7 +126,7 @@ impl Writer {
         let back: Vec<_> = notes.iter().flat_map(|note| note.back.iter().copied()).collect();
         if !back.is_empty() {
             // What is not given back stays with its lease, which was said.
-            let _ = self.until_written(0, |_| self.store.give_back(&back, now_ms())).await;
+            let _ = self.until_written(|_| self.store.give_back(&back, now_ms())).await;
         }
         granted
     }
@@ -168,7 +148,7 @@ impl Writer {
             return Ok(HashSet::new());
         }
         let write = |again| self.store.record(&group, now_ms(), now_ms() + self.lease_at_least_ms, again);
-        match self.until_written(group.settles.len(), write).await {
+        match self.until_written(write).await {
             Ok(recorded) => Ok(self.recorded(&group, recorded)),
             Err(why) => {
                 if why == Unwritten::Abandoned {
@@ -211,52 +191,57 @@ impl Writer {
         }
     }
 
-    /// Returns when even the last try has had its time.
-    async fn no_more_time(&self) {
-        self.abandon.cancelled().await;
-        tokio::time::sleep(LAST_TRY).await;
-    }
-
     /// Tries until the database takes it; `write` hears whether an earlier try may have been committed. While it does
     /// not, nobody gets a permit, so nothing is sent.
-    async fn until_written<T, F>(&self, waiting: usize, write: impl Fn(bool) -> F) -> Result<T, Unwritten>
+    async fn until_written<T, F>(&self, write: impl Fn(bool) -> F) -> Result<T, Unwritten>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        let recording = &self.database.recording;
         let mut failed = false;
-        loop {
-            let written = tokio::select! {
-                written = write(failed) => written,
-                () = self.no_more_time() => return Err(Unwritten::Abandoned),
+        // After the end a database that was away a moment ago is not asked again.
+        while !(self.abandon.is_cancelled() && recording.fails_now()) {
+            recording.asks(now_ms());
+            let Some(written) = self.in_time(write(failed)).await else {
+                recording.says_nothing(now_ms());
+                break;
             };
-            let error = match written {
-                Ok(written) => {
-                    if failed {
-                        self.tally.set_trouble(None);
+            match written {
+                Err(error) if !matches!(error, StoreError::Refused(_)) => {
+                    if recording.fails(&error, now_ms()) {
+                        tracing::error!(%error, "cannot record, so nothing is sent; trying again");
+                    }
+                }
+                answer => {
+                    if recording.works(now_ms()) {
                         tracing::info!("the database takes writes again");
                     }
-                    return Ok(written);
+                    return answer.map_err(|error| {
+                        tracing::error!(%error, "the database refused a group; what stays unrecorded waits for its lease");
+                        Unwritten::Refused
+                    });
                 }
-                Err(error) => error,
-            };
-            if matches!(error, StoreError::Refused(_)) {
-                self.tally.set_trouble(None);
-                tracing::error!(%error, "the database refused a group; what stays unrecorded waits for its lease");
-                return Err(Unwritten::Refused);
-            }
-            if self.abandon.is_cancelled() {
-                tracing::error!(%error, "the database took nothing more before the end");
-                return Err(Unwritten::Abandoned);
-            }
-            if !failed {
-                tracing::error!(%error, "cannot record, so nothing is sent; trying again");
-                self.tally.set_trouble(Some(Trouble { since: now_ms(), why: error.to_string(), waiting }));
             }
             failed = true;
             tokio::select! {
                 () = tokio::time::sleep(TRY_AGAIN) => {}
                 () = self.abandon.cancelled() => {}
             }
+        }
+        tracing::error!("the database took nothing more before the end");
+        Err(Unwritten::Abandoned)
+    }
+
+    /// An answer of the database; none when it still says nothing some time after the end.
+    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        let end = async {
+            self.abandon.cancelled().await;
+            tokio::time::sleep(LAST_WRITE).await;
+        };
+        tokio::select! {
+            biased;
+            answer = answer => Some(answer),
+            () = end => None,
         }
     }
 }
