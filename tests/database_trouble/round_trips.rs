@@ -77,8 +77,8 @@ async fn a_chunk_of_an_import_costs_the_same_whatever_its_rows() {
         };
         costs.push(cost(&wire, chunk).await.1);
     }
-    // The first one teaches the server the two statements.
-    assert_eq!(costs, [4, 2, 2]);
+    // The first one may have to learn the two statements.
+    assert_eq!(costs[1..], [2, 2]);
     import.roll_back().await.unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! Notices and who decided about them: preflight, approvals, pause, withdrawal, counts.
 
 use crate::error::StoreError;
-use crate::open::{Store, on_both};
+use crate::open::{Store, on_both, on_both_in_time};
 use crate::rows::status;
 use crate::sql::{
     APPROVAL_INSERT, APPROVALS, COUNTS, LEDGER_APPEND, NOTICE_STATE, NOTICE_UPSERT, NOTICES, PREFLIGHT_INSERT,
@@ -88,7 +88,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn notices(&self) -> Result<Vec<NoticeRow>, StoreError> {
-        on_both!(self, reader, |pool, dialect| {
+        on_both_in_time!(self, reader, |pool, dialect| {
             let rows = sqlx::query(NOTICES.on(dialect)).fetch_all(pool).await?;
             Ok(rows
                 .iter()
@@ -218,7 +218,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let body = serde_json::json!({ "reason": reason }).to_string();
         let from = serde_json::json!(from.iter().map(|state| [state]).collect::<Vec<_>>()).to_string();
-        on_both!(self, writer, |pool, dialect| {
+        on_both_in_time!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin()).await?;
             let update = sqlx::query(NOTICE_STATE.on(dialect)).bind(notice_id).bind(to).bind(reason).bind(now);
             if update.bind(&from).execute(&mut *tx).await?.rows_affected() == 0 {

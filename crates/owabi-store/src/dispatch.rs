@@ -1,7 +1,7 @@
 //! Taking rows from the queue and giving them back. Everything that a worker writes is guarded by status and fence.
 
 use crate::error::StoreError;
-use crate::open::{Store, on_both};
+use crate::open::{Store, on_both_in_time};
 use crate::rows::{MemberText, member_text};
 use crate::sql::{CLAIM, FAIL_UNSENT, GIVE_BACK, NEXT_DUE, SEND_AGAIN, json_rows};
 use owabi_core::member::Member;
@@ -46,7 +46,7 @@ impl Store {
         lease_ms: i64,
         limit: i64,
     ) -> Result<Vec<Claimed>, StoreError> {
-        on_both!(self, writer, |pool, dialect| {
+        on_both_in_time!(self, writer, |pool, dialect| {
             let claim = sqlx::query(CLAIM.on(dialect)).bind(now).bind(notice_id).bind(lease_ms).bind(limit);
             let rows = claim.fetch_all(pool).await?;
             Ok(rows
@@ -73,7 +73,7 @@ impl Store {
     /// `Unavailable`.
     pub async fn give_back(&self, rows: &[(i64, i64, i64)], now: i64) -> Result<u64, StoreError> {
         let rows = json_rows(rows.iter().map(|row| json!(row)));
-        on_both!(self, writer, |pool, dialect| {
+        on_both_in_time!(self, writer, |pool, dialect| {
             Ok(sqlx::query(GIVE_BACK.on(dialect)).bind(&rows).bind(now).execute(pool).await?.rows_affected())
         })
     }
@@ -84,7 +84,7 @@ impl Store {
     /// `Unavailable`.
     pub async fn fail_unsent(&self, rows: &[(i64, i64, String)], now: i64) -> Result<u64, StoreError> {
         let rows = json_rows(rows.iter().map(|row| json!(row)));
-        on_both!(self, writer, |pool, dialect| {
+        on_both_in_time!(self, writer, |pool, dialect| {
             Ok(sqlx::query(FAIL_UNSENT.on(dialect)).bind(&rows).bind(now).execute(pool).await?.rows_affected())
         })
     }
@@ -94,7 +94,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn send_again(&self, now: i64) -> Result<u64, StoreError> {
-        on_both!(self, writer, |pool, dialect| {
+        on_both_in_time!(self, writer, |pool, dialect| {
             Ok(sqlx::query(SEND_AGAIN.on(dialect)).bind(now).execute(pool).await?.rows_affected())
         })
     }
@@ -104,7 +104,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn next_due(&self, notice_id: &str) -> Result<Option<i64>, StoreError> {
-        on_both!(self, reader, |pool, dialect| {
+        on_both_in_time!(self, reader, |pool, dialect| {
             Ok(sqlx::query(NEXT_DUE.on(dialect)).bind(notice_id).fetch_one(pool).await?.get(0))
         })
     }

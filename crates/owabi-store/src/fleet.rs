@@ -1,7 +1,7 @@
 //! The daemons that share one queue: who is at work, and what each may use of what is limited for all of them together.
 
 use crate::error::StoreError;
-use crate::open::{Pools, Store, on_both};
+use crate::open::{Pools, Store, on_both_in_time};
 use crate::sql::{CLOCK, DAEMON_BEAT, DAEMON_LEAVES, DAEMONS, FLEET_LOCK};
 use sqlx::Row;
 use sqlx::postgres::PgListener;
@@ -74,7 +74,7 @@ impl Store {
         forget_ms: i64,
         decide: impl FnOnce(&[DaemonRow]) -> BTreeMap<String, f64>,
     ) -> Result<Beat, StoreError> {
-        on_both!(self, writer, |pool, dialect| {
+        on_both_in_time!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin_brief()).await?;
             sqlx::query(FLEET_LOCK.on(dialect)).fetch_optional(&mut *tx).await?;
             let database_ms: i64 = sqlx::query(CLOCK.on(dialect)).fetch_one(&mut *tx).await?.get(0);
@@ -98,7 +98,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn say_goodbye(&self, id: &str) -> Result<(), StoreError> {
-        on_both!(self, writer, |pool, dialect| {
+        on_both_in_time!(self, writer, |pool, dialect| {
             sqlx::query(DAEMON_LEAVES.on(dialect)).bind(id).bind(i64::MIN).execute(pool).await?;
             Ok(())
         })
@@ -109,7 +109,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn daemons(&self) -> Result<Vec<DaemonRow>, StoreError> {
-        on_both!(self, reader, |pool, dialect| {
+        on_both_in_time!(self, reader, |pool, dialect| {
             let rows = sqlx::query(DAEMONS.on(dialect)).fetch_all(pool).await?;
             Ok(rows.iter().map(|row| daemon!(row)).collect())
         })
@@ -120,7 +120,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn clock_ms(&self) -> Result<i64, StoreError> {
-        on_both!(self, reader, |pool, dialect| Ok(sqlx::query(CLOCK.on(dialect)).fetch_one(pool).await?.get(0)))
+        on_both_in_time!(self, reader, |pool, dialect| Ok(sqlx::query(CLOCK.on(dialect)).fetch_one(pool).await?.get(0)))
     }
 
     /// Listens for news of the queue from other processes; on SQLite there are none.

@@ -42,6 +42,23 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+/// The same for what a daemon does all the time: on PostgreSQL an answer that takes too long never comes.
+macro_rules! on_both_in_time {
+    ($store:expr, $side:ident, |$pool:ident, $dialect:ident| $body:expr) => {
+        match &$store.pools {
+            $crate::open::Pools::Sqlite { $side: $pool, .. } => {
+                let $dialect = $crate::sql::Dialect::Sqlite;
+                $body
+            }
+            $crate::open::Pools::Postgres { $side: $pool, recording, .. } => {
+                let $dialect = $crate::sql::Dialect::Postgres;
+                recording.in_time(async { $body }).await
+            }
+        }
+    };
+}
+pub(crate) use on_both_in_time;
+
 /// How to open a store.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {

@@ -17,8 +17,12 @@ use std::time::Duration;
 /// A transaction that says nothing for so long is ended by the server: its daemon has been stopped or is lost.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_mins(1);
 
-/// How much longer than a statement may take is waited for the answer to what the recorder writes.
+/// How much longer than a statement may take is waited for the answer to it.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection of the pool is replaced after so long: it may lead to a server that only reads since a failover, or may
+/// have begun when the database took no writes.
+const LIFETIME: Duration = Duration::from_mins(1);
 
 /// Every join of ours looks a few rows up by their key, and every order is an index's. A planner that thinks of other ways
 /// reads the whole queue when its statistics are old or, after an import, not there yet. To compile a statement takes
@@ -139,9 +143,12 @@ pub(crate) async fn open(options: &OpenOptions) -> Result<Pools, StoreError> {
         .max_connections(options.postgres.pool.max(4))
         .acquire_timeout(options.postgres.connect_timeout)
         .test_before_acquire(false)
+        .max_lifetime(LIFETIME)
+        .after_release(|connection, _| Box::pin(answers(connection)))
         .after_connect(|connection, _| Box::pin(begin_session(connection)))
         .connect_lazy_with(connect);
-    let recording = Recording::new(pool.clone(), options.postgres.statement_timeout + PATIENCE);
+    let (to_connect, to_answer) = (options.postgres.connect_timeout, options.postgres.statement_timeout + PATIENCE);
+    let recording = Recording::new(pool.clone(), to_connect, to_answer);
     Ok(Pools::Postgres { writer: pool.clone(), reader: pool, recording })
 }
 
@@ -218,7 +225,7 @@ fn readable<'a>(key: &'static str, file: Option<&'a Path>) -> Result<Option<&'a 
     Err(Setup::File { key, path: path.to_owned(), problem }.into())
 }
 
-async fn connect_once(connect: &PgConnectOptions, patience: Duration) -> Result<PgConnection, StoreError> {
+pub(crate) async fn connect_once(connect: &PgConnectOptions, patience: Duration) -> Result<PgConnection, StoreError> {
     let place = place(connect);
     let mut connection = match tokio::time::timeout(patience, connect.connect()).await {
         Ok(Ok(connection)) => connection,
@@ -257,6 +264,16 @@ async fn begin_session(connection: &mut PgConnection) -> Result<(), sqlx::Error>
     let text = "SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') IN ('off', 'local')";
     sqlx::query(text).execute(connection).await.map(|_| ())
+}
+
+/// Whether a connection that comes back to the pool is worth keeping. Without this, the driver would wait for ever for a
+/// sign of life of one that went silent, and the pool would have a place less.
+async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    tokio::time::timeout(PATIENCE, connection.ping()).await.unwrap_or_else(|_| Err(no_answer())).map(|()| true)
+}
+
+pub(crate) fn no_answer() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "no answer from the database"))
 }
 
 /// Gives the schema's version as it was found.

@@ -1,6 +1,7 @@
 //! PostgreSQL's connection for recording: kept for the recorder alone, so that a group costs one round trip and waits for no pool.
 
 use crate::error::StoreError;
+use crate::postgres::{connect_once, no_answer};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 use std::sync::Arc;
@@ -12,13 +13,14 @@ use tokio::sync::Mutex;
 pub(crate) struct Recording {
     pool: PgPool,
     connection: Arc<Mutex<Option<PgConnection>>>,
-    patience: Duration,
+    to_connect: Duration,
+    to_answer: Duration,
 }
 
 impl Recording {
-    /// Connections come from `pool`, which then forgets them. An answer that takes longer than `patience` never comes.
-    pub(crate) fn new(pool: PgPool, patience: Duration) -> Self {
-        Self { pool, connection: Arc::default(), patience }
+    /// Connects as `pool` does, within `to_connect`. An answer that takes longer than `to_answer` never comes.
+    pub(crate) fn new(pool: PgPool, to_connect: Duration, to_answer: Duration) -> Self {
+        Self { pool, connection: Arc::default(), to_connect, to_answer }
     }
 
     /// Runs `work` on the connection, for one caller at a time.
@@ -31,20 +33,23 @@ impl Recording {
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut place = self.connection.lock().await;
-        let done = async {
+        self.in_time(async {
             // Taken out, so that a connection in the middle of something is never used again.
             let mut connection = match place.take() {
                 Some(connection) => connection,
-                None => self.pool.acquire().await?.detach(),
+                // Not one of the pool's: after some trouble those may all be dead, and each would be waited for.
+                None => connect_once(&self.pool.connect_options(), self.to_connect).await?,
             };
             let done = work(&mut connection).await?;
             *place = Some(connection);
             Ok(done)
-        };
-        tokio::time::timeout(self.patience, done).await.unwrap_or_else(|_| {
-            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from the database");
-            Err(StoreError::Unavailable(sqlx::Error::Io(late)))
         })
+        .await
+    }
+
+    /// What `work` gives, or `Unavailable` when the database says nothing for too long.
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        tokio::time::timeout(self.to_answer, work).await.unwrap_or_else(|_| Err(no_answer().into()))
     }
 
     /// Closes the connection, if there is one.

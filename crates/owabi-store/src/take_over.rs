@@ -1,7 +1,7 @@
 //! Leases that ended: what became of the rows that a worker held, whatever the state of their notice.
 
 use crate::error::StoreError;
-use crate::open::{Store, on_both};
+use crate::open::{Store, on_both_in_time};
 use crate::sql::{TAKE_OVER_ATTEMPTS, TAKE_OVER_DOUBT, TAKE_OVER_QUEUE, WITHDRAW_QUEUED, json_rows};
 use serde_json::json;
 use sqlx::Row;
@@ -33,7 +33,7 @@ impl Store {
         now: i64,
     ) -> Result<LeftBehind, StoreError> {
         let waits = json_rows(resend_after_ms.iter().map(|wait| json!(wait)));
-        on_both!(self, writer, |pool, dialect| {
+        on_both_in_time!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin()).await?;
             let doubt = sqlx::query(TAKE_OVER_DOUBT.on(dialect)).bind(now).bind(ended_by).bind(&waits);
             let in_doubt = doubt.fetch_all(&mut *tx).await?;

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "conformance/place.rs"]
-#[expect(dead_code, unused_macros, unused_imports, reason = "these tests have two places each")]
+#[expect(unused_macros, unused_imports, reason = "these tests have two places each")]
 mod place;
 #[path = "../../../tests/support/postgres.rs"]
 #[expect(dead_code, reason = "these tests share one server and leave it running")]

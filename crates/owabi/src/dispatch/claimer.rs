@@ -21,6 +21,8 @@ const HOPELESS: i64 = 3;
 const SAMPLE_MS: i64 = 5_000;
 /// How often leases that ended are looked for.
 const LOOK_FOR_ENDED: Duration = Duration::from_secs(1);
+/// The longest wait before a database that failed is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why the claimer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub(super) struct Claimer {
     pub(super) throughput: Throughput,
     /// When ended leases were last looked for.
     pub(super) looked_at: Option<Instant>,
+    /// Rows to give back as soon as the database takes them: id, fence, due at.
+    pub(super) back: Vec<(i64, i64, i64)>,
 }
 
 /// How many mails a second are finished with, so that no more are claimed than can leave within their lease.
@@ -92,8 +96,8 @@ impl Claimer {
                         return End::Idle;
                     }
                 }
-                Ok(_) => self.pause().await,
-                Err(_) => self.pause().await,
+                Ok(_) => self.pause(Duration::MAX).await,
+                Err(_) => self.pause(TRY_AGAIN).await,
             }
         }
     }
@@ -155,9 +159,14 @@ impl Claimer {
         Ok(claimed)
     }
 
-    /// Settles what other daemons, or a courier of this one, held when their leases ended.
+    /// Settles what other daemons, or a courier of this one, held when their leases ended. Outcomes that this one has in
+    /// hand come first: after some time without the database they are all that is known about their mails.
     async fn take_over(&mut self) -> Result<(), StoreError> {
         if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_FOR_ENDED) {
+            tokio::select! {
+                () = self.shared.recorder.flush() => {}
+                () = self.shared.stop.cancelled() => return Ok(()),
+            }
             let notices = self.shared.store.notices().await?;
             take_over::ended(&self.shared.store, &self.library, &notices).await?;
             self.looked_at = Some(monotonic());
@@ -194,9 +203,15 @@ impl Claimer {
         let now = now_ms();
         self.throughput.look(now, self.shared.counters.total(), self.shared.feed.len() == 0);
         let expired = self.shared.feed.expired(now + self.shared.settings.lease_at_least_ms);
-        let back: Vec<_> = expired.iter().map(|job| (job.row.id, job.row.fence, now)).collect();
-        if !back.is_empty() {
-            self.shared.store.give_back(&back, now).await?;
+        self.give_back(expired.iter().map(|job| (job.row.id, job.row.fence, now))).await
+    }
+
+    /// Gives rows back, and those that could not be given back before.
+    async fn give_back(&mut self, rows: impl IntoIterator<Item = (i64, i64, i64)>) -> Result<(), StoreError> {
+        self.back.extend(rows);
+        if !self.back.is_empty() {
+            self.shared.store.give_back(&self.back, now_ms()).await?;
+            self.back.clear();
         }
         Ok(())
     }
@@ -211,7 +226,7 @@ impl Claimer {
     }
 
     /// While every relay is down the rows wait in the queue, not in memory.
-    async fn empty_the_feed(&self) -> Result<(), StoreError> {
+    async fn empty_the_feed(&mut self) -> Result<(), StoreError> {
         if self.shared.feed.free_len() > 1 {
             self.give_all_back().await?;
         }
@@ -232,9 +247,9 @@ impl Claimer {
         Ok(0)
     }
 
-    async fn claim(&self, run: &Arc<NoticeRun>, limit: i64) -> Result<usize, StoreError> {
-        let (now, settings) = (now_ms(), &self.shared.settings);
-        let rows = self.shared.store.claim(&run.id, now, settings.lease_ms, limit).await?;
+    async fn claim(&mut self, run: &Arc<NoticeRun>, limit: i64) -> Result<usize, StoreError> {
+        let (now, lease_ms) = (now_ms(), self.shared.settings.lease_ms);
+        let rows = self.shared.store.claim(&run.id, now, lease_ms, limit).await?;
         let claimed = rows.len();
         let mut jobs = Vec::with_capacity(claimed);
         for row in rows {
@@ -244,10 +259,7 @@ impl Claimer {
             }
         }
         let over = self.shared.feed.put(jobs, now);
-        let back: Vec<_> = over.iter().map(|(job, at)| (job.row.id, job.row.fence, *at)).collect();
-        if !back.is_empty() {
-            self.shared.store.give_back(&back, now_ms()).await?;
-        }
+        self.give_back(over.iter().map(|(job, at)| (job.row.id, job.row.fence, *at))).await?;
         Ok(claimed)
     }
 
@@ -302,13 +314,9 @@ impl Claimer {
         if run.is_text(released) { Ok(Arc::new(run)) } else { Err(changed.to_owned()) }
     }
 
-    pub(super) async fn give_all_back(&self) -> Result<(), StoreError> {
-        let now = now_ms();
-        let back: Vec<_> = self.shared.feed.drain().iter().map(|job| (job.row.id, job.row.fence, now)).collect();
-        if !back.is_empty() {
-            self.shared.store.give_back(&back, now).await?;
-        }
-        Ok(())
+    pub(super) async fn give_all_back(&mut self) -> Result<(), StoreError> {
+        let (now, jobs) = (now_ms(), self.shared.feed.drain());
+        self.give_back(jobs.iter().map(|job| (job.row.id, job.row.fence, now))).await
     }
 
     /// Until less than a claim waits in memory.
@@ -333,8 +341,9 @@ impl Claimer {
     }
 
     /// Nothing was due: look again soon, at once when the last mail under way is settled.
-    async fn pause(&self) {
+    async fn pause(&self, longest: Duration) {
         let Settings { poll, .. } = *self.shared.settings;
+        let poll = poll.min(longest);
         let poll = if self.until_idle { poll.min(Duration::from_millis(100)) } else { poll };
         tokio::select! {
             () = self.shared.feed.room.notified() => {}

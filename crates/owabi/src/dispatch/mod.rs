@@ -24,6 +24,7 @@ mod take_over;
 
 pub use database::{DatabaseState, Trouble};
 pub use desk::RelayState;
+pub(crate) use fleet::FORGET_MS;
 
 use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
@@ -289,6 +290,7 @@ pub async fn run(
         config,
         throughput,
         looked_at: None,
+        back: Vec::new(),
     };
     let listening = shared.store.is_shared().then(|| tokio::spawn(listen(shared.clone())));
     let end = claim_until_the_end(&mut claimer).await;
@@ -355,7 +357,7 @@ fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared) -> Join
 }
 
 /// No new mails; those in flight finish, or are given up when the time is over; the rest goes back.
-async fn shut_down(claimer: Claimer, shared: Shared, mut couriers: JoinSet<()>) {
+async fn shut_down(mut claimer: Claimer, shared: Shared, mut couriers: JoinSet<()>) {
     shared.stop.cancel();
     shared.feed.close();
     shared.fleet.wind_down();
