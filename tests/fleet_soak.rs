@@ -24,7 +24,7 @@ const DEADLINES: &str =
     "{ connect: 2s, greeting: 2s, ehlo: 2s, mail: 500ms, rcpt: 500ms, data: 500ms, body: 500ms, dot: 1s }";
 const DISPATCH: &str = "dispatch: { lease: 3s, stop_timeout: 1s, claim: 100, ";
 /// The longest time from one event to the next.
-const DULL: Duration = Duration::from_secs(3);
+const DULL: Duration = Duration::from_secs(2);
 
 struct Size {
     members: usize,
@@ -38,7 +38,7 @@ fn size() -> Size {
     if std::env::var_os("OWABI_SOAK").is_some_and(|word| word == "full") {
         Size { members: 100_000, events: 400, rate: 600 }
     } else {
-        Size { members: 2_000, events: 12, rate: 120 }
+        Size { members: 2_000, events: 12, rate: 200 }
     }
 }
 
@@ -46,7 +46,7 @@ fn program(port: u16, rate: usize, database: &Database) -> Program {
     let smtp = format!(
         "smtp:\n  relays:\n    - {{ name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: {CONNECTIONS}, in_flight: {IN_FLIGHT}, rate: {rate} }}\n  bounce: {{ address: bounces@example.jp }}\n  deadlines: {DEADLINES}\nretry: {{ first: 50ms, max: 200ms, attempts: 100, deadline: 1h }}\n"
     );
-    let program = Program::on_postgres(port, &smtp, database);
+    let program = Program::new(port, &smtp).on(database);
     let config = std::fs::read_to_string(program.path("owabi.yaml")).unwrap();
     let config = config.replace("dispatch: { ", DISPATCH).replace("stop_timeout: 3s", "spool: owabi.spool");
     program.write("owabi.yaml", &config);

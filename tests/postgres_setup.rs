@@ -1,8 +1,10 @@
-//! A PostgreSQL database as an operator meets it: set up, checked, wrong in every ordinary way.
+//! A PostgreSQL database as an operator meets it: set up, checked, wrong in every ordinary way, moved into.
 
 use crate::support::postgres::{Database, Server, Stop};
-use crate::support::site::Site;
+use crate::support::site::{NOTICE, Site};
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 
 /// A site whose queue is at `url`; `more` are further keys of `database`.
 fn site_at(url: &str, more: &str) -> Site {
@@ -109,7 +111,6 @@ fn a_wrong_password_is_a_bad_configuration_and_no_password_is_said_even_at_trace
     let site = site_at(&database.url().replace("postgres@", "clerk@"), ", password_file: pw");
     for (password, code, said) in [("hush-and-seek", 78, "database.password_file"), ("hush-and-hide", 0, "")] {
         site.write("pw", password);
-        use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(site.path("pw"), std::fs::Permissions::from_mode(0o600)).unwrap();
         let output = site.command(&["status"]).env("OWABI_LOG", "trace").output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
@@ -119,4 +120,54 @@ fn a_wrong_password_is_a_bad_configuration_and_no_password_is_said_even_at_trace
     let by_variable = site_at(&database.url().replace("postgres@", "clerk@"), "");
     by_variable.run(&["status"]).exits(78);
     assert!(by_variable.command(&["status"]).env("PGPASSWORD", "hush-and-hide").output().unwrap().status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_is_moved_to_postgresql_and_sent_from_there_and_from_nowhere_else() {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let (site, database) = (Site::new(), Server::shared().database());
+    site.edit("notices/metaps-2022.yaml", "  window: \"09:00-21:00\"\n", "");
+    site.configure(relay.addr().port());
+    site.release_samples();
+    let (old, new) = (site.database(), database.url().to_owned());
+    let copy = |more: &[&str]| site.run(&[&["--json", "db", "copy", "--from", &old, "--to", &new], more].concat());
+    let asked = copy(&[]).exits(2);
+    assert!(asked.stderr.contains("--yes") && asked.stderr.contains("Nobody can send"), "{}", asked.stderr);
+    let said = copy(&["--yes"]).exits(0).json();
+    let members = said["tables"].as_array().unwrap().iter().find(|table| table["table"] == "affected_members").unwrap();
+    assert_eq!(members["rows"], json!(database.psql("SELECT count(*) FROM affected_members").parse::<i64>().unwrap()));
+    assert_eq!(members["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(database.psql("SELECT kind FROM ledger ORDER BY seq DESC LIMIT 1"), "copy");
+    copy(&["--yes"]).exits(1);
+    for verb in [&["run", "--until-idle"][..], &["release", NOTICE, "--yes"]] {
+        let moved = site.run(verb).exits(78);
+        assert!(moved.stderr.contains("was moved to") && moved.stderr.contains(&new), "{}", moved.stderr);
+    }
+    site.import("samples/payments.csv", &[]).exits(78);
+    assert_eq!((site.count("queued"), relay.captured().len()), (5, 0), "it can still be looked at");
+    site.edit("owabi.yaml", "\"sqlite:owabi.db\"", &format!("\"{new}\""));
+    site.run(&["--json", "run", "--until-idle"]).exits(0);
+    assert_eq!((site.count("accepted"), relay.captured().len()), (5, 5));
+}
+
+#[test]
+fn a_copy_needs_two_different_databases_that_are_there() {
+    let (site, database) = (Site::new(), Server::shared().database());
+    let copy = |from: &str, to: &str| site.run(&["db", "copy", "--yes", "--from", from, "--to", to]);
+    let there = site.database();
+    site.run(&["status"]).exits(0);
+    copy(&there, &there).exits(2);
+    let link = site.path("link.db");
+    std::os::unix::fs::symlink(site.path("owabi.db"), &link).unwrap();
+    copy(&there, &format!("sqlite:{}", link.display())).exits(2);
+    let gone = site.path("gone.db");
+    copy(&format!("sqlite:{}", gone.display()), database.url()).exits(1);
+    assert!(!gone.exists());
+    let secret = copy(&there, "postgres://owabi:hush@127.0.0.1/owabi").exits(2);
+    assert!(!secret.stderr.contains("hush") && secret.stderr.contains("--to"), "{}", secret.stderr);
+    let daemon = std::fs::File::options().create(true).append(true).open(site.path("owabi.db.lock")).unwrap();
+    daemon.try_lock().unwrap();
+    copy(&there, database.url()).exits(75);
+    drop(daemon);
+    copy(&there, database.url()).exits(0);
 }

@@ -119,8 +119,8 @@ impl<'a> Daemons<'a> {
             Event::Kill => self.kill(),
             Event::Freeze => self.freeze(),
             Event::Stop => self.stop(),
-            Event::Crash => self.crash(false),
-            Event::CrashAndStop => self.crash(true),
+            Event::Crash => self.crash(),
+            Event::CrashAndStop => self.crash_and_stop(),
         }
     }
 
@@ -167,13 +167,19 @@ impl<'a> Daemons<'a> {
         self.start_one();
     }
 
-    fn crash(&mut self, and_stop: bool) {
+    fn crash(&mut self) {
         self.happened.crashes += 1;
         self.server.stop(Stop::Immediate);
-        if and_stop {
-            self.stop();
-        }
         std::thread::sleep(Duration::from_millis(self.dice.below(2_500)));
+        self.server.start();
+    }
+
+    /// The database is away for longer than a stop waits for it.
+    fn crash_and_stop(&mut self) {
+        self.happened.crashes += 1;
+        self.server.stop(Stop::Immediate);
+        self.stop();
+        std::thread::sleep(Duration::from_millis(2_000 + self.dice.below(1_500)));
         self.server.start();
     }
 

@@ -35,7 +35,7 @@ const NEVER: [(&str, &str); 9] = [
     (
         "an intent was granted to one who did not hold the row",
         "SELECT i.* FROM evidence i LEFT JOIN evidence c ON c.member_id = i.member_id AND c.kind = 'claim' AND c.fence = i.fence
-         WHERE i.kind = 'intent' AND (c.role IS DISTINCT FROM i.role OR i.at > c.lease_until OR i.number <> c.number)",
+         WHERE i.kind = 'intent' AND (c.role IS DISTINCT FROM i.role OR i.number <> c.number)",
     ),
     (
         "an intent was granted while an earlier one had no outcome",
@@ -157,7 +157,9 @@ impl Evidence {
     /// Who got more than one mail, and who may have: the latter contain the former.
     pub(super) fn told_twice<'a>(rows: &'a [audit::Row], captured: &[Captured]) -> (usize, Vec<&'a audit::Row>) {
         let mut mails: HashMap<&str, usize> = HashMap::new();
-        captured.iter().for_each(|mail| *mails.entry(mail.envelope.rcpt_to()[0]).or_default() += 1);
+        for mail in captured {
+            *mails.entry(mail.envelope.rcpt_to()[0]).or_default() += 1;
+        }
         let twice = rows.iter().filter(|row| mails.get(row.email.as_str()).is_some_and(|count| *count > 1));
         assert!(twice.clone().all(|row| row.possible_duplicate));
         (twice.count(), rows.iter().filter(|row| row.possible_duplicate).collect())

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 /// A running cluster. Dropping it stops it and removes its directory.
 pub(crate) struct Server {
@@ -145,6 +146,52 @@ impl Database {
     /// Runs SQL with the real psql; `Err` is what the server said against it.
     pub(crate) fn try_psql(&self, sql: &str) -> Result<String, String> {
         psql(&self.url, sql)
+    }
+
+    /// The same as this role.
+    pub(crate) fn try_psql_as(&self, role: &str, sql: &str) -> Result<String, String> {
+        psql(&self.url_as(role), sql)
+    }
+
+    /// A psql of this role that listens on a channel from now on.
+    pub(crate) fn listen_as(&self, role: &str, channel: &str) -> Listener {
+        let mut psql = psql_command(&self.url_as(role)).spawn().unwrap();
+        let mut orders = psql.stdin.take().unwrap();
+        writeln!(orders, "LISTEN {channel};").unwrap();
+        let listens = format!(
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = '{role}'
+             AND state = 'idle' AND query = 'LISTEN {channel};'"
+        );
+        let is_there = |_: &u32| {
+            std::thread::sleep(Duration::from_millis(20));
+            self.psql(&listens) == "1"
+        };
+        assert!((0..1_500).any(|n| is_there(&n)), "psql does not listen");
+        Listener { psql, orders }
+    }
+
+    fn url_as(&self, role: &str) -> String {
+        self.url.replace("postgres@", &format!("{role}@"))
+    }
+}
+
+/// A psql that listens.
+pub(crate) struct Listener {
+    psql: Child,
+    orders: ChildStdin,
+}
+
+impl Listener {
+    /// The payloads that came, in their order. psql says them after a command.
+    pub(crate) fn heard(mut self) -> Vec<String> {
+        writeln!(self.orders, "SELECT 1;").unwrap();
+        drop(self.orders);
+        let said = String::from_utf8(self.psql.wait_with_output().unwrap().stdout).unwrap();
+        let news = said.lines().filter(|line| line.starts_with("Asynchronous notification"));
+        news.map(|line| {
+            line.split("payload \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("").to_owned()
+        })
+        .collect()
     }
 }
 
@@ -323,12 +370,16 @@ fn free_port() -> u16 {
     (0..10_000).map(next).find(is_free).unwrap()
 }
 
-/// Runs SQL with nothing of this process's environment, so that no variable of libpq leads it elsewhere.
-fn psql(url: &str, sql: &str) -> Result<String, String> {
+/// psql with nothing of this process's environment, so that no variable of libpq leads it elsewhere.
+fn psql_command(url: &str) -> Command {
     let mut command = Command::new(programs().join("psql"));
     command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url]).env_clear().env("LC_ALL", "C.UTF-8");
     command.env("PATH", PATH).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut psql = command.spawn().unwrap();
+    command
+}
+
+fn psql(url: &str, sql: &str) -> Result<String, String> {
+    let mut psql = psql_command(url).spawn().unwrap();
     // It stops reading at the first error.
     let _ = psql.stdin.take().unwrap().write_all(sql.as_bytes());
     let said = psql.wait_with_output().unwrap();

@@ -35,13 +35,12 @@ impl Program {
     }
 
     /// The same with the queue on PostgreSQL; the schema is made. The role is that of PGUSER.
-    pub(crate) fn on_postgres(port: u16, more: &str, database: &Database) -> Self {
-        let mut program = Self::new(port, more);
-        let config = std::fs::read_to_string(program.path("owabi.yaml")).unwrap();
-        program.write("owabi.yaml", &config.replace("sqlite:owabi.db", &database.url().replace("postgres@", "")));
-        program.queue = Some(database.url().to_owned());
-        assert!(program.output(&["db", "migrate"]).status.success());
-        program
+    pub(crate) fn on(mut self, database: &Database) -> Self {
+        let config = std::fs::read_to_string(self.path("owabi.yaml")).unwrap();
+        self.write("owabi.yaml", &config.replace("sqlite:owabi.db", &database.url().replace("postgres@", "")));
+        self.queue = Some(database.url().to_owned());
+        assert!(self.output(&["db", "migrate"]).status.success());
+        self
     }
 
     /// An installation with the shipped notice of 2022, released by one person and sent at any hour.

@@ -1,17 +1,18 @@
 //! One import is one transaction: no half import is ever visible.
 
 use crate::error::StoreError;
-use crate::open::{Pools, Store, on_both};
+use crate::open::{Store, on_both};
 use crate::rows::{member_text, status};
 use crate::sql::{
     BATCH_BY_FILE, BATCH_INSERT, BATCH_TOTALS, Dialect, FINDINGS_INSERT, INSERT_MEMBERS, KNOWN_MEMBERS, LEDGER_APPEND,
     MERGE_MEMBERS, NOTICE_KNOWN, NOTICE_UPSERT, SHARED_ADDRESSES, json_rows,
 };
+use crate::tx::{Tx, on_tx};
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
 use serde::Serialize;
 use serde_json::json;
-use sqlx::{Postgres, Row, Sqlite, Transaction};
+use sqlx::Row;
 
 /// The arithmetic of one import: `lines` is the sum of all the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -119,44 +120,18 @@ pub struct Import {
     batch: BatchRecord,
 }
 
-#[derive(Debug)]
-enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
-}
-
-/// As `on_both`, for the import's open transaction.
-macro_rules! on_tx {
-    ($import:expr, |$tx:ident, $dialect:ident| $body:expr) => {
-        match &mut $import.tx {
-            Tx::Sqlite($tx) => {
-                let $dialect = Dialect::Sqlite;
-                $body
-            }
-            Tx::Postgres($tx) => {
-                let $dialect = Dialect::Postgres;
-                $body
-            }
-        }
-    };
-}
-
 impl Store {
     /// Begins an import. Two of one notice wait for each other.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn begin_import(&self, batch: BatchRecord) -> Result<Import, StoreError> {
-        let tx = match &self.pools {
-            Pools::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with(Dialect::Sqlite.begin_unhurried()).await?),
-            Pools::Postgres { writer, .. } => {
-                let mut tx = writer.begin_with(Dialect::Postgres.begin_unhurried()).await?;
-                // Not the notice's row: `pause` and every release would wait for it, too.
-                let alone = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('owabi import ' || $1, 0))");
-                alone.bind(&batch.notice_id).execute(&mut *tx).await?;
-                Tx::Postgres(tx)
-            }
-        };
+        let mut tx = self.begin(Dialect::begin_unhurried).await?;
+        if let Tx::Postgres(tx) = &mut tx {
+            // Not the notice's row: `pause` and every release would wait for it, too.
+            let alone = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('owabi import ' || $1, 0))");
+            alone.bind(&batch.notice_id).execute(&mut **tx).await?;
+        }
         let mut import = Import { tx, batch };
         import.insert_batch().await?;
         Ok(import)
@@ -177,7 +152,7 @@ impl Store {
 impl Import {
     async fn insert_batch(&mut self) -> Result<(), StoreError> {
         let batch = self.batch.clone();
-        on_tx!(self, |tx, dialect| {
+        on_tx!(self.tx, |tx, dialect| {
             let notice = sqlx::query(NOTICE_KNOWN.on(dialect)).bind(&batch.notice_id).bind(&batch.notice_title);
             notice.bind(batch.at).execute(&mut **tx).await?;
             let insert = sqlx::query(BATCH_INSERT.on(dialect)).bind(&batch.id).bind(&batch.notice_id).bind("import");
@@ -195,7 +170,7 @@ impl Import {
     pub async fn known(&mut self, member_nos: &[&str]) -> Result<Vec<KnownRow>, StoreError> {
         let wanted = json!(member_nos.iter().map(|no| [no]).collect::<Vec<_>>()).to_string();
         let (notice_id, batch_id) = (self.batch.notice_id.clone(), self.batch.id.clone());
-        on_tx!(self, |tx, dialect| {
+        on_tx!(self.tx, |tx, dialect| {
             let query = sqlx::query(KNOWN_MEMBERS.on(dialect)).bind(&notice_id).bind(&wanted);
             let rows = query.fetch_all(&mut **tx).await?;
             rows.iter()
@@ -218,7 +193,7 @@ impl Import {
         let new_rows = json_rows(new.iter().map(new_row));
         let merged_rows = json_rows(merged.iter().map(merged_row));
         let batch = self.batch.clone();
-        on_tx!(self, |tx, dialect| {
+        on_tx!(self.tx, |tx, dialect| {
             if !new.is_empty() {
                 let insert = sqlx::query(INSERT_MEMBERS.on(dialect)).bind(&new_rows).bind(&batch.notice_id);
                 let inserted = insert.bind(&batch.id).bind(batch.at).execute(&mut **tx).await;
@@ -245,7 +220,7 @@ impl Import {
         let row = |f: &Finding| json!([f.line, f.kind, f.member_no, f.detail]);
         let rows = json_rows(findings.iter().map(row));
         let batch_id = self.batch.id.clone();
-        on_tx!(self, |tx, dialect| {
+        on_tx!(self.tx, |tx, dialect| {
             sqlx::query(FINDINGS_INSERT.on(dialect)).bind(&rows).bind(&batch_id).execute(&mut **tx).await?;
         });
         Ok(())
@@ -257,7 +232,7 @@ impl Import {
     /// `Unavailable`.
     pub async fn shared_addresses(&mut self) -> Result<i64, StoreError> {
         let notice_id = self.batch.notice_id.clone();
-        on_tx!(self, |tx, dialect| {
+        on_tx!(self.tx, |tx, dialect| {
             Ok(sqlx::query(SHARED_ADDRESSES.on(dialect)).bind(&notice_id).fetch_one(&mut **tx).await?.get(0))
         })
     }
@@ -269,7 +244,7 @@ impl Import {
     pub async fn commit(mut self, totals: Totals) -> Result<(), StoreError> {
         let batch = self.batch.clone();
         let body = json!({ "batch": batch.id, "file_sha256": batch.file_sha256, "totals": totals }).to_string();
-        on_tx!(self, |tx, dialect| {
+        on_tx!(self.tx, |tx, dialect| {
             let update = sqlx::query(BATCH_TOTALS.on(dialect)).bind(&batch.id).bind(totals.lines).bind(totals.imported);
             let update = update.bind(totals.merged).bind(totals.unreachable).bind(totals.not_affected);
             update.bind(totals.already_present).bind(totals.refused).execute(&mut **tx).await?;
@@ -278,11 +253,7 @@ impl Import {
             let renewed = sqlx::query(NOTICE_UPSERT.on(dialect)).bind(&batch.notice_id).bind(&batch.notice_title);
             renewed.bind(batch.at).execute(&mut **tx).await?;
         });
-        match self.tx {
-            Tx::Sqlite(tx) => tx.commit().await?,
-            Tx::Postgres(tx) => tx.commit().await?,
-        }
-        Ok(())
+        self.tx.commit().await
     }
 
     /// Leaves the database as it was.
@@ -290,11 +261,7 @@ impl Import {
     /// # Errors
     /// `Unavailable`.
     pub async fn roll_back(self) -> Result<(), StoreError> {
-        match self.tx {
-            Tx::Sqlite(tx) => tx.rollback().await?,
-            Tx::Postgres(tx) => tx.rollback().await?,
-        }
-        Ok(())
+        self.tx.roll_back().await
     }
 }
 

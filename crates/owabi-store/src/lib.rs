@@ -4,6 +4,7 @@
 //! intents and outcomes, the take-over of ended leases, an import, a release with its ledger entry.
 
 mod control;
+mod copy;
 mod dispatch;
 mod error;
 mod fleet;
@@ -17,8 +18,10 @@ mod roster;
 mod rows;
 mod sql;
 mod take_over;
+mod tx;
 
 pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord};
+pub use copy::{CopiedTable, CopyError, Copying};
 pub use dispatch::Claimed;
 pub use error::{Setup, StoreError, Trouble};
 pub use fleet::{Beat, DaemonRow, News};

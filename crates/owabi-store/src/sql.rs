@@ -53,6 +53,20 @@ impl Dialect {
             Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0",
         }
     }
+
+    /// The same for a transaction that nobody writes beside, and that may wait long for what the program does between
+    /// two statements.
+    pub(crate) fn begin_alone(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0; \
+                 SET LOCAL idle_in_transaction_session_timeout = 0; \
+                 LOCK TABLE meta, notices, batches, affected_members, intents, attempts, findings, preflights, approvals, \
+                 ledger IN SHARE ROW EXCLUSIVE MODE"
+            }
+        }
+    }
 }
 
 /// One statement: its file's text and, once asked for, its text for each database.
@@ -84,7 +98,7 @@ const OUTCOME: &str = "id bigint, fence bigint, at bigint, outcome text, status 
 const OUTCOME_KEPT: [&str; 11] =
     ["at", "outcome", "spent", "why", "phase", "code", "enhanced", "reply", "queue_id", "tls", "duration_ms"];
 
-fn expand(text: &str, dialect: Dialect) -> String {
+pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
     let outcomes = format!("/*rows $1: {OUTCOME}*/");
     let settled = format!("(SELECT r.*, m.tries FROM {outcomes} r JOIN affected_members m ON m.id = r.id)");
     let with_outcome = format!(", r.{}", OUTCOME_KEPT.join(", r."));

@@ -1,5 +1,7 @@
 //! `db`: the database itself.
 
+mod copy;
+
 use super::exit::{Answer, Exit, Failure};
 use super::lock::lock;
 use super::say::{Text, say};
@@ -17,6 +19,7 @@ Examples:
   owabi db check
   owabi db backup /var/backups/owabi-$(date +%F).db     a consistent copy, also while sending
   owabi db migrate                                      after an update; copies the file first
+  owabi db copy --from sqlite:owabi.db --to postgres://owabi@db.example.jp/owabi
 
 With PostgreSQL `db migrate` creates or upgrades owabi's tables, and pg_dump makes the copies.")]
 pub(super) struct Options {
@@ -35,6 +38,8 @@ enum Verb {
     },
     /// Look for damage  壊れていないか調べる
     Check,
+    /// Move the whole queue into another database  別のデータベースへ移す
+    Copy(copy::Options),
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
@@ -43,6 +48,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Verb::Migrate => migrate(session, &config).await,
         Verb::Backup { file } => backup(session, &config, file).await,
         Verb::Check => check(session, &config).await,
+        Verb::Copy(options) => copy::run(session, &config, options).await,
     }
 }
 

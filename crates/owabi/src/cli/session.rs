@@ -186,6 +186,22 @@ pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, 
     Ok(store)
 }
 
+/// A queue that was copied into another database is only looked at: two would send the same mails.
+///
+/// # Errors
+/// 78 when it was.
+pub(crate) async fn refuse_moved(store: &Store) -> Result<(), Failure> {
+    let Some(to) = store.moved_to().await? else { return Ok(()) };
+    Err(Failure::with(
+        Exit::BadConfig,
+        say!(ja: "このデータベースは {to} へ移されています。", en: "this queue was moved to {to}"),
+        say!(
+            ja: "database.url を {to} にしてください。そこに何もないときは `owabi db copy` をもう一度実行します。",
+            en: "set database.url to {to}; if nothing arrived there, run `owabi db copy` again"
+        ),
+    ))
+}
+
 /// One notice of the library.
 ///
 /// # Errors

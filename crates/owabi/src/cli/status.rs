@@ -3,6 +3,7 @@
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::Session;
+use crate::dispatch::FORGET_MS;
 use crate::{clock, japan};
 use owabi_core::lifecycle::Status;
 use owabi_store::{DaemonRow, NoticeRow, Store};
@@ -24,9 +25,6 @@ pub(super) struct Options {
     #[arg(long)]
     watch: bool,
 }
-
-/// A daemon that was not seen for so long is not at work, as the other daemons see it (milliseconds).
-const FORGET_MS: i64 = 10_000;
 
 /// What the database says at one moment.
 struct Picture {

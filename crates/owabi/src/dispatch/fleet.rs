@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a beat allows to use what it brought.
 const VALID: Duration = Duration::from_secs(4);
 /// After this the others share out what was a silent daemon's (milliseconds of the database's clock).
-const FORGET_MS: i64 = 10_000;
+pub(crate) const FORGET_MS: i64 = 10_000;
 /// A daemon that has nothing to do keeps its parts for so long, so that they do not go to and fro.
 const LINGER: Duration = Duration::from_secs(2);
 /// An answer that took longer (milliseconds) says too little about the database's clock.

@@ -24,6 +24,7 @@ mod take_over;
 
 pub use database::{DatabaseState, Trouble};
 pub use desk::RelayState;
+pub(crate) use fleet::FORGET_MS;
 
 use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
