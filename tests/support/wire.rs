@@ -193,7 +193,7 @@ impl Line {
         }
         // The server does what it was told before it leaves, too.
         let _ = to.shutdown().await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn request(&self, kind: u8, body: &[u8], statements: &mut HashMap<String, String>) {
