@@ -7,6 +7,7 @@
 //! | B1, B6, B7, B9, B10, B16 (502), B19, B21 to B25, B20 before the dot | `faults`: the relay's or our own fault |
 //! | B2 to B5, B8, B11, B12, B27, B29 | `refusals`: what is said about one member |
 //! | B13 to B18, B20 after the dot, B26, B28, B30 | `garbled`: strange, late or no answers |
+//! | D2, D3, D7 on PostgreSQL (answers lost, crashes, failover, silence, read-only, disk full) | `database_trouble` |
 //! | D8 (SIGSTOP past the lease) | `stopped`, the built program; inside a body and inside TLS: `owabi-smtp`, `lease` and `session::tests` |
 //!
 //! The same rows on the wire alone, without a queue: `owabi-smtp`, `session_wire` (B1, B7, B9, B10, B13 to B24, B26, B27,

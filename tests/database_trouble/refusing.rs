@@ -6,9 +6,9 @@ use crate::support::postgres::Server;
 const AWAY: &str = "cannot record, so nothing is sent";
 const BACK: &str = "the database takes writes again";
 
-/// Two seconds' trouble in the middle; `why` is what must be said, once, and nobody is told twice.
-async fn takes_nothing_for_a_while(begin: &str, end: &str, why: &str) {
-    let it = Installation::with(Server::shared(), 200, slow(), (BRIEF, "lease: 10m")).await;
+/// Trouble in the middle; `why` is what must be said, once, and nobody is told twice.
+async fn takes_nothing_for_a_while(server: &Server, begin: &str, end: &str, why: &str) {
+    let it = Installation::with(server, 200, slow(), (BRIEF, "lease: 10m")).await;
     let running = it.run();
     it.arrived(60).await;
     it.database.psql(begin);
@@ -32,15 +32,9 @@ async fn takes_nothing_for_a_while(begin: &str, end: &str, why: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d03_while_the_database_is_read_only_nothing_is_sent_and_replies_are_kept() {
-    let to = |on: &str| {
-        format!(
-            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = {on}', current_database()); END $$;
-             SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
-             WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    };
-    let end = format!("SET default_transaction_read_only = off; {}", to("off"));
-    takes_nothing_for_a_while(&to("on"), &end, "read-only transaction").await;
+    let server = Server::start_own(&[]);
+    let to = |on: &str| format!("ALTER SYSTEM SET default_transaction_read_only = {on}; SELECT pg_reload_conf()");
+    takes_nothing_for_a_while(&server, &to("on"), &to("off"), "read-only transaction").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -50,5 +44,6 @@ async fn d03_while_the_databases_disk_is_full_nothing_is_sent_and_replies_are_ke
         CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON intents EXECUTE FUNCTION full_disk();
         CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON attempts EXECUTE FUNCTION full_disk();
         CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON affected_members EXECUTE FUNCTION full_disk()";
-    takes_nothing_for_a_while(begin, "DROP FUNCTION full_disk CASCADE", "No space left on device").await;
+    let end = "DROP FUNCTION full_disk CASCADE";
+    takes_nothing_for_a_while(Server::shared(), begin, end, "No space left on device").await;
 }

@@ -191,6 +191,9 @@ impl Line {
                 return;
             }
         }
+        // The server does what it was told before it leaves, too.
+        let _ = to.shutdown().await;
+        std::future::pending::<()>().await;
     }
 
     fn request(&self, kind: u8, body: &[u8], statements: &mut HashMap<String, String>) {

@@ -123,7 +123,7 @@ impl World {
         let library = Arc::new(Library::load(&self.config));
         let keys = Keys::new(&[7; 32]).unwrap();
         let parts = Parts { relays: self.relays.clone(), store: self.store.clone(), library, keys };
-        dispatch::run(&self.config, parts, options, Live::default(), stop).await.unwrap()
+        Box::pin(dispatch::run(&self.config, parts, options, Live::default(), stop)).await.unwrap()
     }
 
     /// Runs the dispatcher, retries and all, until every member is in a final state.

@@ -226,10 +226,7 @@ impl Store {
                 reader.close().await;
                 writer.close().await;
             }
-            Pools::Postgres { writer, recording, .. } => {
-                recording.close().await;
-                writer.close().await;
-            }
+            Pools::Postgres { recording, .. } => recording.close().await,
         }
     }
 }

@@ -17,8 +17,8 @@ use std::time::Duration;
 /// A transaction that says nothing for so long is ended by the server: its daemon has been stopped or is lost.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_mins(1);
 
-/// How much longer than a statement may take is waited for the answer to it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How much longer than a statement may take is waited for the answer to it; for a sign of life, only so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection of the pool is replaced after so long: it may lead to a server that only reads since a failover, or may
 /// have begun when the database took no writes.

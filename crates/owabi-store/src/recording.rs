@@ -1,7 +1,7 @@
 //! PostgreSQL's connection for recording: kept for the recorder alone, so that a group costs one round trip and waits for no pool.
 
 use crate::error::StoreError;
-use crate::postgres::{connect_once, no_answer};
+use crate::postgres::{PATIENCE, connect_once, no_answer};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 use std::sync::Arc;
@@ -52,12 +52,15 @@ impl Recording {
         tokio::time::timeout(self.to_answer, work).await.unwrap_or_else(|_| Err(no_answer().into()))
     }
 
-    /// Closes the connection, if there is one.
+    /// Closes the connection and the pool, as far as the database answers: it notices a lost connection by itself.
     pub(crate) async fn close(&self) {
         use sqlx::Connection;
-        if let Some(connection) = self.connection.lock().await.take() {
-            // The database notices a lost connection by itself.
-            let _ = connection.close().await;
-        }
+        let all = async {
+            if let Some(connection) = self.connection.lock().await.take() {
+                let _ = connection.close().await;
+            }
+            self.pool.close().await;
+        };
+        let _ = tokio::time::timeout(PATIENCE, all).await;
     }
 }
