@@ -11,7 +11,7 @@ use crate::support::world::{PATIENCE, addresses};
 use daemons::{Daemons, Happened};
 use evidence::Evidence;
 use owabi_core::lifecycle::Status;
-use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Keep};
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Extensions, Keep, Point, Then};
 use std::time::Duration;
 
 const CONNECTIONS: usize = 16;
@@ -58,7 +58,10 @@ async fn soak_four_daemons_on_one_postgres_claim_nobody_twice_and_lose_nobody_wh
     let Size { members, events, rate } = size();
     let server = Server::start_own(&[]);
     let database = server.database();
-    let options = CaptureOptions { script: bad_day(), keep: Keep::Hashes(2 * members), ..CaptureOptions::default() };
+    // Every mail waits a while between its permit and its dot, so that a daemon is often stopped there.
+    let script = bad_day().always(Point::Data, Then::Delay(Duration::from_millis(40)));
+    let extensions = Extensions { chunking: false, ..Extensions::default() };
+    let options = CaptureOptions { extensions, script, keep: Keep::Hashes(2 * members), ..CaptureOptions::default() };
     let relay = CaptureRelay::start(options).await.unwrap();
     let relay_started = owabi::clock::now_ms();
     let program = program(relay.addr().port(), rate, &database);

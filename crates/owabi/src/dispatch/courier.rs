@@ -142,7 +142,11 @@ async fn connect(desk: &Arc<Desk>, shared: &Shared, seat: Seat, first: Vec<Held>
             desk.opened();
             let mut delivery = Delivery::new(desk, shared, seat, session, probing);
             delivery.start(first).await;
-            delivery.run().await;
+            let seat = delivery.run().await;
+            if shared.store.is_shared() {
+                settled(shared).await;
+            }
+            drop(seat);
         }
         Err(fault) => {
             put_back(shared, first).await;
@@ -152,6 +156,14 @@ async fn connect(desk: &Arc<Desk>, shared: &Shared, seat: Seat, first: Vec<Held>
     }
     if probing {
         desk.probe_ended();
+    }
+}
+
+/// Its mails count as under way until their outcomes are durable: only then may another daemon have the seat.
+async fn settled(shared: &Shared) {
+    tokio::select! {
+        () = shared.recorder.flush() => {}
+        () = shared.stop.cancelled() => {}
     }
 }
 

@@ -81,8 +81,8 @@ impl<'a> Delivery<'a> {
         self.send_note().await;
     }
 
-    /// Until the connection ends or is no longer needed.
-    pub(super) async fn run(mut self) {
+    /// Until the connection ends or is no longer needed. Gives its seat back.
+    pub(super) async fn run(mut self) -> Seat {
         let stop = self.shared.stop.clone();
         let abandon = self.shared.abandon.clone();
         let feed = Arc::clone(&self.shared.feed);
@@ -100,7 +100,7 @@ impl<'a> Delivery<'a> {
                 biased;
                 progress = self.session.next() => {
                     if self.settle_all(progress).await {
-                        return;
+                        return self.seat;
                     }
                 }
                 Some(grants) = self.grants.recv() => self.obey(&grants),
@@ -111,7 +111,7 @@ impl<'a> Delivery<'a> {
                     self.session.hang_up("the time for stopping is over");
                     let progress = self.session.next().await;
                     self.settle_all(progress).await;
-                    return;
+                    return self.seat;
                 }
                 () = tokio::time::sleep(IDLE), if idle => return self.leave().await,
             }
@@ -342,9 +342,10 @@ impl<'a> Delivery<'a> {
     }
 
     /// Ends an idle connection politely.
-    async fn leave(mut self) {
+    async fn leave(mut self) -> Seat {
         self.send_note().await;
         self.session.quit().await;
+        self.seat
     }
 }
 
