@@ -146,7 +146,7 @@ async fn a_stop_while_nothing_can_be_recorded_keeps_the_outcome_for_the_next_run
     let mut outage = Outage::begin().await;
     outage.running.ask_to_stop();
     let stopped = outage.running.wait_here();
-    let (log, spool) = (outage.stderr(), outage.program.path("owabi.spool"));
+    let (log, spool) = (outage.stderr(), outage.program.spool());
     assert_eq!(stopped.code(), Some(69), "{log}");
     assert!(log.contains("2 outcomes are in the dispatch.spool file"), "{log}");
     let kept = std::fs::read_to_string(&spool).unwrap();
@@ -157,7 +157,7 @@ async fn a_stop_while_nothing_can_be_recorded_keeps_the_outcome_for_the_next_run
     assert_eq!(std::fs::read_to_string(&spool).unwrap(), kept, "it stays until it is recorded");
     outage.unlock().await;
     outage.program.finish().await;
-    assert!(!spool.exists() && !outage.program.path("owabi.spool.late").exists());
+    assert!(!spool.exists() && !outage.program.spooled().iter().any(|name| name.ends_with(".late")));
     outage.all_told_once().await;
 }
 

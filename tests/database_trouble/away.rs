@@ -69,7 +69,7 @@ async fn d02_a_stop_while_the_database_is_away_keeps_the_replies_in_the_spool_fi
     it.relay.release(HERE);
     it.says(AWAY, 1).await;
     assert_eq!(running.terminate().code(), Some(69), "{}", it.program.said());
-    let spool = std::fs::read_to_string(it.program.path("owabi.spool")).unwrap();
+    let spool = std::fs::read_to_string(it.program.spool()).unwrap();
     assert_eq!((spool.matches("\"outcome\":\"accepted\"").count(), it.relay.stats().mails), (1, 3), "{spool}");
     let accepted = |row: &&crate::support::audit::Row| row.status == Status::Accepted;
     assert_eq!(it.program.rows().await.iter().filter(accepted).count(), 2);
@@ -79,7 +79,7 @@ async fn d02_a_stop_while_the_database_is_away_keeps_the_replies_in_the_spool_fi
         "UPDATE affected_members SET due_at = 1 WHERE status = 'sending' AND id NOT IN (SELECT member_id FROM intents)",
     );
     it.finish(it.run()).await;
-    assert!(!it.program.path("owabi.spool").exists());
+    assert!(it.program.spooled().is_empty());
     it.everybody_was_told_once().await;
 }
 

@@ -95,6 +95,20 @@ impl Program {
         self.write("owabi.yaml", &text.replace(from, to));
     }
 
+    /// The names of what a stop without database has left.
+    pub(crate) fn spooled(&self) -> Vec<String> {
+        let names = std::fs::read_dir(self.folder.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("owabi.spool.")).collect()
+    }
+
+    /// The one spool file.
+    pub(crate) fn spool(&self) -> PathBuf {
+        let names = self.spooled();
+        assert!(names.len() == 1, "{names:?}");
+        self.path(&names[0])
+    }
+
     /// What the verbs in the background have said.
     pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(self.path("stderr.log")).unwrap_or_default()

@@ -51,6 +51,9 @@ pub enum CopyError {
     /// The target is in use.
     #[error("the target's table {0} holds rows already")]
     NotEmpty(&'static str),
+    /// The source was moved already, and not to this target.
+    #[error("the queue was moved to {0} before")]
+    Moved(String),
     /// A daemon is at work in one of the two.
     #[error("owabi is at work there: process {pid} on {host}")]
     AtWork {
@@ -117,6 +120,10 @@ impl Store {
     ) -> Result<Vec<CopiedTable>, CopyError> {
         for store in [self, target] {
             store.refuse_at_work().await?;
+        }
+        // To the same place again: there the earlier copy did not come to its end.
+        if let Some(place) = self.moved_to().await?.filter(|place| place != copying.to) {
+            return Err(CopyError::Moved(place));
         }
         let mut from = self.begin(Dialect::begin_alone).await?;
         let mut to = target.begin(Dialect::begin_alone).await?;

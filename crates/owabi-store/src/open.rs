@@ -197,6 +197,14 @@ impl Store {
         })
     }
 
+    /// The queue's own name. It goes with the queue wherever that is copied to.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn queue_id(&self) -> Result<String, StoreError> {
+        Ok(self.meta("queue").await?.unwrap_or_default())
+    }
+
     /// A value of the installation, `first` if it has none yet. Whoever comes first decides for all.
     ///
     /// # Errors

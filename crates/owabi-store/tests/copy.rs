@@ -9,7 +9,7 @@ mod place;
 mod postgres;
 
 use owabi_core::lifecycle::Status;
-use owabi_store::{CopiedTable, CopyError, Copying, DaemonRow, Store};
+use owabi_store::{CopiedTable, CopyError, Copying, DaemonRow, Group, Intent, Store};
 use place::Place;
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ async fn every_row_of_every_table_goes_from_any_database_to_any_and_its_hash_sta
         let ledger = copied.pop().unwrap();
         assert_eq!((ledger.table, ledger.rows), ("ledger", 2 + n as u64), "each copy adds its entry");
         let tables = [
-            ("meta", 2),
+            ("meta", 3),
             ("notices", 2),
             ("batches", 2),
             ("affected_members", 3),
@@ -93,6 +93,47 @@ async fn every_row_of_every_table_goes_from_any_database_to_any_and_its_hash_sta
     let hostile = "SELECT name || '|' || cohorts || '|' || plain_form FROM affected_members WHERE id = 7";
     assert_eq!(last.text(hostile).await, "山田\t太郎|[\"a\"]|true");
     assert_eq!(last.text("SELECT title FROM notices WHERE id = 'n1'").await, "お詫び \"と\" \\ ' 𠮷 😀");
+}
+
+#[tokio::test]
+async fn a_queue_that_was_moved_sends_and_takes_nothing_more_whoever_asks() {
+    for old in [Place::sqlite(), Place::postgres()] {
+        let from = filled(&old).await;
+        old.run("INSERT INTO affected_members (notice_id, member_no, name, status, due_at, queued_at) VALUES ('n1', 'M2', 'x', 'queued', 1, 1), ('n1', 'M3', 'x', 'queued', 1, 1)").await.unwrap();
+        let claimed = from.claim("n1", 20, 600_000, 1).await.unwrap();
+        let new = Place::postgres();
+        let to = new.store().await;
+        copy(&from, &to).await.unwrap();
+        assert_eq!(from.queue_id().await.unwrap(), to.queue_id().await.unwrap());
+        let intent = Intent {
+            id: claimed[0].id,
+            fence: claimed[0].fence,
+            relay: "main".into(),
+            rcpt_to: "u@example.jp".into(),
+            message_id: "m".into(),
+            envid: "e".into(),
+            mail_sha256: "ab".into(),
+            mail_bytes: 1,
+        };
+        let group = Group { intents: vec![intent], settles: vec![] };
+        let refused = [
+            from.claim("n1", 20, 600_000, 1).await.map(drop),
+            from.record(&group, 30, 30, false).await.map(drop),
+            from.set_state("n1", (&["released"], "paused"), None, "tester", 30).await.map(drop),
+            from.approve("n1", "tester", "f", "r", 30).await,
+        ];
+        for refused in refused {
+            let said = format!("{refused:?}");
+            assert!(refused.is_err() && said.contains("this queue was moved to"), "{said}");
+        }
+        let insert = "INSERT INTO affected_members (notice_id, member_no, name) VALUES ('n1', 'M9', 'x')";
+        assert!(old.run(insert).await.is_err());
+        assert_eq!(to.record(&group, 30, 30, false).await.unwrap().granted.len(), 1, "the new one goes on");
+        let third = Place::sqlite();
+        let other = third.store().await;
+        let elsewhere = from.copy_to(&other, Copying { to: "elsewhere", ..COPYING }, &|_| {});
+        assert!(matches!(elsewhere.await, Err(CopyError::Moved(place)) if place == "here"));
+    }
 }
 
 #[tokio::test]

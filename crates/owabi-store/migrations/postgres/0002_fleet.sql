@@ -22,6 +22,26 @@ CREATE TABLE daemons (
 );
 -- Whoever changes its shares holds this row meanwhile.
 INSERT INTO meta (key, value) VALUES ('fleet', '1');
+-- The queue's own name, which goes with it wherever it is copied to.
+INSERT INTO meta (key, value) VALUES ('queue', gen_random_uuid()::text);
+
+-- A queue that was copied to another database is closed: what two databases send, members get twice.
+CREATE FUNCTION owabi_closed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    place TEXT;
+BEGIN
+    SELECT value INTO place FROM meta WHERE key = 'moved_to';
+    IF FOUND THEN
+        RAISE EXCEPTION 'this queue was moved to %', place USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER affected_members_closed BEFORE INSERT OR UPDATE OR DELETE ON affected_members
+    FOR EACH STATEMENT EXECUTE FUNCTION owabi_closed();
+CREATE TRIGGER intents_closed BEFORE INSERT ON intents FOR EACH STATEMENT EXECUTE FUNCTION owabi_closed();
+CREATE TRIGGER notices_closed BEFORE INSERT OR UPDATE OR DELETE ON notices
+    FOR EACH STATEMENT EXECUTE FUNCTION owabi_closed();
+CREATE TRIGGER approvals_closed BEFORE INSERT ON approvals FOR EACH STATEMENT EXECUTE FUNCTION owabi_closed();
 
 -- A queue table is rewritten all the time: clean up behind the claims, or their index grows with what is done.
 ALTER TABLE affected_members SET (fillfactor = 90, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
@@ -30,7 +50,7 @@ ALTER TABLE daemons SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, au
 
 -- Whoever may only INSERT adds members that are held for release, or that mail cannot reach. Everything else is a promise
 -- about a mail that only owabi can keep.
-CREATE FUNCTION owabi_intake() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION owabi_intake() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
         RAISE EXCEPTION 'member % of notice %: status % is written by owabi alone: leave it out, or write unreachable',

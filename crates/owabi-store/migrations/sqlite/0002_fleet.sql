@@ -22,3 +22,23 @@ CREATE TABLE daemons (
 ) WITHOUT ROWID;
 -- Whoever changes its shares holds this row meanwhile.
 INSERT INTO meta (key, value) VALUES ('fleet', '1');
+-- The queue's own name, which goes with it wherever it is copied to.
+INSERT INTO meta (key, value) VALUES ('queue', lower(hex(randomblob(16))));
+
+-- A queue that was copied to another database is closed: what two databases send, members get twice.
+CREATE TRIGGER affected_members_closed_i BEFORE INSERT ON affected_members WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'moved_to')
+    BEGIN SELECT RAISE(ABORT, 'this queue was moved to another database'); END;
+CREATE TRIGGER affected_members_closed_u BEFORE UPDATE ON affected_members WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'moved_to')
+    BEGIN SELECT RAISE(ABORT, 'this queue was moved to another database'); END;
+CREATE TRIGGER affected_members_closed_d BEFORE DELETE ON affected_members WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'moved_to')
+    BEGIN SELECT RAISE(ABORT, 'this queue was moved to another database'); END;
+CREATE TRIGGER intents_closed_i BEFORE INSERT ON intents WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'moved_to')
+    BEGIN SELECT RAISE(ABORT, 'this queue was moved to another database'); END;
+CREATE TRIGGER notices_closed_i BEFORE INSERT ON notices WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'moved_to')
+    BEGIN SELECT RAISE(ABORT, 'this queue was moved to another database'); END;
+CREATE TRIGGER notices_closed_u BEFORE UPDATE ON notices WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'moved_to')
+    BEGIN SELECT RAISE(ABORT, 'this queue was moved to another database'); END;
+CREATE TRIGGER notices_closed_d BEFORE DELETE ON notices WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'moved_to')
+    BEGIN SELECT RAISE(ABORT, 'this queue was moved to another database'); END;
+CREATE TRIGGER approvals_closed_i BEFORE INSERT ON approvals WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'moved_to')
+    BEGIN SELECT RAISE(ABORT, 'this queue was moved to another database'); END;

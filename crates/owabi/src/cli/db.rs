@@ -133,7 +133,7 @@ async fn backup(session: &Session, config: &Config, file: &Path) -> Answer {
             say!(ja: "別の名前を指定してください。", en: "name another file"),
         ));
     }
-    let store = session.store(config).await?;
+    let store = session.store_to_read(config).await?;
     store.backup_to(file).await?;
     store.close().await;
     session.tell(&say!(ja: "{shown} に控えを取りました。", en: "copied to {shown}"));
@@ -142,7 +142,7 @@ async fn backup(session: &Session, config: &Config, file: &Path) -> Answer {
 }
 
 async fn check(session: &Session, config: &Config) -> Answer {
-    let store = session.store(config).await?;
+    let store = session.store_to_read(config).await?;
     store.check_integrity().await?;
     let version = store.schema_version().await?;
     let server = store.server().await?;

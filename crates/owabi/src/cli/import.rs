@@ -2,7 +2,7 @@
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
-use super::session::{Session, notice, refuse_moved};
+use super::session::{Session, notice};
 use crate::import::{Report, Request, import, is_same_file};
 use owabi_core::address::Lang;
 use owabi_core::roster::{Delimiter, Encoding, Kind, RosterOptions, Sample};
@@ -73,7 +73,6 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
     refuse_own_file(&options)?;
     show_sample(session, &options, &roster)?;
     let store = session.store(&config).await?;
-    refuse_moved(&store).await?;
     refuse_withdrawn(&store, &options.notice).await?;
     let mut request = Request {
         file: options.file,

@@ -48,7 +48,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     let since = options.since.as_deref().map(|text| since(text, session.now())).transpose()?;
     let config = session.config()?;
-    let store = session.store(&config).await?;
+    let store = session.store_to_read(&config).await?;
     let filter = LogFilter {
         notice_id: options.notice.clone(),
         member_no: options.member.clone(),

@@ -34,7 +34,7 @@ pub(super) struct Options {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, &options.notice)?;
-    let store = session.store(&config).await?;
+    let store = session.store_to_read(&config).await?;
     let keys = keys::load(&config, &store).await?;
     let renderer = &notice.renderer;
     let row = row(&store, renderer, &options.notice, options.member.as_deref()).await?;

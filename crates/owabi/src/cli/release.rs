@@ -2,7 +2,7 @@
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
-use super::session::{Session, notice, refuse_moved};
+use super::session::{Session, notice};
 use crate::release::{self, Changed, Obstacle};
 use serde_json::json;
 
@@ -29,7 +29,6 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
-    refuse_moved(&store).await?;
     let state = store.notice(id).await?.map(|notice| notice.state).unwrap_or_default();
     refuse_state(id, &state)?;
     let ready = match release::approved(&store, &notice).await? {

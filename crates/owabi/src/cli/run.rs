@@ -4,7 +4,7 @@ use super::db;
 use super::exit::{Answer, Exit, Failure};
 use super::lock::lock;
 use super::say::say;
-use super::session::{Session, refuse_moved};
+use super::session::Session;
 use crate::config::Config;
 use crate::dispatch::{self, Live, Parts, Summary};
 use crate::health;
@@ -46,7 +46,6 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     let store = session.store(&config).await?;
     store.check_integrity().await?;
-    refuse_moved(&store).await?;
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
     let keys = keys::load(&config, &store).await?;

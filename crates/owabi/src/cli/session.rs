@@ -49,9 +49,22 @@ impl Session {
         Ok(config)
     }
 
-    /// Opens the database; an empty one gets its schema.
+    /// Opens the database to change something; an empty one gets its schema. A queue that was moved is refused.
     pub(crate) async fn store(&self, config: &Config) -> Result<Store, Failure> {
-        open_store(config, false).await
+        let store = open_store(config, false).await?;
+        match store.moved_to().await? {
+            Some(to) => Err(moved(&to)),
+            None => Ok(store),
+        }
+    }
+
+    /// Opens the database to look; says when its queue was moved.
+    pub(crate) async fn store_to_read(&self, config: &Config) -> Result<Store, Failure> {
+        let store = open_store(config, false).await?;
+        if let Some(to) = store.moved_to().await? {
+            self.warn(&moved(&to).what);
+        }
+        Ok(store)
     }
 
     /// For people, on stdout; nothing with `--json`.
@@ -186,20 +199,16 @@ pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, 
     Ok(store)
 }
 
-/// A queue that was copied into another database is only looked at: two would send the same mails.
-///
-/// # Errors
-/// 78 when it was.
-pub(crate) async fn refuse_moved(store: &Store) -> Result<(), Failure> {
-    let Some(to) = store.moved_to().await? else { return Ok(()) };
-    Err(Failure::with(
+/// Two databases that send to the same members would tell them twice.
+pub(crate) fn moved(to: &str) -> Failure {
+    Failure::with(
         Exit::BadConfig,
         say!(ja: "このデータベースは {to} へ移されています。", en: "this queue was moved to {to}"),
         say!(
             ja: "database.url を {to} にしてください。そこに何もないときは `owabi db copy` をもう一度実行します。",
             en: "set database.url to {to}; if nothing arrived there, run `owabi db copy` again"
         ),
-    ))
+    )
 }
 
 /// One notice of the library.

@@ -54,7 +54,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         ));
     }
     let config = session.config()?;
-    let store = session.store(&config).await.map_err(meanwhile)?;
+    let store = session.store_to_read(&config).await.map_err(meanwhile)?;
     let picture = read(&store, options.id.as_deref()).await.map_err(meanwhile)?;
     if let Some(id) = options.id.as_deref().filter(|_| picture.lines.is_empty()) {
         super::pause::known_state(None, id)?;

@@ -242,7 +242,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<Summary, StoreError> {
     let Parts { relays, store, library, keys } = parts;
-    let spool = Spool::new(config.dispatch.spool.clone());
+    let spool = Spool::of(&config.dispatch.spool, &store.queue_id().await?);
     spool.warn_unless_usable();
     spool.record(&store).await?;
     if !store.is_shared() {

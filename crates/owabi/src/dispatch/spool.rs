@@ -21,8 +21,9 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    pub(super) fn new(file: PathBuf) -> Self {
-        Self { file }
+    /// Each queue has its own file: rows have the same small numbers in every queue.
+    pub(super) fn of(path: &Path, queue_id: &str) -> Self {
+        Self { file: with_end(path, queue_id) }
     }
 
     pub(super) fn file(&self) -> &Path {
@@ -81,11 +82,15 @@ impl Spool {
     }
 
     fn beside(&self, end: &str) -> PathBuf {
-        let mut name = self.file.as_os_str().to_owned();
-        name.push(".");
-        name.push(end);
-        PathBuf::from(name)
+        with_end(&self.file, end)
     }
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(end);
+    PathBuf::from(name)
 }
 
 /// Records what it can; gives back what came too late. An outcome that the database refuses costs no other its place.
@@ -214,7 +219,7 @@ mod tests {
         }
 
         fn spool(&self) -> Spool {
-            Spool::new(self.path("owabi.spool"))
+            Spool::of(&self.path("owabi"), "spool")
         }
 
         fn path(&self, name: &str) -> PathBuf {
@@ -311,6 +316,19 @@ mod tests {
         assert_eq!(log[0].reply, all[0].reply.as_ref().map(|reply| reply.text.clone()));
         assert!(place.read("owabi.spool").is_none() && place.read("owabi.spool.late").is_none());
         place.spool().record(&place.store).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn outcomes_of_another_queue_are_not_taken_for_ours() {
+        let (place, other) = (Place::with(1).await, Place::with(1).await);
+        let path = place.path("spool");
+        let of = async |store: &Store| Spool::of(&path, &store.queue_id().await.unwrap());
+        let (ours, theirs) = (of(&place.store).await, of(&other.store).await);
+        theirs.keep(&other.accepted()).unwrap();
+        ours.record(&place.store).await.unwrap();
+        assert_eq!(place.count(Status::Sending).await, 1, "the same row and fence, and nobody was told");
+        theirs.record(&other.store).await.unwrap();
+        assert_eq!(other.count(Status::Accepted).await, 1);
     }
 
     #[tokio::test]

@@ -132,6 +132,11 @@ impl From<CopyError> for Failure {
                 say!(ja: "写す先の表 {table} には、もう行があります。", en: "{said}"),
                 say!(ja: "空のデータベースを作って、そこへ写してください。", en: "copy into an empty database"),
             ),
+            CopyError::Moved(place) => (
+                Exit::Failed,
+                say!(ja: "元のデータベースは、すでに {place} へ移されています。", en: "{said}"),
+                say!(ja: "そちらから写してください。", en: "copy from there"),
+            ),
             CopyError::AtWork { host, pid } => (
                 Exit::TryAgain,
                 say!(ja: "owabi が動いています({host} のプロセス {pid})。", en: "{said}"),
