@@ -5,6 +5,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::lock::lock;
 use super::say::say;
 use super::session::Session;
+use super::trouble;
 use crate::config::Config;
 use crate::dispatch::{self, Live, Parts, Summary};
 use crate::health;
@@ -46,6 +47,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     let store = session.store(&config).await?;
     store.check_integrity().await?;
+    warn_of_durability(session, &store).await?;
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
     let keys = keys::load(&config, &store).await?;
@@ -66,6 +68,18 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     store.close().await;
     health.abort();
     Ok(finish(session, &summary?, left, clock::monotonic().duration_since(begun)))
+}
+
+/// A server that may lose what it confirmed is no reason not to send, but a reason to say so at each start.
+async fn warn_of_durability(session: &Session, store: &Store) -> Result<(), Failure> {
+    for what in store.durability_warnings().await? {
+        let warning = trouble::durability(what);
+        tracing::warn!(why = warning.en, "the database may lose what it confirmed");
+        if session.on_terminal() {
+            session.warn(&warning.led_by("△", "!"));
+        }
+    }
+    Ok(())
 }
 
 /// Who is not finished with when a run ends.
