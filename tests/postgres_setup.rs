@@ -17,8 +17,8 @@ fn older(database: &Database) -> Site {
     let site = site_at(database.url(), "");
     site.run(&["status"]).exits(0);
     // As the first schema: what the second one added is taken away.
-    database.psql("DROP TABLE daemons; DELETE FROM meta WHERE key = 'fleet'; DELETE FROM _sqlx_migrations WHERE version = 2;
-        ALTER TABLE attempts DROP COLUMN fence; DROP FUNCTION owabi_intake CASCADE; DROP FUNCTION owabi_wake CASCADE;
+    database.psql("DROP TABLE daemons; DELETE FROM meta WHERE key IN ('fleet', 'queue'); DELETE FROM _sqlx_migrations WHERE version = 2;
+        ALTER TABLE attempts DROP COLUMN fence; DROP FUNCTION owabi_intake CASCADE; DROP FUNCTION owabi_wake CASCADE; DROP FUNCTION owabi_closed CASCADE;
         DROP INDEX affected_members_due; DROP INDEX affected_members_sending;
         CREATE INDEX affected_members_due ON affected_members (due_at); CREATE INDEX affected_members_sending ON affected_members (due_at)");
     site
@@ -101,7 +101,7 @@ fn said_at_the_start(site: &Site, lang: &str) -> String {
         format!("exec {} --config {} run --until-idle", env!("CARGO_BIN_EXE_owabi"), site.path("owabi.yaml").display());
     let mut command = std::process::Command::new("script");
     command.args(["--quiet", "--return", "--command", &run]).arg(site.path("typescript"));
-    command.env("OWABI_LANG", lang).env("OWABI_LOG", "warn").stdin(std::process::Stdio::null());
+    command.env("SHELL", "/bin/sh").env("OWABI_LANG", lang).env("OWABI_LOG", "warn").stdin(std::process::Stdio::null());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     site.read("typescript")
