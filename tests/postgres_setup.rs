@@ -17,8 +17,8 @@ fn older(database: &Database) -> Site {
     let site = site_at(database.url(), "");
     site.run(&["status"]).exits(0);
     // As the first schema: what the second one added is taken away.
-    database.psql("DROP TABLE daemons; DELETE FROM meta WHERE key = 'fleet'; DELETE FROM _sqlx_migrations WHERE version = 2;
-        ALTER TABLE attempts DROP COLUMN fence; DROP FUNCTION owabi_intake CASCADE; DROP FUNCTION owabi_wake CASCADE;
+    database.psql("DROP TABLE daemons; DELETE FROM meta WHERE key IN ('fleet', 'queue'); DELETE FROM _sqlx_migrations WHERE version = 2;
+        ALTER TABLE attempts DROP COLUMN fence; DROP FUNCTION owabi_intake CASCADE; DROP FUNCTION owabi_wake CASCADE; DROP FUNCTION owabi_closed CASCADE;
         DROP INDEX affected_members_due; DROP INDEX affected_members_sending;
         CREATE INDEX affected_members_due ON affected_members (due_at); CREATE INDEX affected_members_sending ON affected_members (due_at)");
     site
@@ -93,6 +93,52 @@ fn what_is_wrong_with_a_database_is_said_with_what_to_do() {
     assert!(read_only.stderr.contains("no standby"), "{}", read_only.stderr);
     let checked = site.run(&["check", "--connect"]).exits(69);
     assert!(checked.stdout.contains("is read-only"), "{}", checked.stdout);
+}
+
+/// What `run` logs, and says on the terminal that `script` brings.
+fn said_at_the_start(site: &Site, lang: &str) -> String {
+    let run =
+        format!("exec {} --config {} run --until-idle", env!("CARGO_BIN_EXE_owabi"), site.path("owabi.yaml").display());
+    let mut command = std::process::Command::new("script");
+    command.args(["--quiet", "--return", "--command", &run]).arg(site.path("typescript"));
+    command.env("SHELL", "/bin/sh").env("OWABI_LANG", lang).env("OWABI_LOG", "warn").stdin(std::process::Stdio::null());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    site.read("typescript")
+}
+
+#[test]
+fn a_run_says_at_its_start_what_its_server_may_lose_and_nothing_of_a_careful_one() {
+    let database = Server::shared().database();
+    let site = site_at(database.url(), "");
+    let logged = site.command(&["run", "--until-idle"]).env("OWABI_LOG", "warn").output().unwrap();
+    let logged = String::from_utf8(logged.stderr).unwrap();
+    for setting in ["fsync = off", "full_page_writes = off"] {
+        assert_eq!(logged.matches(setting).count(), 1, "once, in the log: {logged}");
+    }
+    for (lang, said) in [("ja", "△ サーバーの fsync が off です"), ("en", "! the server has fsync = off")] {
+        let told = said_at_the_start(&site, lang);
+        assert!(told.contains(said) && told.contains("the database may lose what it confirmed"), "{told}");
+    }
+    let careful = Server::start_own(&[("fsync", "on"), ("full_page_writes", "on")]);
+    let database = careful.database();
+    let told = said_at_the_start(&site_at(database.url(), ""), "en");
+    assert!(told.contains("this run: 0 accepted") && !told.contains("may lose"), "{told}");
+}
+
+#[test]
+fn the_commonest_failures_are_said_in_japanese() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let site = site_at(&format!("postgres://owabi@{closed}/owabi"), "");
+    let said = |arguments: &[&str]| {
+        let output = site.command(arguments).env("OWABI_LANG", "ja").output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let away = said(&["status"]);
+    assert!(away.starts_with(&format!("owabi: データベースにつながりません({closed}: Connection refused")), "{away}");
+    let secret = said(&["db", "copy", "--from", "postgres://u:hush@h/d", "--to", "sqlite:new.db"]);
+    assert!(secret.starts_with("owabi: --from の URL にパスワードが含まれています。\n"), "{secret}");
+    assert!(!secret.contains("hush"), "{secret}");
 }
 
 fn name(database: &Database) -> &str {

@@ -10,6 +10,7 @@ use sqlx::Connection as _;
 use std::sync::Once;
 
 const DOCUMENT: &str = include_str!("../docs/queue-table.md");
+const IN_JAPANESE: &str = include_str!("../docs/queue-table.ja.md");
 /// The role of the document, and the notice of its example.
 const ROLE: &str = "owabi_intake";
 const NOTICE: &str = "metaps-2022";
@@ -26,6 +27,21 @@ fn block(with: &str) -> &'static str {
     let block = fitting.next().unwrap();
     assert!(fitting.next().is_none(), "{with}: which one?");
     block
+}
+
+#[test]
+fn the_japanese_document_has_the_statements_columns_and_statuses_of_the_english_one() {
+    let blocks = |document: &'static str, language: &str| -> Vec<&str> {
+        document.split(&format!("```{language}\n")).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+    };
+    for language in ["sql", "json"] {
+        let ours = blocks(IN_JAPANESE, language);
+        assert!(ours.len() > 1 && ours == blocks(DOCUMENT, language), "{language}: {ours:?}");
+    }
+    let rows = |document: &'static str| -> Vec<&str> {
+        document.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('`').nth(1).unwrap()).collect()
+    };
+    assert!(rows(DOCUMENT).len() > 25 && rows(DOCUMENT) == rows(IN_JAPANESE));
 }
 
 /// A queue on PostgreSQL that knows the notice, with the role of the document.

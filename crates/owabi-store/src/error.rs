@@ -167,6 +167,16 @@ impl StoreError {
         })
     }
 
+    /// The driver's or the server's own words, in its language; `None` where every word is ours.
+    pub fn said(&self) -> Option<String> {
+        match self {
+            Self::Unavailable(error) | Self::Refused(error) => Some(words(error)),
+            Self::Migrate(error) => Some(error.to_string()),
+            Self::Damaged(said) => Some(said.clone()),
+            _ => None,
+        }
+    }
+
     /// The same error, or `ChangedMeanwhile` where two transactions could not both be right.
     pub(crate) fn or_changed(self) -> Self {
         match &self {

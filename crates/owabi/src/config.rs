@@ -17,6 +17,7 @@ mod smtp;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use database::UrlProblem;
 pub use database::{Database, DatabaseTls, Keys, Notices, Target};
 pub use dispatch::{Dispatch, Jitter, Retry};
 pub use environment::Environment;

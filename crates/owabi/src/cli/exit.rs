@@ -162,6 +162,6 @@ impl From<StoreError> for Failure {
                 (Exit::Failed, say!(ja: "`owabi db check` を実行してください。", en: "run `owabi db check`"))
             }
         };
-        Self::with(exit, say!(ja: "データベース: {error}", en: "{error}"), next)
+        Self::with(exit, trouble::what(&error), next)
     }
 }

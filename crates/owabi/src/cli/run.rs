@@ -5,6 +5,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::lock::lock;
 use super::say::say;
 use super::session::Session;
+use super::trouble;
 use crate::config::Config;
 use crate::dispatch::{self, Live, Parts, Summary};
 use crate::health;
@@ -46,6 +47,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     let store = session.store(&config).await?;
     store.check_integrity().await?;
+    warn_of_durability(session, &store).await?;
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
     let keys = keys::load(&config, &store).await?;
@@ -66,6 +68,18 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     store.close().await;
     health.abort();
     Ok(finish(session, &summary?, left, clock::monotonic().duration_since(begun)))
+}
+
+/// A server that may lose what it confirmed is no reason not to send, but a reason to say so at each start.
+async fn warn_of_durability(session: &Session, store: &Store) -> Result<(), Failure> {
+    for what in store.durability_warnings().await? {
+        let warning = trouble::durability(what);
+        tracing::warn!(why = warning.en, "the database may lose what it confirmed");
+        if session.on_terminal() {
+            session.warn(&warning.led_by("△", "!"));
+        }
+    }
+    Ok(())
 }
 
 /// Who is not finished with when a run ends.
@@ -122,8 +136,8 @@ fn finish(session: &Session, summary: &Summary, left: Option<Left>, took: Durati
     }
     if spooled > 0 {
         session.warn(&say!(
-            ja: "データベースに書き込めず、{spooled} 件の結果を dispatch.spool のファイルに残しました。次の `owabi run` が記録します。ファイルを消さないでください。",
-            en: "the database took no more writes: {spooled} outcomes are in the dispatch.spool file. The next `owabi run` records them: do not delete it"
+            ja: "データベースに書き込めず、{spooled} 件の結果を dispatch.spool のファイルに残しました。このマシンの次の `owabi run` が記録します。ファイルを消さず、早めに動かしてください。",
+            en: "the database took no more writes: {spooled} outcomes are in the dispatch.spool file. The next `owabi run` on this machine records them: start it soon, and do not delete the file"
         ));
     }
     if unrecorded > 0 {

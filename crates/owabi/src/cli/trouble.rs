@@ -2,7 +2,55 @@
 
 use super::exit::{Exit, Failure};
 use super::say::{Text, say};
-use owabi_store::{Durability, Setup, Trouble};
+use owabi_store::{Durability, Setup, StoreError, Trouble};
+
+/// What is wrong, in words of ours; what the driver or the server said follows in parentheses.
+pub(super) fn what(error: &StoreError) -> Text {
+    let said = error.said().unwrap_or_default();
+    let ja = match error {
+        StoreError::Unavailable(_) => format!("{}({said})。", not_available(error.trouble())),
+        StoreError::Setup(lacks) => return setup(lacks).what,
+        StoreError::SchemaOlder { found, wanted } => {
+            format!("データベースのスキーマは版 {found} です。この owabi には版 {wanted} が必要です。")
+        }
+        StoreError::SchemaNewer { found, wanted } => {
+            format!("データベースのスキーマは版 {found} です。この owabi が扱えるのは版 {wanted} までです。")
+        }
+        StoreError::Damaged(_) => format!("データベースのファイルが壊れています({said})。"),
+        StoreError::Url(url) => {
+            format!("database.url の {url:?} は、sqlite:ファイル でも postgres://… でもありません。")
+        }
+        StoreError::Migrate(_) => format!("スキーマを更新できませんでした。何も変更していません({said})。"),
+        StoreError::Row { id, what } => format!("affected_members の id {id} の行を読めません({what})。"),
+        StoreError::RosterChanged { looked_at, held } => {
+            format!(
+                "確かめた後に対象者が変わっています(そのとき {looked_at} 名、いま {held} 名)。何も解禁していません。"
+            )
+        }
+        StoreError::ChangedMeanwhile => "その間に行かお知らせが変わりました。何もしていません。".to_owned(),
+        StoreError::OtherTextWaits { waiting } => {
+            format!("前に解禁した文面を待っている方が {waiting} 名います。何も解禁していません。")
+        }
+        StoreError::NoticeState => {
+            "お知らせはその間に一時停止されたか、取り下げられました。何も解禁していません。".to_owned()
+        }
+        StoreError::Refused(_) => format!("データベースが処理を断りました({said})。"),
+    };
+    Text { ja, en: error.to_string() }
+}
+
+fn not_available(trouble: Option<Trouble>) -> &'static str {
+    match trouble {
+        Some(Trouble::Locked) => "データベースはほかの処理が使用中です",
+        Some(Trouble::ReadOnly) => "データベースに書き込めません。読み取り専用です",
+        Some(Trouble::DiskFull) => "データベースに書き込めません。ディスクがいっぱいです",
+        Some(Trouble::Unreachable) => "データベースにつながりません",
+        Some(Trouble::Tls) => "データベースに安全に接続できません",
+        Some(Trouble::Connections) => "データベースへの接続が得られません",
+        Some(Trouble::Slow) => "データベースの処理が制限時間を超えました",
+        Some(Trouble::Other) | None => "データベースを使えません",
+    }
+}
 
 /// The exit code and the next step for a database that is not available.
 pub(super) fn unavailable(trouble: Option<Trouble>) -> (Exit, Text) {
@@ -14,11 +62,11 @@ pub(super) fn unavailable(trouble: Option<Trouble>) -> (Exit, Text) {
             );
         }
         Some(Trouble::ReadOnly) => say!(
-            ja: "読み取り専用です。database.url が書き込めるサーバー(スタンバイでないもの)やファイルを指しているか確かめてください。",
+            ja: "database.url が書き込めるサーバー(スタンバイでないもの)やファイルを指しているか確かめてください。",
             en: "it is read-only: does database.url lead to the server that takes writes (no standby), or to a file that you may write?"
         ),
         Some(Trouble::DiskFull) => say!(
-            ja: "データベースのディスクがいっぱいです。空きを作ると、そのまま続けられます。",
+            ja: "空きを作ると、そのまま続けられます。",
             en: "the database's disk is full: make room, and it goes on"
         ),
         Some(Trouble::Unreachable) => say!(
@@ -30,11 +78,11 @@ pub(super) fn unavailable(trouble: Option<Trouble>) -> (Exit, Text) {
             en: "check the server's TLS, database.tls and database.ca_file (docs/postgresql.md)"
         ),
         Some(Trouble::Connections) => say!(
-            ja: "接続の空きがありません。サーバーに届くか、サーバーの max_connections と database.pool を確かめてください。",
+            ja: "サーバーに届くか、サーバーの max_connections と database.pool を確かめてください。",
             en: "no connection: can the server be reached, and is there room in its max_connections and in database.pool?"
         ),
         Some(Trouble::Slow) => say!(
-            ja: "database.statement_timeout を超えました。サーバーの負荷を確かめてください。",
+            ja: "サーバーの負荷と database.statement_timeout を確かめてください。",
             en: "it took longer than database.statement_timeout: is the server overloaded?"
         ),
         Some(Trouble::Other) | None => say!(
@@ -49,29 +97,32 @@ pub(super) fn unavailable(trouble: Option<Trouble>) -> (Exit, Text) {
 pub(super) fn setup(setup: &Setup) -> Failure {
     let (what, next) = match setup {
         Setup::Url(why) => (
-            say!(ja: "データベースの URL を使えません: {why}", en: "{setup}"),
+            say!(ja: "データベースの URL を使えません({why})。", en: "{setup}"),
             say!(ja: "postgres://ユーザー@ホスト/データベース の形で書いてください。", en: "write postgres://user@host/database"),
         ),
-        Setup::File { .. } => (
-            Text::same(setup.to_string()),
+        Setup::File { key, path, problem } => (
+            {
+                let file = path.display();
+                say!(ja: "{key} のファイル {file} を使えません({problem})。", en: "{setup}")
+            },
             say!(ja: "PEM 形式のファイルを、owabi を動かすアカウントが読めるところに置いてください。", en: "it must be a PEM file that the account that runs owabi can read"),
         ),
         Setup::Login(said) => (
-            say!(ja: "データベースにログインできません: {said}", en: "{setup}"),
+            say!(ja: "データベースにログインできません({said})。", en: "{setup}"),
             say!(
                 ja: "database.url のユーザー名と database.password_file(または password_credential)、サーバーの pg_hba.conf を確かめてください。",
                 en: "check the user in database.url, database.password_file (or password_credential), and the server's pg_hba.conf"
             ),
         ),
         Setup::NoDatabase(said) => (
-            say!(ja: "データベースがありません: {said}", en: "there is no such database: {said}"),
+            say!(ja: "データベースがありません({said})。", en: "there is no such database: {said}"),
             say!(
                 ja: "サーバーで `createdb --owner=ロール名 --encoding=UTF8 --template=template0 データベース名` を実行してください。",
                 en: "on the server run `createdb --owner=ROLE --encoding=UTF8 --template=template0 DATABASE`"
             ),
         ),
         Setup::Denied(said) => (
-            say!(ja: "データベースのロールに権限がありません: {said}", en: "{setup}"),
+            say!(ja: "データベースのロールに権限がありません({said})。", en: "{setup}"),
             say!(
                 ja: "owabi のロールをデータベースの所有者にする(`ALTER DATABASE 名前 OWNER TO ロール`)のが簡単です。",
                 en: "simplest is that owabi's role owns the database: `ALTER DATABASE name OWNER TO role`"
@@ -118,5 +169,45 @@ pub(super) fn durability(what: Durability) -> Text {
             ja: "スタンバイなど {n} 台が複製を受けていますが、同期ではありません(synchronous_standby_names が空)。切り替えると最後の記録が失われ、同じメールが印なしに二度届くことがあります。",
             en: "{n} standbys or backups follow, none synchronously (synchronous_standby_names is empty): a failover loses the last records, and a mail may be sent twice without a flag"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    fn refused() -> sqlx::Error {
+        sqlx::Error::Io(io::Error::new(io::ErrorKind::ConnectionRefused, "192.0.2.1:5432: Connection refused"))
+    }
+
+    #[test]
+    fn what_is_wrong_is_a_sentence_in_each_language_and_the_drivers_words_are_its_detail() {
+        let Text { ja, en } = what(&StoreError::Unavailable(refused()));
+        assert_eq!(ja, "データベースにつながりません(192.0.2.1:5432: Connection refused)。");
+        assert_eq!(en, "the database is not available: 192.0.2.1:5432: Connection refused");
+        let Text { ja, .. } = what(&Setup::Login("password authentication failed".into()).into());
+        assert_eq!(ja, "データベースにログインできません(password authentication failed)。");
+    }
+
+    #[test]
+    fn no_sentence_of_ours_stays_english_in_japanese() {
+        let errors = [
+            StoreError::Url("x".into()),
+            StoreError::SchemaOlder { found: 1, wanted: 2 },
+            StoreError::SchemaNewer { found: 3, wanted: 2 },
+            StoreError::Damaged("page 7".into()),
+            StoreError::Row { id: 7, what: "cohorts".into() },
+            StoreError::RosterChanged { looked_at: 3, held: 4 },
+            StoreError::ChangedMeanwhile,
+            StoreError::OtherTextWaits { waiting: 5 },
+            StoreError::NoticeState,
+            StoreError::Refused(refused()),
+        ];
+        for error in errors {
+            let Text { ja, en } = what(&error);
+            assert_eq!(en, error.to_string());
+            assert!(ja.ends_with("。") && !ja.contains(&en), "{ja}");
+        }
     }
 }

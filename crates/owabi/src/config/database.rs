@@ -28,7 +28,8 @@ pub struct Database {
     pub client_cert: Option<PathBuf>,
     /// PostgreSQL: PEM file of its key.
     pub client_key: Option<PathBuf>,
-    /// PostgreSQL: connections of this process for everything but recording and listening, which have one each.
+    /// PostgreSQL: connections of this process for everything but recording, which has one more. `run` keeps one of them
+    /// for listening.
     pub pool: u32,
     /// PostgreSQL: after this long the server gives up a statement.
     pub statement_timeout: Span,
@@ -61,6 +62,33 @@ impl From<DatabaseTls> for owabi_store::Tls {
             DatabaseTls::Require => Self::Require,
             DatabaseTls::VerifyCa => Self::VerifyCa,
             DatabaseTls::VerifyFull => Self::VerifyFull,
+        }
+    }
+}
+
+/// What is wrong with a database's URL. It never quotes the URL: a password may be in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UrlProblem {
+    /// It is of neither kind.
+    #[error("is not a database owabi knows")]
+    Unknown,
+    /// Passwords come from files.
+    #[error("holds a password")]
+    Password,
+    /// The name of a parameter that has no meaning here.
+    #[error("has an unknown parameter {0:?}")]
+    Parameter(String),
+    /// The driver's words.
+    #[error("cannot be used: {0}")]
+    Unusable(String),
+}
+
+impl UrlProblem {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Password => "passwords come from files: set database.password_file or database.password_credential",
+            _ => "write sqlite:FILE or postgres://user@host/db",
         }
     }
 }
@@ -115,8 +143,8 @@ impl Database {
     }
 
     pub(super) fn validate(&self, found: &mut Findings) {
-        if let Some((problem, hint)) = self.url_problem() {
-            found.refuse_with("database.url", problem, hint);
+        if let Some(problem) = self.url_problem() {
+            found.refuse_with("database.url", problem.to_string(), problem.hint());
         }
         super::secret::one_source(
             found,
@@ -140,16 +168,14 @@ impl Database {
         }
     }
 
-    /// What is wrong with the URL, and what to do about it. Neither quotes the URL: a password may be in it.
-    pub(crate) fn url_problem(&self) -> Option<(String, &'static str)> {
-        const FORMS: &str = "write sqlite:FILE or postgres://user@host/db";
-        const PASSWORD: &str = "passwords come from files: set database.password_file or database.password_credential";
+    /// What is wrong with the URL.
+    pub(crate) fn url_problem(&self) -> Option<UrlProblem> {
         match self.target() {
-            None => Some(("is not a database owabi knows".to_owned(), FORMS)),
-            Some(Target::Postgres(url)) if has_password(&url) => Some(("holds a password".to_owned(), PASSWORD)),
+            None => Some(UrlProblem::Unknown),
+            Some(Target::Postgres(url)) if has_password(&url) => Some(UrlProblem::Password),
             Some(Target::Postgres(url)) => {
-                let known = unknown_parameter(&url).map(|name| (format!("has an unknown parameter {name:?}"), FORMS));
-                known.or_else(|| postgres_url_problem(&url).map(|why| (format!("cannot be used: {why}"), FORMS)))
+                let unknown = unknown_parameter(&url).map(|name| UrlProblem::Parameter(name.to_owned()));
+                unknown.or_else(|| postgres_url_problem(&url).map(UrlProblem::Unusable))
             }
             Some(Target::Sqlite(_)) => None,
         }

@@ -4,7 +4,7 @@ use crate::cli::exit::{Answer, Exit, Failure};
 use crate::cli::lock::lock;
 use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
-use crate::config::{Config, Database, Target};
+use crate::config::{Config, Database, Target, UrlProblem};
 use owabi_store::{CopiedTable, CopyError, Copying, OpenOptions, PostgresOptions, Store};
 use serde_json::json;
 use std::fs::File;
@@ -79,14 +79,10 @@ struct Place {
 impl Place {
     fn new(config: &Config, option: &str, url: &str) -> Result<Self, Failure> {
         let asked = Database { url: url.to_owned(), ..Database::default() };
-        let bad = |why: &str| {
-            let what = say!(ja: "{option} のデータベース: {why}", en: "{option}: the database {why}");
-            Failure::new(Exit::Usage, what)
-        };
-        if let Some((why, hint)) = asked.url_problem() {
-            return Err(bad(&format!("{why}\n  {hint}")));
+        if let Some(problem) = asked.url_problem() {
+            return Err(unusable(option, &problem));
         }
-        let target = asked.target().ok_or_else(|| bad("?"))?;
+        let target = asked.target().ok_or_else(|| unusable(option, &UrlProblem::Unknown))?;
         let configured = config.open_options()?;
         let options = if config.database.target().as_ref() == Some(&target) {
             configured
@@ -120,6 +116,27 @@ impl Place {
         let lock = store.file().map(lock).transpose()?;
         Ok((store, lock))
     }
+}
+
+fn unusable(option: &str, problem: &UrlProblem) -> Failure {
+    let why = match problem {
+        UrlProblem::Unknown => "は owabi の知らない形です。".to_owned(),
+        UrlProblem::Password => "にパスワードが含まれています。".to_owned(),
+        UrlProblem::Parameter(name) => format!("の {name:?} は使えない指定です。"),
+        UrlProblem::Unusable(said) => format!("を使えません({said})。"),
+    };
+    let what = say!(ja: "{option} の URL {why}", en: "{option}: the database's URL {problem}");
+    let next = match problem {
+        UrlProblem::Password => say!(
+            ja: "パスワードは URL に書けません。PGPASSWORD か PGPASSFILE(~/.pgpass)に入れてください。database.url の分は database.password_file に置けます。",
+            en: "passwords do not stand in URLs: use PGPASSWORD or PGPASSFILE (~/.pgpass); that of database.url may be in database.password_file"
+        ),
+        _ => say!(
+            ja: "sqlite:ファイル か postgres://ユーザー@ホスト/データベース の形で書いてください。",
+            en: "write sqlite:FILE or postgres://user@host/db"
+        ),
+    };
+    Failure::with(Exit::Usage, what, next)
 }
 
 impl From<CopyError> for Failure {
