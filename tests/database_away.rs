@@ -86,7 +86,7 @@ fn stderr(program: &Program) -> String {
 }
 
 /// Port 0 was asked for: the log says which one it is.
-async fn health_address(program: &Program) -> SocketAddr {
+pub(crate) async fn health_address(program: &Program) -> SocketAddr {
     let said = || {
         let log = stderr(program);
         let line = log.lines().find(|line| line.contains("GET /health"))?;
@@ -97,7 +97,7 @@ async fn health_address(program: &Program) -> SocketAddr {
 }
 
 /// The code and the document of `GET /health`.
-fn ask(health: SocketAddr) -> (u16, Value) {
+pub(crate) fn ask(health: SocketAddr) -> (u16, Value) {
     let mut stream = TcpStream::connect(health).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(b"GET /health HTTP/1.1\r\nHost: owabi\r\n\r\n").unwrap();

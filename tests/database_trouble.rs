@@ -8,7 +8,9 @@ mod lost_answers;
 mod news;
 mod refusing;
 mod round_trips;
+mod unknown_notice;
 
+use crate::database_away::{ask, health_address};
 use crate::support::audit::Row;
 use crate::support::postgres::{Database, Server};
 use crate::support::program::{Program, Running};
@@ -17,10 +19,13 @@ use crate::support::world::{World, addresses, eventually};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use owabi_store::{OpenOptions, Store};
+use serde_json::Value;
 use std::time::Duration;
 
 /// Four connections of two mails each, and leases of six seconds.
 const BRIEF: &str = "smtp:\n  relays:\n    - { name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: 4, in_flight: 2 }\n  bounce: { address: bounces@example.jp }\n  deadlines: { mail: 400ms, rcpt: 400ms, data: 400ms, body: 400ms, dot: 2s }\n";
+/// Somebody may ask whether all is well.
+const HEALTH: &str = "health: { listen: \"127.0.0.1:0\" }\n";
 const BRIEF_LEASE: &str = "lease: 2500ms";
 /// Mails that `BRIEF` has under way at the most.
 const SLOTS: u64 = 4 * 2;
@@ -70,6 +75,17 @@ impl Installation {
         let told = async || self.program.rows().await.iter().all(|row| row.status == Status::Accepted);
         assert!(eventually(&told).await, "{:?} {}", self.open().await, self.program.said());
         assert!(running.terminate().success(), "{}", self.program.said());
+    }
+
+    /// Waits until `GET /health` says this, and gives what else it says.
+    async fn health(&self, code: u16, says: impl Fn(&Value) -> bool) -> Value {
+        let address = health_address(&self.program).await;
+        let said = async || {
+            let (now, said) = ask(address);
+            now == code && says(&said)
+        };
+        assert!(eventually(&said).await, "{:?} {}", ask(address), self.program.said());
+        ask(address).1
     }
 
     async fn open(&self) -> Vec<Row> {

@@ -1,10 +1,12 @@
 //! The database is away, for a moment or for longer than a lease, and comes back, perhaps as another server (D2).
 
-use super::{BRIEF, BRIEF_LEASE, Installation, SLOTS, slow};
+use super::{BRIEF, BRIEF_LEASE, Installation, SLOTS, slow, store_with};
 use crate::support::postgres::{Server, Stop};
-use crate::support::world::{CAREFUL, eventually};
+use crate::support::wire::Wire;
+use crate::support::world::{CAREFUL, NOTICE, PATIENCE, eventually};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, Extensions, Moment, Point, Script, Then, When};
+use owabi_store::StoreError;
 
 /// The point at which the relay holds still.
 const HERE: &str = "here";
@@ -113,4 +115,15 @@ async fn d02_connections_on_which_nothing_comes_any_more_are_given_up_for_new_on
     it.finish(running).await;
     assert!(it.wire.connections() > connections);
     it.everybody_was_told_once().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_at_the_end_to_which_no_answer_comes_is_given_up() {
+    let database = Server::shared().database();
+    let wire = Wire::to(database.url()).await;
+    let store = store_with(&wire, 3).await;
+    assert_eq!(store.counts().await.unwrap()[NOTICE][&Status::Queued], 3);
+    wire.silence();
+    let silent = tokio::time::timeout(PATIENCE, store.counts()).await;
+    assert!(matches!(silent, Ok(Err(StoreError::Unavailable(_)))), "{silent:?}");
 }

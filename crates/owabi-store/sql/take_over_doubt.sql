@@ -1,7 +1,7 @@
--- The lease ended by $2 and the intent is recorded: the body may have left. A notice that is not listed gets no time: a person decides.
+-- The lease ended by $2 and the intent is recorded: the body may have left. Only of the notices that are listed; one without a time: a person decides.
 WITH over AS (
     SELECT m.id FROM affected_members m
-    WHERE m.status = 'sending' AND m.due_at <= $2
+    WHERE m.status = 'sending' AND m.due_at <= $2 AND m.notice_id /*among $3*/
       AND EXISTS (SELECT 1 FROM intents i WHERE i.member_id = m.id AND i.number = m.tries + 1)
     /*skip locked*/
 )

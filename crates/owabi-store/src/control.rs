@@ -118,7 +118,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn counts(&self) -> Result<BTreeMap<String, BTreeMap<Status, i64>>, StoreError> {
-        on_both!(self, reader, |pool, dialect| {
+        on_both_in_time!(self, reader, |pool, dialect| {
             let mut counts: BTreeMap<String, BTreeMap<Status, i64>> = BTreeMap::new();
             for row in sqlx::query(COUNTS.on(dialect)).fetch_all(pool).await? {
                 let of_notice = counts.entry(row.get(0)).or_default();

@@ -21,8 +21,8 @@ impl Store {
     /// Settles the rows whose lease ended by `ended_by`: in doubt with a recorded intent, else back in the queue. Rows
     /// that another daemon is just taking over are left to it.
     ///
-    /// A row in doubt is due again after its notice's time in `resend_after_ms`; without one a person decides. `ended_by`
-    /// is `now`; only a daemon that holds the database alone, at its start, may say `i64::MAX`: every lease is over.
+    /// A row in doubt is due again after its notice's time in `resend_after_ms`; without one a person decides. What may be
+    /// in doubt of a notice that is not listed stays as it is, for a daemon that knows the notice. `ended_by` is `now`; only a daemon that holds the database alone, at its start, may say `i64::MAX`: every lease is over.
     ///
     /// # Errors
     /// `Unavailable`: nothing changed.

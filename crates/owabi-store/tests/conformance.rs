@@ -222,6 +222,20 @@ async fn in_doubt_waits_for_a_person_when_the_notice_says_hold(place: Place) {
     assert_eq!(count(&store, Status::InDoubt).await, 1);
 }
 
+on_both_databases!(what_is_in_doubt_of_a_notice_that_is_not_listed_waits_for_a_daemon_that_knows_it);
+async fn what_is_in_doubt_of_a_notice_that_is_not_listed_waits_for_a_daemon_that_knows_it(place: Place) {
+    let store = released(&place, 2).await;
+    let rows = claim(&store, 20, 2).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
+    for others in [&[][..], &[("n2".to_owned(), Some(0)), ("n3".to_owned(), None)]] {
+        assert_eq!(store.take_over(others, i64::MAX, 40).await.unwrap().in_doubt, 0);
+        assert_eq!((count(&store, Status::Sending).await, count(&store, Status::Queued).await), (1, 1));
+    }
+    let known = [("n2".to_owned(), None), (NOTICE.to_owned(), Some(500))];
+    assert_eq!(store.take_over(&known, i64::MAX, 40).await.unwrap().in_doubt, 1);
+    assert_eq!((store.send_again(539).await.unwrap(), store.send_again(540).await.unwrap()), (0, 1));
+}
+
 on_both_databases!(after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_again);
 async fn after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_again(place: Place) {
     let store = released(&place, 3).await;

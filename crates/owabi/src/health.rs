@@ -73,6 +73,7 @@ fn is_well(database: &DatabaseState, relays: &[RelayState]) -> bool {
 fn document(started_at: i64, database: &DatabaseState, relays: &[RelayState]) -> Value {
     let (since, why) = since_and_why(database.trouble());
     let (claiming_since, claiming_why) = since_and_why(database.claiming.as_ref());
+    let (beating_since, beating_why) = since_and_why(database.beating.as_ref());
     json!({
         "status": if is_well(database, relays) { "ok" } else { "trouble" },
         "version": env!("CARGO_PKG_VERSION"),
@@ -90,6 +91,7 @@ fn document(started_at: i64, database: &DatabaseState, relays: &[RelayState]) ->
             "why": claiming_why,
             "looked_at": database.looked_at.map(japan::iso),
         },
+        "beating": { "ok": database.beating.is_none(), "since": beating_since, "why": beating_why },
     })
 }
 
@@ -171,5 +173,11 @@ mod tests {
         assert_eq!((&said["relays"], &said["claiming"]["ok"]), (&paused, &json!(true)));
         let said = document(0, &claiming, &relays(true));
         assert_eq!((&said["database"]["ok"], &said["claiming"]["since"]), (&json!(false), &json!(since)));
+        assert_eq!(said["beating"], json!({ "ok": true, "since": null, "why": null }));
+        let beating = DatabaseState { beating: claiming.claiming, ..DatabaseState::default() };
+        assert!(!is_well(&beating, &relays(true)));
+        let said = document(0, &beating, &relays(true));
+        assert_eq!(said["beating"], json!({ "ok": false, "since": since, "why": "full" }));
+        assert_eq!((&said["database"]["ok"], &said["claiming"]["ok"]), (&json!(false), &json!(true)));
     }
 }

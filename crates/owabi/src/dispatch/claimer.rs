@@ -2,6 +2,7 @@
 
 use super::Settings;
 use super::courier::Shared;
+use super::database::harmless;
 use super::desk::Desk;
 use super::feed::to_ms;
 use super::job::{Job, NoticeRun};
@@ -10,7 +11,7 @@ use crate::clock::{monotonic, now_ms};
 use crate::config::Config;
 use crate::library::Library;
 use owabi_store::{NoticeRow, StoreError};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -21,6 +22,8 @@ const HOPELESS: i64 = 3;
 const SAMPLE_MS: i64 = 5_000;
 /// How often leases that ended are looked for.
 const LOOK_FOR_ENDED: Duration = Duration::from_secs(1);
+/// How often the files of a notice that cannot be sent are looked at again.
+const LOOK_FOR_FILES: Duration = Duration::from_secs(5);
 /// The longest wait before a database that failed is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
@@ -41,13 +44,15 @@ pub(super) struct Claimer {
     pub(super) library: Arc<Library>,
     pub(super) until_idle: bool,
     pub(super) runs: BTreeMap<String, Arc<NoticeRun>>,
-    /// Notices and released texts already complained about.
-    pub(super) complained: BTreeSet<(String, String)>,
+    /// Notices and released texts that are not on this host, complained about, and when they were last looked for.
+    pub(super) missing: BTreeMap<(String, String), Instant>,
     /// Where the notices lie.
     pub(super) config: Config,
     pub(super) throughput: Throughput,
     /// When ended leases were last looked for.
     pub(super) looked_at: Option<Instant>,
+    /// When the daemon started, if it is alone on its database.
+    pub(super) alone_since: Option<(i64, Instant)>,
     /// Rows to give back as soon as the database takes them: id, fence, due at.
     pub(super) back: Vec<(i64, i64, i64)>,
 }
@@ -129,7 +134,9 @@ impl Claimer {
     fn heed(&self, error: Option<&StoreError>) {
         let claiming = &self.shared.database.claiming;
         match error {
-            Some(error) if claiming.fails(error, now_ms()) => tracing::error!(%error, "cannot claim; trying again"),
+            Some(error) if claiming.fails(error, now_ms()) => {
+                tracing::error!(error = harmless(error), "cannot claim; trying again");
+            }
             Some(_) => {}
             None if claiming.works(now_ms()) => tracing::info!("rows can be claimed again"),
             None => {}
@@ -168,10 +175,17 @@ impl Claimer {
                 () = self.shared.stop.cancelled() => return Ok(()),
             }
             let notices = self.shared.store.notices().await?;
-            take_over::ended(&self.shared.store, &self.library, &notices).await?;
+            take_over::ended(&self.shared.store, &self.library, &notices, self.ended_by()).await?;
             self.looked_at = Some(monotonic());
         }
         Ok(())
+    }
+
+    /// By when leases have ended: by the clock of the shared database, or by the time that really passed here.
+    fn ended_by(&self) -> i64 {
+        let alone =
+            self.alone_since.map(|(at_ms, at)| (at_ms, i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX)));
+        alone.map_or_else(now_ms, |(at_ms, elapsed_ms)| take_over::by_steady_time(now_ms(), at_ms, elapsed_ms))
     }
 
     /// This daemon may have connections.
@@ -285,23 +299,30 @@ impl Claimer {
         }
     }
 
-    /// The notice as it was loaded at the start or, released since then, as it lies on disk now.
+    /// The notice as it was loaded at the start or, released since then, as it lies on disk now. Its files may come later.
     fn load(&mut self, id: &str, released: &str) -> Option<Arc<NoticeRun>> {
-        let complaint = (id.to_owned(), released.to_owned());
-        if self.complained.contains(&complaint) {
+        let text = (id.to_owned(), released.to_owned());
+        let looked_at = self.missing.get(&text);
+        if looked_at.is_some_and(|at| at.elapsed() < LOOK_FOR_FILES) {
             return None;
         }
+        let said = looked_at.is_some();
         if self.loaded(id, released).is_err() {
             self.library = Arc::new(Library::load(&self.config));
         }
         match self.loaded(id, released) {
             Ok(run) => {
+                if self.missing.remove(&text).is_some() {
+                    tracing::info!(notice = id, "the files of a released notice are there: it is sent");
+                }
                 self.runs.insert(id.to_owned(), Arc::clone(&run));
                 Some(run)
             }
             Err(why) => {
-                tracing::error!(notice = id, why, "a released notice is not sent");
-                self.complained.insert(complaint);
+                if !said {
+                    tracing::error!(notice = id, why, "a released notice is not sent");
+                }
+                self.missing.insert(text, monotonic());
                 None
             }
         }
@@ -309,8 +330,7 @@ impl Claimer {
 
     fn loaded(&self, id: &str, released: &str) -> Result<Arc<NoticeRun>, String> {
         let run = NoticeRun::new(id, self.library.get(id)?);
-        let changed =
-            "its text is not the one that was released: restore the files as they were approved and start again";
+        let changed = "its text is not the one that was released: restore the files as they were approved";
         if run.is_text(released) { Ok(Arc::new(run)) } else { Err(changed.to_owned()) }
     }
 

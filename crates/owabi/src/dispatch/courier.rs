@@ -1,17 +1,17 @@
 //! One courier: opens connections to one relay for the mails that wait, and keeps going whatever happens to them.
 
-use super::database::Database;
+use super::database::{Database, harmless};
 use super::delivery::Delivery;
 use super::desk::{Consequence, Desk, Leave};
 use super::feed::{Feed, Held, Taken};
 use super::fleet::Fleet;
-use super::recorder::{Note, Recorder};
+use super::recorder::{Note, Recorder, before};
 use super::seats::Seat;
 use super::{Counters, Settings, jitter};
 use crate::clock::{monotonic, now_ms};
 use owabi_core::outcome::{Fault, FaultKind, Phase};
 use owabi_core::settle::Word;
-use owabi_store::Store;
+use owabi_store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub(super) stop: CancellationToken,
     /// Not even the replies under way.
     pub(super) abandon: CancellationToken,
+    /// Not even an answer of the database.
+    pub(super) end: CancellationToken,
 }
 
 /// Works until the feed is closed or a stop is asked for. A panic costs the courier its connection, and leaves its rows
@@ -186,8 +188,17 @@ fn masked(fault: &Fault) -> String {
 impl Shared {
     pub(super) async fn fail_unsent(&self, row: &owabi_store::Claimed, reason: String) {
         self.counters.count(Word::Failed);
-        if let Err(error) = self.store.fail_unsent(&[(row.id, row.fence, reason)], now_ms()).await {
-            tracing::error!(row = row.id, %error, "the row stays with its lease");
+        let rows = [(row.id, row.fence, reason)];
+        if let Err(why) = self.in_time(Box::pin(self.store.fail_unsent(&rows, now_ms()))).await {
+            tracing::error!(row = row.id, why, "the row stays with its lease");
+        }
+    }
+
+    /// What the database answers before the end, or why it did nothing.
+    pub(super) async fn in_time<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, String> {
+        match before(&self.end, answer).await {
+            Some(answer) => answer.map_err(|error| harmless(&error)),
+            None => Err("no answer from the database before the end".to_owned()),
         }
     }
 }

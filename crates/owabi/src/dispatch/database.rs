@@ -1,4 +1,5 @@
-//! Whether the database works, as the two who need it find it: the claimer, who takes rows, and the recorder, who writes.
+//! Whether the database works, as those who need it find it: the claimer, who takes rows, the recorder, who writes, and the
+//! fleet's beat.
 
 use owabi_store::StoreError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,8 @@ pub struct DatabaseState {
     pub recording: Option<Trouble>,
     /// No rows can be taken.
     pub claiming: Option<Trouble>,
+    /// This daemon has no beat among the others, so it begins nothing new.
+    pub beating: Option<Trouble>,
     /// When rows were last looked for with success (epoch milliseconds).
     pub looked_at: Option<i64>,
     /// Outcomes in memory that are not durable yet.
@@ -31,17 +34,18 @@ pub struct DatabaseState {
 }
 
 impl DatabaseState {
-    /// The trouble to tell of: not recording is the worse one.
+    /// The trouble to tell of: not recording is the worst.
     pub fn trouble(&self) -> Option<&Trouble> {
-        self.recording.as_ref().or(self.claiming.as_ref())
+        self.recording.as_ref().or(self.claiming.as_ref()).or(self.beating.as_ref())
     }
 }
 
-/// What claimer and recorder note.
+/// What claimer, recorder and beat note.
 #[derive(Debug, Default)]
 pub(super) struct Database {
     pub(super) claiming: Condition,
     pub(super) recording: Condition,
+    pub(super) beating: Condition,
     waiting: AtomicU64,
 }
 
@@ -50,12 +54,13 @@ impl Database {
         DatabaseState {
             recording: self.recording.trouble(now),
             claiming: self.claiming.trouble(now),
+            beating: self.beating.trouble(now),
             looked_at: self.claiming.lock().worked_at,
             waiting_outcomes: self.waiting.load(Ordering::Relaxed),
         }
     }
 
-    /// The last that was heard of it is a failure.
+    /// The last that rows or outcomes heard of it is a failure.
     pub(super) fn is_away(&self) -> bool {
         [&self.claiming, &self.recording].into_iter().any(Condition::fails_now)
     }
@@ -71,6 +76,17 @@ impl Database {
     }
 }
 
+/// What is to be written, from what matters least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Write {
+    /// Rows that go back to the queue.
+    Back,
+    /// Intents alone.
+    Intents,
+    /// Outcomes.
+    Outcomes,
+}
+
 /// One kind of use of the database. Times are epoch milliseconds.
 #[derive(Debug, Default)]
 pub(super) struct Condition(Mutex<State>);
@@ -81,6 +97,8 @@ struct State {
     asked_at: Option<i64>,
     worked_at: Option<i64>,
     trouble: Option<Trouble>,
+    /// It is there, and refused this.
+    refused: Option<Write>,
 }
 
 impl Condition {
@@ -96,8 +114,26 @@ impl Condition {
     /// It did what it was asked for. True after trouble.
     pub(super) fn works(&self, now: i64) -> bool {
         let mut state = self.lock();
-        (state.asked_at, state.worked_at) = (None, Some(now));
+        (state.asked_at, state.worked_at, state.refused) = (None, Some(now), None);
         state.trouble.take().is_some()
+    }
+
+    /// It took this, which says nothing of what matters more and was refused. True after trouble.
+    pub(super) fn takes(&self, what: Write, now: i64) -> bool {
+        let mut state = self.lock();
+        if state.refused > Some(what) {
+            state.asked_at = None;
+            return false;
+        }
+        drop(state);
+        self.works(now)
+    }
+
+    /// It is there and refuses this. True when all was well until then.
+    pub(super) fn refuses(&self, what: Write, error: &StoreError, now: i64) -> bool {
+        let first = self.fails(error, now);
+        self.lock().refused = Some(what);
+        first
     }
 
     /// It failed. True when it worked until then: the one time to say so.
@@ -105,9 +141,9 @@ impl Condition {
         self.fails_because(harmless(error), now)
     }
 
-    /// Nobody waits for its answer any more.
-    pub(super) fn says_nothing(&self, now: i64) {
-        self.fails_because(SILENT.to_owned(), now);
+    /// Nobody waits for its answer any more. True when it worked until then.
+    pub(super) fn says_nothing(&self, now: i64) -> bool {
+        self.fails_because(SILENT.to_owned(), now)
     }
 
     fn fails_because(&self, why: String, now: i64) -> bool {
@@ -118,8 +154,10 @@ impl Condition {
         first
     }
 
+    /// The last that was heard of it is a failure, and not a refusal.
     pub(super) fn fails_now(&self) -> bool {
-        self.lock().trouble.is_some()
+        let state = self.lock();
+        state.trouble.is_some() && state.refused.is_none()
     }
 
     fn trouble(&self, now: i64) -> Option<Trouble> {
@@ -130,10 +168,14 @@ impl Condition {
     }
 }
 
-/// A statement that was refused may quote a row.
-fn harmless(error: &StoreError) -> String {
+/// What may be said of an error: a server that refuses a statement may quote a row.
+pub(super) fn harmless(error: &StoreError) -> String {
     match error {
-        StoreError::Refused(_) | StoreError::Row { .. } => "the database refused a statement".to_owned(),
+        StoreError::Refused(refusal) => match refusal.as_database_error() {
+            Some(said) => format!("the database refused a statement (code {})", said.code().unwrap_or_default()),
+            None => "the database refused a statement".to_owned(),
+        },
+        StoreError::Row { id, .. } => format!("row {id} cannot be read"),
         other => other.to_string(),
     }
 }
@@ -172,5 +214,32 @@ mod tests {
     fn what_a_refused_statement_quotes_is_not_passed_on() {
         let row = StoreError::Row { id: 7, what: "taro@example.jp".into() };
         assert!(!harmless(&row).contains("taro"));
+    }
+
+    #[test]
+    fn a_refusal_is_trouble_until_what_was_refused_is_taken_and_an_absence_until_any_answer() {
+        let (condition, refusal) = (Condition::default(), StoreError::Refused(sqlx::Error::RowNotFound));
+        assert!(condition.refuses(Write::Outcomes, &refusal, 10) && !condition.fails_now(), "it is there");
+        condition.asks(20);
+        assert!(!condition.takes(Write::Intents, 30) && !condition.takes(Write::Back, 30));
+        assert_eq!(condition.trouble(20 + SILENCE_MS).map(|trouble| trouble.since), Some(10), "it is not silent");
+        assert!(condition.takes(Write::Outcomes, 40) && condition.trouble(50).is_none());
+        condition.refuses(Write::Intents, &refusal, 60);
+        assert!(!condition.takes(Write::Back, 70) && condition.takes(Write::Intents, 80));
+        condition.fails(&gone(), 90);
+        assert!(condition.fails_now() && condition.takes(Write::Back, 100) && condition.trouble(110).is_none());
+    }
+
+    #[test]
+    fn without_a_beat_not_all_is_well_though_rows_could_be_taken() {
+        let database = Database::default();
+        database.claiming.works(10);
+        assert!(database.beating.says_nothing(20) && !database.is_away());
+        assert_eq!(
+            database.state(30).trouble().map(|trouble| trouble.why.as_str().to_owned()),
+            Some(SILENT.to_owned())
+        );
+        database.beating.works(40);
+        assert_eq!(database.state(50).trouble(), None);
     }
 }

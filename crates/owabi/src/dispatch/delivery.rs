@@ -336,8 +336,9 @@ impl<'a> Delivery<'a> {
         let reason = format!("the message is larger than relay {} takes", self.desk.relay.name);
         tracing::error!(notice = notice_id, reason, "the notice is paused");
         let pause = (&["released"][..], "paused");
-        if let Err(error) = self.shared.store.set_state(notice_id, pause, Some(&reason), "owabi", now_ms()).await {
-            tracing::error!(notice = notice_id, %error, "the notice could not be paused");
+        let paused = self.shared.store.set_state(notice_id, pause, Some(&reason), "owabi", now_ms());
+        if let Err(why) = self.shared.in_time(Box::pin(paused)).await {
+            tracing::error!(notice = notice_id, why, "the notice could not be paused");
         }
     }
 

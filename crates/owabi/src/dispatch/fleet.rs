@@ -5,6 +5,7 @@
 //! beat is too old may use nothing, long before the others forget it and share out what was its own. Alone on SQLite
 //! there are no beats, and everything may be used.
 
+use super::database::{Database, harmless};
 use super::desk::Desk;
 use super::feed::Feed;
 use super::resources::{Resource, resources};
@@ -85,6 +86,7 @@ pub(super) async fn join(
     store: &Store,
     desks: &[Arc<Desk>],
     feed: &Arc<Feed>,
+    database: &Arc<Database>,
 ) -> Result<(Fleet, Beating), StoreError> {
     let stop = CancellationToken::new();
     if !store.is_shared() {
@@ -93,7 +95,7 @@ pub(super) async fn join(
     clock::follow(store.clock_ms().await?);
     let member = Arc::new(Member::new(config, desks, feed));
     member.beat(store).await?;
-    let task = tokio::spawn(Arc::clone(&member).keep_beating(store.clone(), stop.clone()));
+    let task = tokio::spawn(Arc::clone(&member).keep_beating(store.clone(), Arc::clone(database), stop.clone()));
     Ok((Fleet(Some(member)), Beating { stop, task: Some(task) }))
 }
 
@@ -159,23 +161,14 @@ impl Member {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn keep_beating(self: Arc<Self>, store: Store, stop: CancellationToken) {
-        let mut away = false;
+    async fn keep_beating(self: Arc<Self>, store: Store, database: Arc<Database>, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
                 () = self.asked.notified() => tokio::time::sleep(LEAST).await,
                 () = stop.cancelled() => break,
             }
-            let failed = self.try_to_beat(&store).await.err();
-            match &failed {
-                Some(why) if !away => {
-                    tracing::error!(why, "this daemon has no beat: it begins nothing new until it has one");
-                }
-                None if away => tracing::info!("this daemon has a beat again"),
-                _ => {}
-            }
-            away = failed.is_some();
+            self.try_to_beat(&store, &database).await;
         }
         let goodbye = tokio::time::timeout(PATIENCE, store.say_goodbye(&self.me.id));
         if !matches!(goodbye.await, Ok(Ok(()))) {
@@ -183,10 +176,21 @@ impl Member {
         }
     }
 
-    async fn try_to_beat(&self, store: &Store) -> Result<(), String> {
-        match tokio::time::timeout(PATIENCE, self.beat(store)).await {
-            Ok(done) => done.map_err(|error| error.to_string()),
-            Err(_) => Err("the database does not answer in time".to_owned()),
+    /// A beat, and what it says of the database: when the trouble begins, and when it ends.
+    async fn try_to_beat(&self, store: &Store, database: &Database) {
+        let (beating, tried) = (&database.beating, tokio::time::timeout(PATIENCE, self.beat(store)).await);
+        let (news, why) = match tried {
+            Ok(Ok(())) => {
+                if beating.works(clock::now_ms()) {
+                    tracing::info!("this daemon has a beat again");
+                }
+                return;
+            }
+            Ok(Err(error)) => (beating.fails(&error, clock::now_ms()), harmless(&error)),
+            Err(_) => (beating.says_nothing(clock::now_ms()), "the database does not answer in time".to_owned()),
+        };
+        if news {
+            tracing::error!(why, "this daemon has no beat: it begins nothing new until it has one");
         }
     }
 

@@ -26,11 +26,12 @@ pub use database::{DatabaseState, Trouble};
 pub use desk::RelayState;
 pub(crate) use fleet::FORGET_MS;
 
+use crate::clock::{monotonic, now_ms};
 use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
 use claimer::{Claimer, End, Throughput};
 use courier::Shared;
-use database::Database;
+use database::{Database, harmless};
 use desk::{Desk, Pauses};
 use feed::Feed;
 use owabi_core::ids::Keys;
@@ -38,15 +39,18 @@ use owabi_core::retry::RetryPolicy;
 use owabi_core::settle::Word;
 use owabi_smtp::relay::Relay;
 use owabi_store::{Store, StoreError};
-use recorder::{Recorder, Tally, Writer};
+use recorder::{Recorder, Tally, Writer, before};
 use spool::Spool;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// How long the database may take for its last answers once the time for stopping is over.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,7 +89,7 @@ pub struct Summary {
     pub commits: u64,
     /// Outcomes that the database did not take before the end; their mails are in doubt.
     pub unrecorded: u64,
-    /// Outcomes that the database did not take before the end, in the spool file for the next run.
+    /// Outcomes that the database refused or did not take before the end, in the spool file for the next run.
     pub spooled: u64,
     /// It ended because no relay could be reached.
     pub relays_down: bool,
@@ -259,12 +263,12 @@ pub async fn run(
             Arc::new(Desk::new(n, relay, limits.max_connections as usize, limits.rate, settings.pauses))
         })
         .collect();
-    let (fleet, beating) = fleet::join(config, &store, &desks, &feed).await?;
-    live.desks().clone_from(&desks);
     let (counters, database) = (Arc::clone(&live.0.counters), Arc::clone(&live.0.database));
+    let (fleet, beating) = fleet::join(config, &store, &desks, &feed, &database).await?;
+    live.desks().clone_from(&desks);
     let tally = Arc::new(Tally::default());
-    let abandon = CancellationToken::new();
-    let patience = tokio::spawn(abandon_after(stop.clone(), settings.stop_timeout, abandon.clone()));
+    let (abandon, end) = (CancellationToken::new(), CancellationToken::new());
+    let patience = tokio::spawn(abandon_after(stop.clone(), settings.stop_timeout, abandon.clone(), end.clone()));
     let writer = Writer {
         store: store.clone(),
         lease_at_least_ms: settings.lease_at_least_ms,
@@ -272,11 +276,12 @@ pub async fn run(
         database: Arc::clone(&database),
         spool,
         abandon: abandon.clone(),
+        end: end.clone(),
     };
     let (recorder, writing) = Recorder::start(writer);
-    let shared = Shared { feed, recorder, store, settings, counters, fleet, database, stop, abandon };
+    let shared = Shared { feed, recorder, store, settings, counters, fleet, database, stop, abandon, end };
     let couriers = start_couriers(config, &desks, &shared);
-    let (runs, complained) = (BTreeMap::new(), BTreeSet::new());
+    let (runs, missing) = (BTreeMap::new(), BTreeMap::new());
     let until_idle = options.until_idle;
     let (config, throughput) = (config.clone(), Throughput::default());
     let shared_too = shared.clone();
@@ -286,10 +291,11 @@ pub async fn run(
         library,
         until_idle,
         runs,
-        complained,
+        missing,
         config,
         throughput,
         looked_at: None,
+        alone_since: (!shared.store.is_shared()).then(|| (now_ms(), monotonic())),
         back: Vec::new(),
     };
     let listening = shared.store.is_shared().then(|| tokio::spawn(listen(shared.clone())));
@@ -309,11 +315,14 @@ pub async fn run(
     Ok(summary(&live, &tally, end))
 }
 
-/// One time for the whole end, so that whoever asked for it knows how long it takes.
-async fn abandon_after(stop: CancellationToken, timeout: Duration, abandon: CancellationToken) {
+/// One time for the whole end, so that whoever asked for it knows how long it takes: what the relays may take, and then
+/// what the database may.
+async fn abandon_after(stop: CancellationToken, timeout: Duration, abandon: CancellationToken, end: CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(timeout).await;
     abandon.cancel();
+    tokio::time::sleep(LAST_ANSWERS).await;
+    end.cancel();
 }
 
 /// A database that says nothing does not hold up the end.
@@ -330,7 +339,9 @@ async fn listen(shared: Shared) {
     let mut deaf = false;
     loop {
         match hear(&shared).await {
-            Err(error) if !deaf => tracing::warn!(%error, "no news from the database; the queue is polled"),
+            Err(error) if !deaf => {
+                tracing::warn!(error = harmless(&error), "no news from the database; the queue is polled");
+            }
             _ => {}
         }
         deaf = true;
@@ -369,11 +380,13 @@ async fn shut_down(mut claimer: Claimer, shared: Shared, mut couriers: JoinSet<(
         }
     }
     while couriers.join_next().await.is_some() {}
-    if shared.database.is_away() {
-        tracing::error!("rows could not be given back; they are free when their leases end");
-    } else if let Err(error) = claimer.give_all_back().await {
-        tracing::error!(%error, "rows could not be given back; they are free when their leases end");
-    }
+    let given_back = if shared.database.is_away() { None } else { before(&shared.end, claimer.give_all_back()).await };
+    let why = match given_back {
+        Some(Ok(())) => return,
+        Some(Err(error)) => harmless(&error),
+        None => "the database is away".to_owned(),
+    };
+    tracing::error!(why, "rows could not be given back; they are free when their leases end");
 }
 
 fn summary(live: &Live, tally: &Tally, end: End) -> Summary {

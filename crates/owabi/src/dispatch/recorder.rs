@@ -4,7 +4,7 @@
 //! never has more than `in_flight` mails with a durable intent and no durable outcome. There is no timer: what came in
 //! during one commit is the next group.
 
-use super::database::Database;
+use super::database::{Database, Write, harmless};
 use super::spool::Spool;
 use crate::clock::now_ms;
 use owabi_store::{Claim, Group, Intent, Recorded, Settle, Store, StoreError};
@@ -19,8 +19,6 @@ use tokio_util::sync::CancellationToken;
 const WAITING_NOTES: usize = 1024;
 /// How long the recorder waits before it tries a failed commit again.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
-/// How long a write may take once the time for stopping is over.
-const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// What one courier wants recorded in one commit.
 #[derive(Debug, Default)]
@@ -82,7 +80,7 @@ pub(super) struct Tally {
     pub(super) commits: AtomicU64,
     /// Outcomes that could neither be recorded nor spooled before the end: their mails are in doubt.
     pub(super) unrecorded: AtomicU64,
-    /// Outcomes that went to the spool file at the end, for the next run to record.
+    /// Outcomes that went to the spool file, refused or at the end, for the next run to record.
     pub(super) spooled: AtomicU64,
 }
 
@@ -94,6 +92,17 @@ pub(super) struct Writer {
     pub(super) database: Arc<Database>,
     pub(super) spool: Spool,
     pub(super) abandon: CancellationToken,
+    /// Not even an answer of the database.
+    pub(super) end: CancellationToken,
+}
+
+/// How a group was written.
+#[derive(Debug, Default)]
+struct Written {
+    /// Whose bodies may leave.
+    granted: HashSet<Claim>,
+    /// The database refused something of it.
+    refused: bool,
 }
 
 /// Why a group was not recorded.
@@ -109,35 +118,46 @@ impl Writer {
     async fn write_all(self, mut inbox: mpsc::Receiver<Note>) {
         let mut notes = Vec::new();
         while inbox.recv_many(&mut notes, WAITING_NOTES).await > 0 {
-            let granted = self.commit(&notes).await;
+            let written = self.commit(&notes).await;
             self.database.outcomes_went(notes.iter().map(|note| note.settles.len()).sum());
             for note in notes.drain(..) {
-                answer(note, &granted);
+                answer(note, &written.granted);
+            }
+            if written.refused {
+                // What is refused may be so for long: nobody gains by asking the relays and the database without a pause.
+                self.pause().await;
             }
         }
     }
 
-    /// Writes one group, however long the database takes to come back. Returns the claims whose bodies may leave.
-    async fn commit(&self, notes: &[Note]) -> HashSet<Claim> {
-        let granted = match self.record(notes).await {
+    async fn pause(&self) {
+        tokio::select! {
+            () = tokio::time::sleep(TRY_AGAIN) => {}
+            () = self.abandon.cancelled() => {}
+        }
+    }
+
+    /// Writes one group, however long the database takes to come back.
+    async fn commit(&self, notes: &[Note]) -> Written {
+        let written = match self.record(notes).await {
             Err(Unwritten::Refused) if notes.len() > 1 => self.record_one_by_one(notes).await,
-            done => done.unwrap_or_default(),
+            done => Written::of(done),
         };
         let back: Vec<_> = notes.iter().flat_map(|note| note.back.iter().copied()).collect();
         if !back.is_empty() {
             // What is not given back stays with its lease, which was said.
-            let _ = self.until_written(|_| self.store.give_back(&back, now_ms())).await;
+            let _ = self.until_written(Write::Back, |_| self.store.give_back(&back, now_ms())).await;
         }
-        granted
+        written
     }
 
     /// One row that the database refuses costs nobody else their outcome.
-    async fn record_one_by_one(&self, notes: &[Note]) -> HashSet<Claim> {
-        let mut granted = HashSet::new();
+    async fn record_one_by_one(&self, notes: &[Note]) -> Written {
+        let mut written = Written { refused: true, ..Written::default() };
         for note in notes {
-            granted.extend(self.record(std::slice::from_ref(note)).await.unwrap_or_default());
+            written.granted.extend(self.record(std::slice::from_ref(note)).await.unwrap_or_default());
         }
-        granted
+        written
     }
 
     async fn record(&self, notes: &[Note]) -> Result<HashSet<Claim>, Unwritten> {
@@ -148,13 +168,13 @@ impl Writer {
             return Ok(HashSet::new());
         }
         let write = |again| self.store.record(&group, now_ms(), now_ms() + self.lease_at_least_ms, again);
-        match self.until_written(write).await {
+        let what = if group.settles.is_empty() { Write::Intents } else { Write::Outcomes };
+        match self.until_written(what, write).await {
             Ok(recorded) => Ok(self.recorded(&group, recorded)),
             Err(why) => {
-                if why == Unwritten::Abandoned {
+                // The notes of a group that was refused are tried one by one.
+                if why == Unwritten::Abandoned || notes.len() == 1 {
                     self.put_aside(&group.settles);
-                } else if notes.len() == 1 {
-                    self.tally.unrecorded.fetch_add(group.settles.len() as u64, Ordering::Relaxed);
                 }
                 Err(why)
             }
@@ -173,7 +193,7 @@ impl Writer {
         recorded.granted
     }
 
-    /// The end has come and the database is still away: the outcomes wait in a file for the next run.
+    /// The database refuses these outcomes, or the end has come and it is still away: they wait in a file for the next run.
     fn put_aside(&self, settles: &[Settle]) {
         if settles.is_empty() {
             return;
@@ -193,7 +213,7 @@ impl Writer {
 
     /// Tries until the database takes it; `write` hears whether an earlier try may have been committed. While it does
     /// not, nobody gets a permit, so nothing is sent.
-    async fn until_written<T, F>(&self, write: impl Fn(bool) -> F) -> Result<T, Unwritten>
+    async fn until_written<T, F>(&self, what: Write, write: impl Fn(bool) -> F) -> Result<T, Unwritten>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
@@ -202,47 +222,55 @@ impl Writer {
         // After the end a database that was away a moment ago is not asked again.
         while !(self.abandon.is_cancelled() && recording.fails_now()) {
             recording.asks(now_ms());
-            let Some(written) = self.in_time(write(failed)).await else {
+            let Some(written) = self.in_time(Box::pin(write(failed))).await else {
                 recording.says_nothing(now_ms());
                 break;
             };
             match written {
-                Err(error) if !matches!(error, StoreError::Refused(_)) => {
-                    if recording.fails(&error, now_ms()) {
-                        tracing::error!(%error, "cannot record, so nothing is sent; trying again");
-                    }
-                }
-                answer => {
-                    if recording.works(now_ms()) {
+                Ok(written) => {
+                    if recording.takes(what, now_ms()) {
                         tracing::info!("the database takes writes again");
                     }
-                    return answer.map_err(|error| {
-                        tracing::error!(%error, "the database refused a group; what stays unrecorded waits for its lease");
-                        Unwritten::Refused
-                    });
+                    return Ok(written);
+                }
+                Err(error @ StoreError::Refused(_)) => {
+                    if recording.refuses(what, &error, now_ms()) {
+                        tracing::error!(error = harmless(&error), "the database refuses what is to be recorded");
+                    }
+                    return Err(Unwritten::Refused);
+                }
+                Err(error) => {
+                    if recording.fails(&error, now_ms()) {
+                        tracing::error!(error = harmless(&error), "cannot record, so nothing is sent; trying again");
+                    }
                 }
             }
             failed = true;
-            tokio::select! {
-                () = tokio::time::sleep(TRY_AGAIN) => {}
-                () = self.abandon.cancelled() => {}
-            }
+            self.pause().await;
         }
         tracing::error!("the database took nothing more before the end");
         Err(Unwritten::Abandoned)
     }
 
-    /// An answer of the database; none when it still says nothing some time after the end.
+    /// An answer of the database; none when it still says nothing at the very end.
     async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
-        let end = async {
-            self.abandon.cancelled().await;
-            tokio::time::sleep(LAST_WRITE).await;
-        };
-        tokio::select! {
-            biased;
-            answer = answer => Some(answer),
-            () = end => None,
-        }
+        before(&self.end, answer).await
+    }
+}
+
+impl Written {
+    fn of(done: Result<HashSet<Claim>, Unwritten>) -> Self {
+        let refused = matches!(done, Err(Unwritten::Refused));
+        Self { granted: done.unwrap_or_default(), refused }
+    }
+}
+
+/// An answer that comes before the end, if it does.
+pub(super) async fn before<T>(end: &CancellationToken, answer: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        answer = answer => Some(answer),
+        () = end.cancelled() => None,
     }
 }
 
@@ -255,5 +283,20 @@ fn answer(note: Note, granted: &HashSet<Claim>) {
         let claims = note.intents.iter().map(|intent| (intent.id, intent.fence));
         let (yes, no): (Vec<Claim>, Vec<Claim>) = claims.partition(|claim| granted.contains(claim));
         let _ = to.send(Grants { granted: yes, denied: no });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_is_there_counts_even_at_the_end_and_one_that_never_comes_holds_nobody_up() {
+        let end = CancellationToken::new();
+        let mut waiting = Box::pin(before(&end, std::future::pending::<()>()));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut waiting).await.is_err());
+        end.cancel();
+        assert_eq!(waiting.await, None);
+        assert_eq!(before(&end, async { 7 }).await, Some(7));
     }
 }

@@ -350,7 +350,7 @@ mod tests {
         place.spool().keep(&place.accepted()).unwrap();
         let in_time = Group { settles: place.accepted()[1..].to_vec(), intents: Vec::new() };
         place.store.record(&in_time, 30, 0, false).await.unwrap();
-        place.store.take_over(&[], i64::MAX, 40).await.unwrap();
+        place.store.take_over(&[(NOTICE.to_owned(), None)], i64::MAX, 40).await.unwrap();
         place.spool().record(&place.store).await.unwrap();
         assert_eq!((place.count(Status::Accepted).await, place.count(Status::InDoubt).await), (2, 1));
         let late = place.read("owabi.spool.late").unwrap();
