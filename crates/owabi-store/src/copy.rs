@@ -6,6 +6,7 @@
 mod tables;
 
 use crate::error::StoreError;
+use crate::fleet::FORGET_MS;
 use crate::open::Store;
 use crate::sql::{Dialect, LEDGER_APPEND, META_SET};
 use crate::tx::{Tx, on_tx};
@@ -13,8 +14,6 @@ use serde_json::json;
 use sqlx::Row;
 use tables::{Done, TABLES};
 
-/// A daemon that was heard of so lately is at work (milliseconds).
-const ALIVE_MS: i64 = 10_000;
 /// Where a queue that was copied keeps the name of its new home.
 const MOVED_TO: &str = "moved_to";
 
@@ -162,7 +161,7 @@ impl Store {
         if !self.is_shared() {
             return Ok(());
         }
-        let alive = self.clock_ms().await? - ALIVE_MS;
+        let alive = self.clock_ms().await? - FORGET_MS;
         match self.daemons().await?.into_iter().find(|daemon| daemon.seen_at >= alive) {
             Some(daemon) => Err(CopyError::AtWork { host: daemon.host, pid: daemon.pid }),
             None => Ok(()),

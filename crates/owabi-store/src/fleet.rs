@@ -7,6 +7,9 @@ use sqlx::Row;
 use sqlx::postgres::PgListener;
 use std::collections::BTreeMap;
 
+/// A daemon that was not heard of for so long is not at work (milliseconds of the database's clock): the others share out what
+/// was its own.
+pub const FORGET_MS: i64 = 10_000;
 /// A daemon that was not seen for so long is forgotten for good.
 const REMEMBER_MS: i64 = 86_400_000;
 /// The channel of the triggers of `0002_fleet.sql`.

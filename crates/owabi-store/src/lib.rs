@@ -24,7 +24,7 @@ pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord};
 pub use copy::{CopiedTable, CopyError, Copying};
 pub use dispatch::Claimed;
 pub use error::{Setup, StoreError, Trouble};
-pub use fleet::{Beat, DaemonRow, News};
+pub use fleet::{Beat, DaemonRow, FORGET_MS, News};
 pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Totals};
 pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};

@@ -3,10 +3,9 @@
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::Session;
-use crate::dispatch::FORGET_MS;
 use crate::{clock, japan};
 use owabi_core::lifecycle::Status;
-use owabi_store::{DaemonRow, NoticeRow, Store};
+use owabi_store::{DaemonRow, FORGET_MS, NoticeRow, Store};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;

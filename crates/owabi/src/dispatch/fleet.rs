@@ -12,7 +12,7 @@ use super::resources::{Resource, resources};
 use super::shares::{part, published};
 use crate::clock;
 use crate::config::Config;
-use owabi_store::{Beat, DaemonRow, Store, StoreError};
+use owabi_store::{Beat, DaemonRow, FORGET_MS, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,8 +28,6 @@ const LEAST: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a beat allows to use what it brought.
 const VALID: Duration = Duration::from_secs(4);
-/// After this the others share out what was a silent daemon's (milliseconds of the database's clock).
-pub(crate) const FORGET_MS: i64 = 10_000;
 /// A daemon that has nothing to do keeps its parts for so long, so that they do not go to and fro.
 const LINGER: Duration = Duration::from_secs(2);
 /// An answer that took longer (milliseconds) says too little about the database's clock.

@@ -24,7 +24,6 @@ mod take_over;
 
 pub use database::{DatabaseState, Trouble};
 pub use desk::RelayState;
-pub(crate) use fleet::FORGET_MS;
 
 use crate::clock::{monotonic, now_ms};
 use crate::config::{Config, Jitter, Span};
