@@ -172,6 +172,8 @@ impl Condition {
 pub(super) fn harmless(error: &StoreError) -> String {
     match error {
         StoreError::Refused(refusal) => match refusal.as_database_error() {
+            // Our own words: no row is quoted.
+            Some(said) if said.message().starts_with("this queue was moved to") => said.message().to_owned(),
             Some(said) => format!("the database refused a statement (code {})", said.code().unwrap_or_default()),
             None => "the database refused a statement".to_owned(),
         },
