@@ -185,11 +185,24 @@ async fn a_queue_is_moved_to_postgresql_and_sent_from_there_and_from_nowhere_els
     assert_eq!(members["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(database.psql("SELECT kind FROM ledger ORDER BY seq DESC LIMIT 1"), "copy");
     copy(&["--yes"]).exits(1);
-    for verb in [&["run", "--until-idle"][..], &["release", NOTICE, "--yes"]] {
+    for verb in [
+        &["run", "--until-idle"][..],
+        &["release", NOTICE, "--yes"],
+        &["pause", NOTICE],
+        &["withdraw", "--notice", NOTICE, "--reason", "why", "--yes"],
+        &["preflight", "--notice", NOTICE],
+    ] {
         let moved = site.run(verb).exits(78);
         assert!(moved.stderr.contains("was moved to") && moved.stderr.contains(&new), "{}", moved.stderr);
     }
     site.import("samples/payments.csv", &[]).exits(78);
+    assert!(site.run(&["status"]).exits(0).stderr.contains("was moved to"));
+    let checked = site.run(&["check"]).exits(78);
+    assert!(
+        checked.stdout.contains("was moved to") && checked.stdout.contains("→ set database.url"),
+        "{}",
+        checked.stdout
+    );
     assert_eq!((site.count("queued"), relay.captured().len()), (5, 0), "it can still be looked at");
     site.edit("owabi.yaml", "\"sqlite:owabi.db\"", &format!("\"{new}\""));
     site.run(&["--json", "run", "--until-idle"]).exits(0);

@@ -45,7 +45,10 @@ fn filter(level: &str) -> Result<EnvFilter, String> {
 /// The last word, after every filter: see [`QUIET`].
 fn may_pass(event: &Metadata<'_>) -> bool {
     let library = event.target().split("::").next().unwrap_or_default();
-    let statement = event.target().starts_with("sqlx::query");
+    // A lost connection is said once, in our own words, by whoever needed it.
+    let statement = ["sqlx::query", "sqlx::postgres::notice", "sqlx_core::pool::connection"]
+        .iter()
+        .any(|t| event.target().starts_with(t));
     let quiet = QUIET.contains(&library.split('_').next().unwrap_or_default());
     !statement && (!quiet || *event.level() <= tracing::Level::WARN)
 }
@@ -96,6 +99,7 @@ mod tests {
         let text = logged("trace,sqlx=trace", || {
             tracing::error!(target: "sqlx::query", "SELECT secret");
             tracing::info!(target: "sqlx_core::pool", "secret");
+            tracing::warn!(target: "sqlx_core::pool::connection", "secret: error from after_release");
             tracing::debug!(target: "lettre::transport", "secret");
             tracing::trace!(target: "owabi::dispatch", "ours");
         });

@@ -2,7 +2,7 @@
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
-use super::session::{Session, open_store};
+use super::session::{Session, moved, open_store};
 use super::trouble;
 use crate::config::{Config, Target};
 use crate::library::Library;
@@ -51,6 +51,9 @@ impl Found {
 
     fn failure(&mut self, session: &Session, area: &str, failure: &Failure) {
         self.problem(session, failure.exit, area, &failure.what);
+        if let Some(next) = &failure.next {
+            session.tell(&next.led_by("  →", "  →"));
+        }
     }
 }
 
@@ -131,6 +134,11 @@ async fn check_database(session: &Session, config: &Config, connect: bool, found
             return None;
         }
     };
+    match store.moved_to().await {
+        Ok(None) => {}
+        Ok(Some(to)) => found.failure(session, "database", &moved(&to)),
+        Err(error) => found.failure(session, "database", &error.into()),
+    }
     if let Err(error) = store.check_integrity().await {
         found.failure(session, "database", &error.into());
     }

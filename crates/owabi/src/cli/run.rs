@@ -136,8 +136,8 @@ fn finish(session: &Session, summary: &Summary, left: Option<Left>, took: Durati
     }
     if spooled > 0 {
         session.warn(&say!(
-            ja: "データベースに書き込めず、{spooled} 件の結果を dispatch.spool のファイルに残しました。このマシンの次の `owabi run` が記録します。ファイルを消さず、早めに動かしてください。",
-            en: "the database took no more writes: {spooled} outcomes are in the dispatch.spool file. The next `owabi run` on this machine records them: start it soon, and do not delete the file"
+            ja: "データベースに書き込めず、{spooled} 件の結果を dispatch.spool のファイル(名前の末尾は待ち行列の ID)に残しました。このマシンの次の `owabi run` が記録します。ファイルを消さず、早めに動かしてください。",
+            en: "the database took no more writes: {spooled} outcomes are in the dispatch.spool file, whose name ends in the queue's id. The next `owabi run` on this machine records them: start it soon, and do not delete the file"
         ));
     }
     if unrecorded > 0 {

@@ -49,7 +49,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     session.confirm(
         options.yes,
-        &say!(ja: "{open} 人を取り下げますか? [yes/no]", en: "take {open} members out? [yes/no]"),
+        &say!(
+            ja: "{open} 人と、送信中の {sending} 人のうちまだ送られていない人を取り下げますか? [yes/no]",
+            en: "take out {open} members, and those of the {sending} being sent whose mails have not left? [yes/no]"
+        ),
     )?;
     let (actor, now) = (session.actor(None), session.now());
     store.set_state(id, (&["draft", "released", "paused"], "withdrawn"), Some(&options.reason), &actor, now).await?;
@@ -73,8 +76,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 fn tell_the_rest(session: &Session, sending: i64, in_doubt: i64) {
     if sending > 0 {
         session.tell(&say!(
-            ja: "送信中の {sending} 件は、`owabi run` が送り終えるか取り下げます。そのあとでもう一度このコマンドを実行すると、残りを取り下げられます。",
-            en: "{sending} are being sent: `owabi run` finishes them or takes them out. Run this again afterwards, for what came back"
+            ja: "送信中の {sending} 件は、すでに送られたものを除き、`owabi run` が取り下げます。新しく送られるメールはありません。",
+            en: "{sending} are being sent: `owabi run` takes out those whose mails have not left; no further mail leaves"
         ));
     }
     if in_doubt > 0 {
