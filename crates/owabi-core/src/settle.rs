@@ -6,7 +6,7 @@ use crate::outcome::{Outcome, Phase};
 use crate::reply::Reply;
 use crate::retry::{NextTry, RetryPolicy};
 
-/// So many attempts of a member may stay unused, its doubts among them, before no lost reply is followed by another copy.
+/// So many replies may be lost before no further one is followed by another copy.
 pub const DOUBTS: i64 = 3;
 
 /// What the rules need to know of the attempt beside its outcome. Times are epoch milliseconds.
@@ -22,8 +22,8 @@ pub struct Circumstances<'a> {
     pub retry: &'a RetryPolicy,
     /// How long an in-doubt mail waits for evidence before it is sent again; `None`: a person decides.
     pub resend_after_ms: Option<i64>,
-    /// Earlier attempts that were not used up: those in doubt among them.
-    pub unspent: i64,
+    /// Earlier tries whose reply was lost, too. Connections that failed and crashes of our own are none.
+    pub doubts: i64,
     /// The address was sent quoted and has another, unquoted form that was not tried yet (carrier-legacy).
     pub other_form_left: bool,
     /// Other domains refuse too, or nobody accepted yet: a policy refusal is then not this member's.
@@ -138,7 +138,7 @@ pub fn settle(outcome: &Outcome, at: &Circumstances<'_>) -> Settlement {
 /// When a lost reply is followed by a further sending. A relay that loses every reply may deliver every copy: after
 /// [`DOUBTS`] such attempts, or the deadline, a person decides.
 fn doubt_ends(at: &Circumstances<'_>) -> Option<i64> {
-    let wait = at.resend_after_ms.filter(|_| at.unspent < DOUBTS)?;
+    let wait = at.resend_after_ms.filter(|_| at.doubts < DOUBTS)?;
     let again = at.now.saturating_add(wait);
     (again <= at.queued_at.saturating_add(at.retry.deadline_ms)).then_some(again)
 }
@@ -187,7 +187,7 @@ mod tests {
             used: 0,
             retry: &POLICY,
             resend_after_ms: Some(3_600),
-            unspent: 0,
+            doubts: 0,
             other_form_left: false,
             sender_suspect: false,
             relay_due_at: 60_000,
@@ -238,7 +238,7 @@ mod tests {
     fn a_lost_reply_waits_for_evidence_or_for_a_person() {
         let settlement = settle(&Outcome::Unknown(fault()), &at());
         assert_eq!((settlement.status(), settlement.due_at), (Ok(Status::InDoubt), Some(53_600)));
-        let fourth = settle(&Outcome::Unknown(fault()), &Circumstances { unspent: DOUBTS, ..at() });
+        let fourth = settle(&Outcome::Unknown(fault()), &Circumstances { doubts: DOUBTS, ..at() });
         assert_eq!(fourth.due_at, None, "a relay that loses every reply may have delivered every copy");
         let late = settle(&Outcome::Unknown(fault()), &Circumstances { now: 109_000, ..at() });
         assert_eq!(late.due_at, None, "the deadline ends the copies, too");

@@ -29,6 +29,8 @@ pub struct Claimed {
     pub possible_duplicate: bool,
     /// The address is to be sent in its other, unquoted form.
     pub plain_form: bool,
+    /// Earlier tries whose reply was lost; those that a crash of our own cut off are not among them.
+    pub doubts: i64,
     /// The end of the lease: a body leaves only while enough of it is left.
     pub lease_until: i64,
 }
@@ -62,6 +64,7 @@ impl Store {
                     possible_duplicate: row.get(12),
                     plain_form: row.get(13),
                     lease_until: row.get(14),
+                    doubts: row.get(15),
                 })
                 .collect())
         })

@@ -502,3 +502,25 @@ async fn an_entry_of_its_own_goes_into_the_ledger(place: Place) {
         place.text("SELECT at || ' ' || actor || ' ' || kind || ' ' || notice_id || ' ' || body FROM ledger").await;
     assert_eq!(entry, "5 tester test_send n1 {\"to\":\"x\"}");
 }
+
+on_both_databases!(only_replies_that_were_lost_count_as_doubts_not_connections_or_crashes);
+async fn only_replies_that_were_lost_count_as_doubts_not_connections_or_crashes(place: Place) {
+    let store = released(&place, 1).await;
+    for (n, outcome) in ["not_sent", "in_doubt", "crash", "not_sent", "in_doubt"].into_iter().enumerate() {
+        let now = 1_000_000 * (n as i64 + 1);
+        let row = claim(&store, now, 1).await.remove(0);
+        assert_eq!(row.doubts, i64::from(n > 1), "before {outcome}");
+        store.record(&Group { intents: vec![intent(&row)], settles: vec![] }, now, now, false).await.unwrap();
+        if outcome == "crash" {
+            store.take_over(&[(NOTICE.to_owned(), Some(0))], i64::MAX, now).await.unwrap();
+        } else {
+            let status = if outcome == "in_doubt" { Status::InDoubt } else { Status::Queued };
+            let lost =
+                Settle { outcome: outcome.into(), status, due_at: Some(now), spent: false, ..accepted(&row, now) };
+            store.record(&Group { intents: vec![], settles: vec![lost] }, now, now, false).await.unwrap();
+        }
+        store.send_again(now).await.unwrap();
+    }
+    let row = claim(&store, 9_000_000, 1).await.remove(0);
+    assert_eq!((row.doubts, row.number, row.possible_duplicate), (2, 6, true));
+}

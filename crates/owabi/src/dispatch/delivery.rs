@@ -293,7 +293,7 @@ impl<'a> Delivery<'a> {
             used: job.row.attempts,
             retry: &settings.retry,
             resend_after_ms: job.run.resend_after_ms,
-            unspent: job.row.number - 1 - job.row.attempts,
+            doubts: job.row.doubts,
             other_form_left: job.other_form_left(),
             sender_suspect,
             relay_due_at: if again { now } else { now + pause },

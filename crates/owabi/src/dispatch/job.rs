@@ -154,6 +154,7 @@ pub(super) mod tests {
             round: 1,
             possible_duplicate: false,
             plain_form: false,
+            doubts: 0,
             lease_until: 0,
         };
         Job::new(row, run()).unwrap()
