@@ -506,8 +506,8 @@ async fn an_entry_of_its_own_goes_into_the_ledger(place: Place) {
 on_both_databases!(only_replies_that_were_lost_count_as_doubts_not_connections_or_crashes);
 async fn only_replies_that_were_lost_count_as_doubts_not_connections_or_crashes(place: Place) {
     let store = released(&place, 1).await;
-    for (n, outcome) in ["not_sent", "in_doubt", "crash", "not_sent", "in_doubt"].into_iter().enumerate() {
-        let now = 1_000_000 * (n as i64 + 1);
+    for (n, outcome) in (0..).zip(["not_sent", "in_doubt", "crash", "not_sent", "in_doubt"]) {
+        let now = 1_000_000 * (n + 1);
         let row = claim(&store, now, 1).await.remove(0);
         assert_eq!(row.doubts, i64::from(n > 1), "before {outcome}");
         store.record(&Group { intents: vec![intent(&row)], settles: vec![] }, now, now, false).await.unwrap();
