@@ -45,16 +45,7 @@ pub(crate) use on_both;
 /// The same for what a daemon does all the time: on PostgreSQL an answer that takes too long never comes.
 macro_rules! on_both_in_time {
     ($store:expr, $side:ident, |$pool:ident, $dialect:ident| $body:expr) => {
-        match &$store.pools {
-            $crate::open::Pools::Sqlite { $side: $pool, .. } => {
-                let $dialect = $crate::sql::Dialect::Sqlite;
-                $body
-            }
-            $crate::open::Pools::Postgres { $side: $pool, recording, .. } => {
-                let $dialect = $crate::sql::Dialect::Postgres;
-                recording.in_time(async { $body }).await
-            }
-        }
+        $store.in_time(Box::pin(async { $crate::open::on_both!($store, $side, |$pool, $dialect| $body) })).await
     };
 }
 pub(crate) use on_both_in_time;
@@ -116,6 +107,14 @@ impl Store {
         let to = store.schema_version().await?;
         store.close().await;
         Ok((found, to))
+    }
+
+    /// What `work` gives; on PostgreSQL `Unavailable` when the database says nothing for too long.
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        match &self.pools {
+            Pools::Sqlite { .. } => work.await,
+            Pools::Postgres { recording, .. } => recording.in_time(work).await,
+        }
     }
 
     /// The SQLite file; `None` for PostgreSQL.

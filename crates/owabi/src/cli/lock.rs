@@ -3,16 +3,14 @@
 use super::exit::{Exit, Failure};
 use super::say::say;
 use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Takes the lock of a SQLite file, by whatever name it is found. It ends with the process, however that ends.
 ///
 /// # Errors
 /// 75 when somebody else has it.
 pub(super) fn lock(file: &Path) -> Result<File, Failure> {
-    let mut name = std::fs::canonicalize(file)?.into_os_string();
-    name.push(".lock");
-    let path = PathBuf::from(name);
+    let path = std::fs::canonicalize(file)?.with_added_extension("lock");
     let lock = File::options().create(true).truncate(false).write(true).open(&path)?;
     let shown = path.display();
     match lock.try_lock() {

@@ -146,19 +146,20 @@ impl Claimer {
     /// One look at every released notice. Returns how many rows were claimed.
     async fn round(&mut self) -> Result<usize, StoreError> {
         self.give_back_expired().await?;
-        self.take_over().await?;
+        let notices = self.shared.store.notices().await?;
+        self.take_over(&notices).await?;
         // Also while the relays are down: the mail in doubt may be the only one left to try them with.
         self.shared.store.send_again(now_ms()).await?;
         if !self.has_a_part() {
-            return self.wait_for_a_part().await;
+            return self.wait_for_a_part(&notices).await;
         }
         if !self.desks.iter().any(|desk| desk.is_up()) {
             self.empty_the_feed().await?;
-            return self.claim_for_probing().await;
+            return self.claim_for_probing(&notices).await;
         }
         let mut claimed = 0;
-        for row in self.shared.store.notices().await? {
-            if let Some(run) = self.run_of(&row) {
+        for row in &notices {
+            if let Some(run) = self.run_of(row) {
                 claimed += self.claim(&run, self.rows()).await?;
             }
         }
@@ -168,14 +169,13 @@ impl Claimer {
 
     /// Settles what other daemons, or a courier of this one, held when their leases ended. Outcomes that this one has in
     /// hand come first: after some time without the database they are all that is known about their mails.
-    async fn take_over(&mut self) -> Result<(), StoreError> {
+    async fn take_over(&mut self, notices: &[NoticeRow]) -> Result<(), StoreError> {
         if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_FOR_ENDED) {
             tokio::select! {
                 () = self.shared.recorder.flush() => {}
                 () = self.shared.stop.cancelled() => return Ok(()),
             }
-            let notices = self.shared.store.notices().await?;
-            take_over::ended(&self.shared.store, &self.library, &notices, self.ended_by()).await?;
+            take_over::ended(&self.shared.store, &self.library, notices, self.ended_by()).await?;
             self.looked_at = Some(monotonic());
         }
         Ok(())
@@ -194,11 +194,11 @@ impl Claimer {
     }
 
     /// The other daemons have all connections, or this one had nothing to do: rows wait in the queue, not in its memory.
-    async fn wait_for_a_part(&mut self) -> Result<usize, StoreError> {
+    async fn wait_for_a_part(&mut self, notices: &[NoticeRow]) -> Result<usize, StoreError> {
         self.give_all_back().await?;
         let mut due = false;
-        for row in self.shared.store.notices().await? {
-            due |= self.run_of(&row).is_some()
+        for row in notices {
+            due |= self.run_of(row).is_some()
                 && self.shared.store.next_due(&row.id).await?.is_some_and(|at| at <= now_ms());
         }
         self.shared.fleet.looked(due);
@@ -232,10 +232,11 @@ impl Claimer {
 
     /// What waits in memory leaves it when its lease is short or its notice is not to be sent any more.
     async fn look_after_memory(&mut self) -> Result<(), StoreError> {
-        for row in self.shared.store.notices().await?.iter().filter(|row| row.state != "released") {
+        let notices = self.shared.store.notices().await?;
+        for row in notices.iter().filter(|row| row.state != "released") {
             self.forget(&row.id);
         }
-        self.take_over().await?;
+        self.take_over(&notices).await?;
         self.give_back_expired().await
     }
 
@@ -247,12 +248,12 @@ impl Claimer {
         Ok(())
     }
 
-    async fn claim_for_probing(&mut self) -> Result<usize, StoreError> {
+    async fn claim_for_probing(&mut self, notices: &[NoticeRow]) -> Result<usize, StoreError> {
         if self.shared.feed.len() > 0 {
             return Ok(0);
         }
-        for row in self.shared.store.notices().await? {
-            if let Some(run) = self.run_of(&row)
+        for row in notices {
+            if let Some(run) = self.run_of(row)
                 && self.claim(&run, 1).await? > 0
             {
                 return Ok(0);

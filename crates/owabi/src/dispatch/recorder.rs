@@ -222,7 +222,7 @@ impl Writer {
         // After the end a database that was away a moment ago is not asked again.
         while !(self.abandon.is_cancelled() && recording.fails_now()) {
             recording.asks(now_ms());
-            let Some(written) = self.in_time(Box::pin(write(failed))).await else {
+            let Some(written) = before(&self.end, Box::pin(write(failed))).await else {
                 recording.says_nothing(now_ms());
                 break;
             };
@@ -250,11 +250,6 @@ impl Writer {
         }
         tracing::error!("the database took nothing more before the end");
         Err(Unwritten::Abandoned)
-    }
-
-    /// An answer of the database; none when it still says nothing at the very end.
-    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
-        before(&self.end, answer).await
     }
 }
 

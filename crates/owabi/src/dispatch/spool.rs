@@ -23,7 +23,7 @@ pub(super) struct Spool {
 impl Spool {
     /// Each queue has its own file: rows have the same small numbers in every queue.
     pub(super) fn of(path: &Path, queue_id: &str) -> Self {
-        Self { file: with_end(path, queue_id) }
+        Self { file: path.with_added_extension(queue_id) }
     }
 
     pub(super) fn file(&self) -> &Path {
@@ -82,15 +82,8 @@ impl Spool {
     }
 
     fn beside(&self, end: &str) -> PathBuf {
-        with_end(&self.file, end)
+        self.file.with_added_extension(end)
     }
-}
-
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(end);
-    PathBuf::from(name)
 }
 
 /// Records what it can; gives back what came too late. An outcome that the database refuses costs no other its place.

@@ -28,9 +28,7 @@ impl RefusedFile {
     /// Opens a file beside `name`; `id` makes its name unique.
     pub(super) fn create(name: &Path, id: &str, headers: &[String], lang: Lang) -> Result<Self, ImportError> {
         let name = fs::canonicalize(name).unwrap_or_else(|_| name.to_owned());
-        let mut part = name.clone().into_os_string();
-        part.push(format!(".{id}.part"));
-        let part = Part(part.into());
+        let part = Part(name.with_added_extension(format!("{id}.part")));
         let writer = File::create_new(&part.0).and_then(|out| RefusedWriter::new(BufWriter::new(out), headers, lang));
         Ok(Self { writer: writer.map_err(|error| super::in_file(&part.0, error))?, part, name })
     }
