@@ -4,6 +4,7 @@
 //! and the rendering can be tested as a table.
 
 pub mod address;
+pub mod bounce;
 pub mod classify;
 pub mod guard;
 pub mod ids;
