@@ -9,6 +9,7 @@ pub mod classify;
 pub mod guard;
 pub mod ids;
 pub mod lifecycle;
+pub mod maillog;
 pub mod member;
 pub mod notice;
 pub mod outcome;

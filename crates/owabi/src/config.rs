@@ -12,6 +12,7 @@ mod log;
 mod pacing;
 mod problem;
 mod read;
+mod receipts;
 mod secret;
 mod smtp;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use log::{Language, Log, LogFormat, TestSend};
 pub use owabi_core::yaml::{Span, SpanError};
 pub use pacing::{DomainLimit, Pacing, Presets};
 pub use problem::{ConfigError, Problem};
+pub use receipts::{Imap, Receipts};
 pub use secret::{Key, SecretError, load_or_create_key};
 pub use smtp::{Bounce, Deadlines, Relay, Smtp, Tls};
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub retry: Retry,
     /// How fast mails go to one domain.
     pub pacing: Pacing,
+    /// Where bounces and the relay's log come from.
+    pub receipts: Receipts,
     /// Where the daemon says whether all is well.
     pub health: Health,
     /// The program's own log.
@@ -100,6 +104,13 @@ impl Config {
         secret::read(file, credential, self.credentials.as_deref())
     }
 
+    /// The bounce mailbox's password, if there is one.
+    pub fn imap_password(&self) -> Result<Option<SecretString>, SecretError> {
+        let imap = &self.receipts.imap;
+        let (file, credential) = (imap.password_file.as_deref(), imap.password_credential.as_deref());
+        secret::read(file, credential, self.credentials.as_deref())
+    }
+
     /// The PostgreSQL password, if there is one.
     pub fn database_password(&self) -> Result<Option<SecretString>, SecretError> {
         let (file, credential) = (self.database.password_file.as_deref(), self.database.password_credential.as_deref());
@@ -136,6 +147,7 @@ impl Config {
         let mut checks: Vec<_> =
             relays.map(|(n, relay)| (format!("smtp.relays[{n}]"), self.relay_password(relay).err())).collect();
         checks.push(("database".to_owned(), self.database_password().err()));
+        checks.push(("receipts.imap".to_owned(), self.imap_password().err()));
         let client_key = self.database.client_key.as_deref();
         let client_key = client_key.and_then(|file| secret::check_guarded(file, self.credentials.as_deref()).err());
         checks.push(("database.client_key".to_owned(), client_key));
@@ -149,6 +161,7 @@ impl Config {
     fn resolve(&mut self, folder: &Path) {
         self.database.resolve(folder);
         self.smtp.resolve(folder);
+        self.receipts.resolve(folder);
         let Self { notices, keys, dispatch, .. } = self;
         for path in [&mut notices.dir, &mut notices.templates, &mut keys.file, &mut dispatch.spool] {
             *path = folder.join(&*path);
@@ -162,6 +175,7 @@ impl Config {
         self.dispatch.validate(self.smtp.deadlines.dot, &mut found);
         self.retry.validate(&mut found);
         self.pacing.validate(&mut found);
+        self.receipts.validate(&mut found);
         self.health.validate(&mut found);
         self.log.validate(&mut found);
         self.test_send.validate(&mut found);
