@@ -61,8 +61,7 @@ impl Keys {
 
     /// The row's id when `token` is ours for this notice.
     pub fn verify_verp(&self, token: &str, notice_id: &str) -> Option<i64> {
-        let (id, _) = token.split_once('-')?;
-        let member_id = i64::from_str_radix(id, 36).ok()?;
+        let member_id = named_row(token)?;
         let ours = self.verp_token(Subject { notice_id, member_id, round: 1 });
         (ours.eq_ignore_ascii_case(token)).then_some(member_id)
     }
@@ -76,6 +75,24 @@ impl Keys {
     pub fn envid(&self, of: Subject<'_>, number: i64) -> String {
         let parts = [of.member_id, of.round, number];
         format!("{}.{}.{number}.{}", base36(of.member_id), of.round, self.sign("envid", of.notice_id, &parts))
+    }
+
+    /// Row and round when `id` (without angle brackets) is a Message-ID of ours for this notice, whatever its domain.
+    pub fn verify_message_id(&self, id: &str, notice_id: &str) -> Option<(i64, i64)> {
+        let left = id.split_once('@').map_or(id, |(left, _)| left);
+        let (member_id, rest) = (named_row(left)?, left.split_once('.')?.1);
+        let round = rest.split_once('.')?.0.parse().ok()?;
+        let ours = self.message_id(Subject { notice_id, member_id, round });
+        ours.eq_ignore_ascii_case(left).then_some((member_id, round))
+    }
+
+    /// Row, round and attempt when `envid` is ours for this notice.
+    pub fn verify_envid(&self, envid: &str, notice_id: &str) -> Option<(i64, i64, i64)> {
+        let mut parts = envid.split('.').skip(1);
+        let (member_id, round) = (named_row(envid)?, parts.next()?.parse().ok()?);
+        let number = parts.next()?.parse().ok()?;
+        let ours = self.envid(Subject { notice_id, member_id, round }, number);
+        ours.eq_ignore_ascii_case(envid).then_some((member_id, round, number))
     }
 
     fn sign(&self, purpose: &str, notice_id: &str, numbers: &[i64]) -> String {
@@ -95,6 +112,22 @@ impl Keys {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key file holds {0} bytes; at least 16 are needed")]
 pub struct WeakSecret(pub usize);
+
+/// The row that a VERP token, a Message-ID's left side or an ENVID names; whether it is ours only [`Keys`] can tell.
+pub fn named_row(id: &str) -> Option<i64> {
+    let number = id.split(['-', '.']).next()?;
+    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    plain.then(|| i64::from_str_radix(number, 36).ok()).flatten()
+}
+
+/// The VERP token of an address `local+token@domain`, by its shape alone.
+pub fn token_of(address: &str) -> Option<&str> {
+    let (local, _) = address.rsplit_once('@')?;
+    let token = local.trim_start_matches('"').trim_end_matches('"').rsplit_once('+')?.1;
+    let (row, mac) = token.split_once('-')?;
+    let is_mac = mac.len() == MAC_CHARS && mac.bytes().all(|byte| BASE32.contains(&byte.to_ascii_lowercase()));
+    (is_mac && !row.is_empty() && row.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(token)
+}
 
 /// The envelope sender `local+token@domain` for a bounce address `local@domain`.
 pub fn verp_address(bounce_address: &str, token: &str) -> String {
@@ -174,6 +207,39 @@ mod tests {
         let far = Subject { member_id: i64::MAX, ..OF };
         let address = verp_address("bounces@example.jp", &keys().verp_token(far));
         assert!(address.split_once('@').unwrap().0.len() <= 64, "{address}");
+    }
+
+    #[test]
+    fn message_ids_and_envids_are_known_again_and_those_of_others_are_not() {
+        let of = Subject { notice_id: "n", member_id: 36_000_000, round: 2 };
+        let (message_id, envid) = (format!("{}@example.jp", keys().message_id(of)), keys().envid(of, 3));
+        assert_eq!(keys().verify_message_id(&message_id, "n"), Some((36_000_000, 2)));
+        assert_eq!(keys().verify_envid(&envid.to_ascii_uppercase(), "n"), Some((36_000_000, 2, 3)));
+        assert_eq!((keys().verify_message_id(&message_id, "m"), keys().verify_envid(&envid, "m")), (None, None));
+        for wrong in ["", ".", "a", "a.2", "a.2.x@y", "20231122.ABCDEF@mx", "zzzzzzzzzzzzzzzzzzzz.1.1.a", "-1.1.1.x"] {
+            assert_eq!(
+                (keys().verify_message_id(wrong, "n"), keys().verify_envid(wrong, "n")),
+                (None, None),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_is_found_in_the_address_that_carries_it_and_nowhere_else() {
+        let token = keys().verp_token(Subject { notice_id: "n", member_id: 5, round: 1 });
+        let address = verp_address("bounces@example.jp", &token);
+        assert_eq!(token_of(&address), Some(token.as_str()));
+        assert_eq!(token_of(&address.to_ascii_uppercase()).and_then(|t| keys().verify_verp(t, "n")), Some(5));
+        for other in [
+            "bounces@example.jp",
+            "bounces+info@example.jp",
+            "bounces+5-short@example.jp",
+            "x+5-@example.jp",
+            token.as_str(),
+        ] {
+            assert_eq!(token_of(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -176,11 +176,13 @@ impl Status {
             (S::Sending, E::GiveUp) | (S::InDoubt, E::CloseByHand) => S::Failed,
             (S::Sending, E::LoseReply | E::LeaseEndedWithIntent) => S::InDoubt,
             (S::Held | S::Queued, E::Withdraw) => S::Withdrawn,
-            (S::Accepted | S::InDoubt | S::Bounced | S::Delivered, E::ReceiptDelivered) => match self {
-                S::Bounced => S::Bounced,
-                _ => S::Delivered,
-            },
-            (S::Accepted | S::Delivered | S::InDoubt | S::Bounced, E::ReceiptFailed) => S::Bounced,
+            // The mail of an earlier, lost reply turns up while the row waits for another, or was given up.
+            (S::Queued | S::Failed | S::Withdrawn, E::ConfirmAccepted) => S::Accepted,
+            (S::Accepted | S::InDoubt | S::Delivered | S::Queued | S::Failed | S::Withdrawn, E::ReceiptDelivered) => {
+                S::Delivered
+            }
+            (S::Bounced, E::ReceiptDelivered) => S::Bounced,
+            (S::Accepted | S::Delivered | S::InDoubt | S::Bounced | S::Queued, E::ReceiptFailed) => S::Bounced,
             (S::Failed | S::Bounced | S::Unreachable | S::Withdrawn, E::Resend | E::ResendByName) => S::Queued,
             (S::Accepted | S::Delivered, E::ResendByName) => S::Queued,
             (status, event) => return Err(Impossible { status, event }),
@@ -196,7 +198,16 @@ mod tests {
     /// Rows: statuses; columns: what each possible event leads to. All pairs not named are impossible.
     const TABLE: &[(Status, &[(Event, Status)])] = &[
         (Status::Held, &[(Event::Release, Status::Queued), (Event::Withdraw, Status::Withdrawn)]),
-        (Status::Queued, &[(Event::Claim, Status::Sending), (Event::Withdraw, Status::Withdrawn)]),
+        (
+            Status::Queued,
+            &[
+                (Event::Claim, Status::Sending),
+                (Event::Withdraw, Status::Withdrawn),
+                (Event::ConfirmAccepted, Status::Accepted),
+                (Event::ReceiptDelivered, Status::Delivered),
+                (Event::ReceiptFailed, Status::Bounced),
+            ],
+        ),
         (
             Status::Sending,
             &[
@@ -225,7 +236,15 @@ mod tests {
                 (Event::ResendByName, Status::Queued),
             ],
         ),
-        (Status::Failed, &[(Event::Resend, Status::Queued), (Event::ResendByName, Status::Queued)]),
+        (
+            Status::Failed,
+            &[
+                (Event::ConfirmAccepted, Status::Accepted),
+                (Event::ReceiptDelivered, Status::Delivered),
+                (Event::Resend, Status::Queued),
+                (Event::ResendByName, Status::Queued),
+            ],
+        ),
         (
             Status::Bounced,
             &[
@@ -246,7 +265,15 @@ mod tests {
             ],
         ),
         (Status::Unreachable, &[(Event::Resend, Status::Queued), (Event::ResendByName, Status::Queued)]),
-        (Status::Withdrawn, &[(Event::Resend, Status::Queued), (Event::ResendByName, Status::Queued)]),
+        (
+            Status::Withdrawn,
+            &[
+                (Event::ConfirmAccepted, Status::Accepted),
+                (Event::ReceiptDelivered, Status::Delivered),
+                (Event::Resend, Status::Queued),
+                (Event::ResendByName, Status::Queued),
+            ],
+        ),
     ];
 
     #[test]

@@ -98,7 +98,8 @@ impl Store {
         let mut tx = self.begin(Dialect::begin).await?;
         let mut all = 0;
         let text = "SELECT (SELECT COUNT(*) FROM affected_members) + (SELECT COUNT(*) FROM intents) \
-                    + (SELECT COUNT(*) FROM attempts) + (SELECT COUNT(*) FROM findings) + (SELECT COUNT(*) FROM ledger)";
+                    + (SELECT COUNT(*) FROM attempts) + (SELECT COUNT(*) FROM findings) + (SELECT COUNT(*) FROM ledger) \
+                    + (SELECT COUNT(*) FROM receipts) + (SELECT COUNT(*) FROM arrivals)";
         on_tx!(tx, |tx, _dialect| all += sqlx::query(text).fetch_one(&mut **tx).await?.get::<i64, _>(0));
         tx.roll_back().await?;
         Ok(all.unsigned_abs())
@@ -186,6 +187,7 @@ async fn go_on_counting(target: &mut Tx) -> Result<(), CopyError> {
     let Tx::Postgres(tx) = target else { return Ok(()) };
     for text in [
         "SELECT setval(pg_get_serial_sequence('affected_members', 'id'), MAX(id)) FROM affected_members HAVING COUNT(*) > 0",
+        "SELECT setval(pg_get_serial_sequence('receipts', 'id'), MAX(id)) FROM receipts HAVING COUNT(*) > 0",
         "SELECT setval(pg_get_serial_sequence('ledger', 'seq'), MAX(seq)) FROM ledger HAVING COUNT(*) > 0",
     ] {
         sqlx::query(text).execute(&mut **tx).await?;

@@ -92,13 +92,14 @@ impl Store {
         })
     }
 
-    /// Queues, flagged as possible duplicates, the in-doubt mails that waited long enough for evidence.
+    /// Queues, flagged as possible duplicates, the in-doubt mails that waited long enough for evidence: also for a look at
+    /// every source that a daemon follows, after they were due. A source that says nothing for `patience_ms` is not waited for.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn send_again(&self, now: i64) -> Result<u64, StoreError> {
+    pub async fn send_again(&self, patience_ms: i64, now: i64) -> Result<u64, StoreError> {
         on_both_in_time!(self, writer, |pool, dialect| {
-            Ok(sqlx::query(SEND_AGAIN.on(dialect)).bind(now).execute(pool).await?.rows_affected())
+            Ok(sqlx::query(SEND_AGAIN.on(dialect)).bind(now).bind(patience_ms).execute(pool).await?.rows_affected())
         })
     }
 

@@ -12,10 +12,12 @@ mod import;
 mod log;
 mod open;
 mod postgres;
+mod receipts;
 mod record;
 mod recording;
 mod roster;
 mod rows;
+mod sources;
 mod sql;
 mod take_over;
 mod tx;
@@ -29,9 +31,11 @@ pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Tota
 pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};
 pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_problem};
+pub use receipts::{ArrivalRow, MemberChange, MemberStanding, NewReceipt, ReceiptRow, Received, SentMail};
 pub use record::{Claim, Group, Intent, Recorded, Settle};
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
+pub use sources::{ArrivalCount, SourceName, SourceRow};
 pub use take_over::LeftBehind;
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ async fn goes_on(store: &Store) {
     let left = store.take_over(&[(NOTICE.to_owned(), Some(1_000))], 3_000, 3_000).await.unwrap();
     assert_eq!((left.in_doubt, left.queued, left.withdrawn), (1, 1, 0), "M3 had an intent, M4 had none");
     assert_eq!(store.next_due(NOTICE).await.unwrap(), Some(3_000));
-    assert_eq!(store.send_again(4_000).await.unwrap(), 2, "M3 and M5");
+    assert_eq!(store.send_again(86_400_000, 4_000).await.unwrap(), 2, "M3 and M5");
     let claimed = store.claim(NOTICE, 5_000, 600_000, 10).await.unwrap();
     let mut claimed: Vec<_> = claimed.iter().map(|row| (row.id, row.number, row.possible_duplicate)).collect();
     claimed.sort_unstable();
@@ -102,6 +102,15 @@ async fn every_migration_leaves_the_samples_of_all_versions_before_it_as_they_we
     assert_eq!((daemons[0].host.as_str(), daemons[0].shares["relay:main:connections"]), ("mail1", 10.0));
     let later = LogFilter { notice_id: Some("next".into()), ..LogFilter::default() };
     assert_eq!(store.log_after(&later, (0, 0), 10).await.unwrap()[0].outcome.as_deref(), Some("accepted"));
+    let member = store.member("next", "M1").await.unwrap().unwrap();
+    let receipts = store.receipts_of(member.id).await.unwrap();
+    assert_eq!(
+        (receipts[0].says.as_str(), receipts[0].status.as_deref(), receipts.len()),
+        ("delayed", Some("4.4.1"), 1)
+    );
+    assert_eq!(store.arrivals("review", 0, 10).await.unwrap()[0].sha256, "bb");
+    let sources = store.sources().await.unwrap();
+    assert_eq!((sources[0].looked_at, &sources[1].trouble), (Some(7_000), &Some(("permission denied".into(), 6_500))));
     goes_on(&store).await;
 }
 

@@ -269,12 +269,14 @@ fn is_postgres(url: &str) -> bool {
 const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "queue", include_str!("../migrations/sqlite/0001_queue.sql")),
     (2, "fleet", include_str!("../migrations/sqlite/0002_fleet.sql")),
+    (3, "receipts", include_str!("../migrations/sqlite/0003_receipts.sql")),
 ];
 
 /// The same numbers: one schema, written twice.
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "queue", include_str!("../migrations/postgres/0001_queue.sql")),
     (2, "fleet", include_str!("../migrations/postgres/0002_fleet.sql")),
+    (3, "receipts", include_str!("../migrations/postgres/0003_receipts.sql")),
 ];
 
 pub(crate) fn migrator(dialect: Dialect) -> Migrator {

@@ -63,7 +63,7 @@ impl Dialect {
                 "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0; \
                  SET LOCAL idle_in_transaction_session_timeout = 0; \
                  LOCK TABLE meta, notices, batches, affected_members, intents, attempts, findings, preflights, approvals, \
-                 ledger IN SHARE ROW EXCLUSIVE MODE"
+                 receipts, arrivals, sources, ledger IN SHARE ROW EXCLUSIVE MODE"
             }
         }
     }
@@ -212,6 +212,11 @@ macro_rules! statements {
 statements! {
     APPROVAL_INSERT = "approval_insert";
     APPROVALS = "approvals";
+    ARRIVAL = "arrival";
+    ARRIVAL_COUNTS = "arrival_counts";
+    ARRIVAL_UPSERT = "arrival_upsert";
+    ARRIVALS_LIKE = "arrivals_like";
+    ARRIVALS_OPEN = "arrivals_open";
     BATCH_BY_FILE = "batch_by_file";
     BATCH_INSERT = "batch_insert";
     BATCH_TOTALS = "batch_totals";
@@ -228,10 +233,13 @@ statements! {
     GIVE_BACK = "give_back";
     INSERT_MEMBERS = "insert_members";
     INTEND = "intend";
+    KNOWN_EVIDENCE = "known_evidence";
     KNOWN_MEMBERS = "known_members";
     LEDGER_APPEND = "ledger_append";
     LOG_PAGE = "log_page";
     MEMBER_BY_NO = "member_by_no";
+    MEMBERS_BY_EMAIL = "members_by_email";
+    MEMBERS_BY_QUEUE_ID = "members_by_queue_id";
     MEMBERS_PAGE = "members_page";
     MERGE_MEMBERS = "merge_members";
     META_FIRST = "meta_first";
@@ -246,11 +254,23 @@ statements! {
     OTHER_TEXT_WAITS = "other_text_waits";
     PREFLIGHT_INSERT = "preflight_insert";
     PREFLIGHT_LATEST = "preflight_latest";
+    QUIET = "quiet";
+    RECEIPT_INSERT = "receipt_insert";
+    RECEIPT_MEMBERS = "receipt_members";
+    RECEIPTS_OF = "receipts_of";
     RELEASE_MEMBERS = "release_members";
     SEND_AGAIN = "send_again";
     SETTLE_ATTEMPTS = "settle_attempts";
     SETTLE_MEMBERS = "settle_members";
     SHARED_ADDRESSES = "shared_addresses";
+    SOURCE_FOLLOW = "source_follow";
+    SOURCE_LOOKED = "source_looked";
+    SOURCE_POSITION = "source_position";
+    SOURCE_REMEMBER = "source_remember";
+    SOURCE_TROUBLE = "source_trouble";
+    SOURCE_UNFOLLOW = "source_unfollow";
+    SOURCES = "sources";
+    STANDINGS = "standings";
     TAKE_OVER_ATTEMPTS = "take_over_attempts";
     TAKE_OVER_DOUBT = "take_over_doubt";
     TAKE_OVER_QUEUE = "take_over_queue";

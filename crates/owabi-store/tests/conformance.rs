@@ -8,6 +8,8 @@ mod place;
 #[path = "../../../tests/support/postgres.rs"]
 #[expect(dead_code, reason = "these tests share one server and leave it running")]
 mod postgres;
+#[path = "conformance/receipts.rs"]
+mod receipts;
 
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -115,7 +117,13 @@ async fn count(store: &Store, status: Status) -> i64 {
 /// A verb that no test here, or of copying, calls has not earned its trust.
 #[test]
 fn every_verb_of_the_store_is_tried_here() {
-    let here = [include_str!("conformance.rs"), include_str!("conformance/paper.rs"), include_str!("copy.rs")].concat();
+    let here = [
+        include_str!("conformance.rs"),
+        include_str!("conformance/paper.rs"),
+        include_str!("conformance/receipts.rs"),
+        include_str!("copy.rs"),
+    ]
+    .concat();
     let files =
         std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap().map(|entry| entry.unwrap().path());
     let texts = files.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap());
@@ -201,8 +209,8 @@ async fn a_lease_that_ended_with_an_intent_is_in_doubt_and_sent_again_flagged(pl
     let again = claim(&store, 40, 10).await;
     assert_eq!(again.iter().map(|r| r.id).collect::<Vec<_>>(), [rows[1].id]);
     assert_eq!(count(&store, Status::InDoubt).await, 1);
-    assert_eq!(store.send_again(40 + 3_599_999).await.unwrap(), 0);
-    assert_eq!(store.send_again(40 + 3_600_000).await.unwrap(), 1);
+    assert_eq!(store.send_again(86_400_000, 40 + 3_599_999).await.unwrap(), 0);
+    assert_eq!(store.send_again(86_400_000, 40 + 3_600_000).await.unwrap(), 1);
     let flagged = claim(&store, 40 + 3_600_000, 10).await;
     let row = flagged.iter().find(|r| r.id == rows[0].id).unwrap();
     assert!(row.possible_duplicate);
@@ -218,7 +226,7 @@ async fn in_doubt_waits_for_a_person_when_the_notice_says_hold(place: Place) {
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     store.take_over(&[(NOTICE.to_owned(), None)], i64::MAX, 40).await.unwrap();
     assert!(store.claim(NOTICE, 40, LEASE, 1).await.unwrap().is_empty());
-    assert_eq!(store.send_again(i64::MAX).await.unwrap(), 0);
+    assert_eq!(store.send_again(86_400_000, i64::MAX).await.unwrap(), 0);
     assert_eq!(count(&store, Status::InDoubt).await, 1);
 }
 
@@ -233,7 +241,10 @@ async fn what_is_in_doubt_of_a_notice_that_is_not_listed_waits_for_a_daemon_that
     }
     let known = [("n2".to_owned(), None), (NOTICE.to_owned(), Some(500))];
     assert_eq!(store.take_over(&known, i64::MAX, 40).await.unwrap().in_doubt, 1);
-    assert_eq!((store.send_again(539).await.unwrap(), store.send_again(540).await.unwrap()), (0, 1));
+    assert_eq!(
+        (store.send_again(86_400_000, 539).await.unwrap(), store.send_again(86_400_000, 540).await.unwrap()),
+        (0, 1)
+    );
 }
 
 on_both_databases!(after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_again);
@@ -244,7 +255,7 @@ async fn after_a_crash_nobody_of_a_withdrawn_notice_stays_sending_or_is_sent_aga
     assert!(store.set_state(NOTICE, (&["released"], "withdrawn"), Some("why"), "tester", 35).await.unwrap());
     let left = store.take_over(&[(NOTICE.to_owned(), Some(0))], i64::MAX, 40).await.unwrap();
     assert_eq!((left.in_doubt, left.queued, left.withdrawn), (1, 1, 2));
-    assert_eq!(store.send_again(i64::MAX).await.unwrap(), 0, "what may have left is not sent again");
+    assert_eq!(store.send_again(86_400_000, i64::MAX).await.unwrap(), 0, "what may have left is not sent again");
     assert_eq!((count(&store, Status::InDoubt).await, count(&store, Status::Withdrawn).await), (1, 2));
     assert_eq!(store.take_over(&[], i64::MAX, 50).await.unwrap(), LeftBehind::default());
 }
@@ -256,9 +267,9 @@ async fn after_a_crash_the_rows_of_a_paused_notice_wait_for_its_resumption(place
     store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
     assert!(store.set_state(NOTICE, (&["released"], "paused"), None, "tester", 35).await.unwrap());
     store.take_over(&[(NOTICE.to_owned(), Some(0))], i64::MAX, 40).await.unwrap();
-    assert_eq!((store.send_again(50).await.unwrap(), count(&store, Status::Sending).await), (0, 0));
+    assert_eq!((store.send_again(86_400_000, 50).await.unwrap(), count(&store, Status::Sending).await), (0, 0));
     assert!(store.set_state(NOTICE, (&["paused"], "released"), None, "tester", 60).await.unwrap());
-    assert_eq!(store.send_again(70).await.unwrap(), 1);
+    assert_eq!(store.send_again(86_400_000, 70).await.unwrap(), 1);
     assert_eq!(claim(&store, 70, 10).await.len(), 2);
 }
 
@@ -519,7 +530,7 @@ async fn only_replies_that_were_lost_count_as_doubts_not_connections_or_crashes(
                 Settle { outcome: outcome.into(), status, due_at: Some(now), spent: false, ..accepted(&row, now) };
             store.record(&Group { intents: vec![], settles: vec![lost] }, now, now, false).await.unwrap();
         }
-        store.send_again(now).await.unwrap();
+        store.send_again(86_400_000, now).await.unwrap();
     }
     let row = claim(&store, 9_000_000, 1).await.remove(0);
     assert_eq!((row.doubts, row.number, row.possible_duplicate), (2, 6, true));

@@ -14,7 +14,7 @@ use place::Place;
 use std::collections::BTreeMap;
 
 /// Every table, every column, NULL and not, and characters that travel badly.
-const FILL: [&str; 16] = [
+const FILL: [&str; 19] = [
     "INSERT INTO meta VALUES ('key_fingerprint', 'abc')",
     "INSERT INTO notices VALUES ('n1', 'お詫び \"と\" \\ '' 𠮷 😀', 'released', NULL, 'f', 'r', '{\"a\": [1, \"\\u3042\"]}', 10, 11)",
     "INSERT INTO notices VALUES ('N-2', '', 'paused', 'wait', NULL, NULL, NULL, NULL, -5)",
@@ -30,6 +30,9 @@ const FILL: [&str; 16] = [
     "INSERT INTO findings VALUES ('b1', 2, 'refused', NULL, 'x'), ('b1', 2, 'refused', 'M9', 'x'), ('b1', 2, 'refused', NULL, 'x')",
     "INSERT INTO preflights VALUES ('n1', 5, 'tester', 'f', 'r', 2, 0), ('n1', 5, 'Tester', 'f', 'r', 2, 1)",
     "INSERT INTO approvals VALUES ('n1', 6, 'tester', 'f', 'r')",
+    "INSERT INTO receipts VALUES (3, 7, 1, 1, 20, 19, 'pipe', 'aa', 0, 'token', 'delayed', 'u@example.jp', '4.2.2', 'mailbox_full', 'full \\ \"', 'Q1', 'accepted', 'accepted')",
+    "INSERT INTO arrivals VALUES ('aa', 20, 'pipe', 'bounce', 'matched', NULL, 7, 'b@example.jp', 'x', '件名', 3, 'YWJj', 20), ('bb', 21, 'pipe', 'other', 'review', 'no_bounce', NULL, NULL, NULL, NULL, 0, '', 21)",
+    "INSERT INTO sources VALUES ('h', 'pipe', TRUE, FALSE, 20, 21, '{}', 'why', 22)",
     "INSERT INTO ledger VALUES (1, 5, 'tester', 'preflight', 'n1', '{}'), (40, 6, 'tester', 'note', NULL, '\"x\"')",
 ];
 
@@ -81,6 +84,9 @@ async fn every_row_of_every_table_goes_from_any_database_to_any_and_its_hash_sta
             ("findings", 3),
             ("preflights", 2),
             ("approvals", 1),
+            ("receipts", 1),
+            ("arrivals", 2),
+            ("sources", 1),
         ];
         assert_eq!(rows(&copied), tables);
         assert_eq!(*hashes.get_or_insert(copied.clone()), copied);
@@ -151,7 +157,7 @@ async fn a_long_queue_is_copied_in_many_chunks() {
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
         INSERT INTO affected_members (notice_id, member_no, name, fields) SELECT 'n1', 'L' || i, 'x', printf('%.900c', 'y') FROM n";
     old.run(many).await.unwrap();
-    assert_eq!(from.rows_to_copy().await.unwrap(), 5_003 + 2 + 2 + 3 + 2, "what a bar needs to know");
+    assert_eq!(from.rows_to_copy().await.unwrap(), 5_003 + 2 + 2 + 3 + 1 + 2 + 2, "what a bar needs to know");
     let seen = std::cell::Cell::new(0);
     let copied = from.copy_to(&to, COPYING, &|done| seen.set(done)).await.unwrap();
     assert_eq!(rows(&copied)[3], ("affected_members", 5_003));

@@ -33,7 +33,7 @@ const fn table(name: &'static str, columns: &'static str, order: &'static str) -
 }
 
 /// What makes a queue, in an order in which each row's references are there before it. Who is at work is not copied.
-pub(super) static TABLES: [Table; 10] = [
+pub(super) static TABLES: [Table; 13] = [
     table("meta", "key text, value text", "key"),
     table(
         "notices",
@@ -82,6 +82,25 @@ pub(super) static TABLES: [Table; 10] = [
         "approvals",
         "notice_id text, at bigint, actor text, fingerprint text, roster_hash text",
         "notice_id, actor, fingerprint, roster_hash",
+    ),
+    table(
+        "receipts",
+        "id bigint, member_id bigint, round bigint, number bigint, at bigint, reported_at bigint, source text, \
+         evidence text, part bigint, matched_by text, says text, recipient text, status text, reason text, detail text, \
+         queue_id text, status_before text, status_after text",
+        "id",
+    ),
+    table(
+        "arrivals",
+        "sha256 text, at bigint, source text, kind text, state text, why text, member_id bigint, envelope_to text, \
+         sender text, subject text, size bigint, content text, updated_at bigint",
+        "sha256",
+    ),
+    table(
+        "sources",
+        "host text, name text, bounces boolean, followed boolean, since bigint, looked_at bigint, position text, \
+         trouble text, trouble_at bigint",
+        "host, name",
     ),
     table("ledger", "seq bigint, at bigint, actor text, kind text, notice_id text, body text", "seq"),
 ];

@@ -112,7 +112,7 @@ fn often_on_postgres() -> [(&'static str, String); 16] {
         (on(&MEMBERS_PAGE), "'n1', 10000, '', 1000".into()),
         (on(&MERGE_MEMBERS), format!("'{claims}', 5")),
         (on(&NEXT_DUE), "'n1'".into()),
-        (on(&SEND_AGAIN), "1000".into()),
+        (on(&SEND_AGAIN), "1000, 86400000".into()),
         (on(&TAKE_OVER_ATTEMPTS), "'[[20000, 7]]', 5".into()),
         (on(&TAKE_OVER_DOUBT), "5, 1000, '[[\"n1\", 5]]'".into()),
         (on(&TAKE_OVER_QUEUE), "5, 1000".into()),

@@ -149,7 +149,7 @@ impl Claimer {
         let notices = self.shared.store.notices().await?;
         self.take_over(&notices).await?;
         // Also while the relays are down: the mail in doubt may be the only one left to try them with.
-        self.shared.store.send_again(now_ms()).await?;
+        self.shared.store.send_again(self.shared.settings.patience_ms, now_ms()).await?;
         if !self.has_a_part() {
             return self.wait_for_a_part(&notices).await;
         }

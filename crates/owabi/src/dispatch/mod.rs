@@ -185,6 +185,8 @@ struct Settings {
     slots: i64,
     /// The least that a lease must last when a body leaves.
     lease_at_least_ms: i64,
+    /// The longest wait for a source of receipts before a mail in doubt is sent again.
+    patience_ms: i64,
     /// The longest wait for the reply to a final dot.
     dot_ms: i64,
     retry: RetryPolicy,
@@ -211,6 +213,7 @@ impl Settings {
                 .map(|relay| i64::from(relay.max_connections) * i64::from(relay.in_flight))
                 .sum(),
             lease_at_least_ms,
+            patience_ms: ms(config.receipts.patience),
             dot_ms: ms(deadlines.dot),
             retry: RetryPolicy {
                 first_ms: ms(retry.first),

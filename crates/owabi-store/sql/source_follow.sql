@@ -1,0 +1,5 @@
+-- A daemon that starts: what it has seen before is no look of today.
+INSERT INTO sources (host, name, bounces, followed, since) SELECT r.host, r.name, r.bounces <> 0, TRUE, $2
+FROM /*rows $1: host text, name text, bounces bigint*/ r
+WHERE TRUE
+ON CONFLICT (host, name) DO UPDATE SET bounces = excluded.bounces, followed = TRUE, since = excluded.since

@@ -1,0 +1,1 @@
+SELECT position FROM sources WHERE host = $1 AND name = $2

@@ -1,0 +1,375 @@
+//! What came back after the relay's 250: receipts, and what arrived and is kept whole.
+
+use crate::error::StoreError;
+use crate::open::{Store, on_both, on_both_in_time};
+use crate::rows::status;
+use crate::sql::{
+    ARRIVAL_UPSERT, KNOWN_EVIDENCE, MEMBERS_BY_EMAIL, MEMBERS_BY_QUEUE_ID, RECEIPT_INSERT, RECEIPT_MEMBERS,
+    RECEIPTS_OF, STANDINGS, json_rows,
+};
+use owabi_core::lifecycle::Status;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sqlx::Row;
+use std::collections::{BTreeMap, HashMap};
+
+/// A member's row as evidence finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberStanding {
+    /// The row's id.
+    pub id: i64,
+    /// The notice.
+    pub notice_id: String,
+    /// The member's number.
+    pub member_no: String,
+    /// The address as stored.
+    pub email: Option<String>,
+    /// The delivery's status.
+    pub status: Status,
+    /// Why it stands there.
+    pub reason: Option<String>,
+    /// 1 for the first sending, one more for each resend batch.
+    pub round: i64,
+    /// The newest claim's fencing token.
+    pub fence: i64,
+    /// The mail may have been sent twice.
+    pub possible_duplicate: bool,
+    /// When it is due, or its lease ends.
+    pub due_at: Option<i64>,
+    /// When the row was changed last.
+    pub updated_at: i64,
+    /// The mails whose body may have left, of all rounds.
+    pub sent: Vec<SentMail>,
+}
+
+/// One mail of which an intent is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentMail {
+    /// The attempt's number.
+    pub number: i64,
+    /// Without angle brackets.
+    pub message_id: String,
+    /// RFC 3461.
+    pub envid: String,
+    /// The recipient as it went over the wire.
+    pub rcpt_to: String,
+    /// The attempt's word; `None` while it is under way.
+    pub outcome: Option<String>,
+    /// The relay's queue id, when its 250 said one.
+    pub queue_id: Option<String>,
+}
+
+/// One receipt to record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewReceipt {
+    /// The row's id.
+    pub member_id: i64,
+    /// The round it speaks of, when that is known.
+    pub round: Option<i64>,
+    /// The attempt it speaks of, when that is known.
+    pub number: Option<i64>,
+    /// The time that the evidence itself names (epoch milliseconds).
+    pub reported_at: Option<i64>,
+    /// Where it came from.
+    pub source: String,
+    /// SHA-256 of the mail or of the log's line.
+    pub evidence: String,
+    /// The place within the evidence, from 0.
+    pub part: i64,
+    /// token, envid, `message_id`, `queue_id`, recipient, person.
+    pub matched_by: &'static str,
+    /// `owabi_core::receipt::Says`.
+    pub says: &'static str,
+    /// Of whom it speaks.
+    pub recipient: Option<String>,
+    /// The enhanced status code.
+    pub status: Option<String>,
+    /// Why it failed, in one word.
+    pub reason: Option<String>,
+    /// The server's words.
+    pub detail: Option<String>,
+    /// The relay's queue id, from its log.
+    pub queue_id: Option<String>,
+    /// The row's status before and after.
+    pub change: (Status, Status),
+}
+
+impl NewReceipt {
+    fn row(&self) -> Value {
+        json!([
+            self.member_id,
+            self.round,
+            self.number,
+            self.reported_at,
+            self.source,
+            self.evidence,
+            self.part,
+            self.matched_by,
+            self.says,
+            self.recipient,
+            self.status,
+            self.reason,
+            self.detail,
+            self.queue_id,
+            self.change.0.as_str(),
+            self.change.1.as_str()
+        ])
+    }
+}
+
+/// What the receipts make of one member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberChange {
+    /// The row's id.
+    pub id: i64,
+    /// Its fencing token when that was decided.
+    pub fence: i64,
+    /// Its status when that was decided.
+    pub before: Status,
+    /// Its status from now on.
+    pub after: Status,
+    /// Why.
+    pub reason: Option<String>,
+    /// The mail may have been sent twice.
+    pub possible_duplicate: bool,
+}
+
+/// What arrived: a mail or a log's line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ArrivalRow {
+    /// Of its octets, lower-case hexadecimal.
+    pub sha256: String,
+    /// When it was taken (epoch milliseconds); not read when it is written.
+    pub at: i64,
+    /// Where it came from.
+    pub source: String,
+    /// bounce, `auto_reply`, complaint, other, log.
+    pub kind: String,
+    /// matched, parked, review, ignored, dismissed.
+    pub state: String,
+    /// Why it is parked, in review, ignored or dismissed.
+    pub why: Option<String>,
+    /// Of whom it speaks, as far as that is known.
+    pub member_id: Option<i64>,
+    /// The envelope recipient, where the source knew it.
+    pub envelope_to: Option<String>,
+    /// The mail's own From.
+    pub sender: Option<String>,
+    /// The mail's own Subject.
+    pub subject: Option<String>,
+    /// Octets of the whole.
+    pub size: i64,
+    /// base64 of the mail, JSON of a log's line; `None` where lists leave it out, and for a success.
+    pub content: Option<String>,
+}
+
+impl ArrivalRow {
+    fn row(&self) -> Value {
+        json!([
+            self.sha256,
+            self.source,
+            self.kind,
+            self.state,
+            self.why,
+            self.member_id,
+            self.envelope_to,
+            self.sender,
+            self.subject,
+            self.size,
+            self.content
+        ])
+    }
+}
+
+/// What is recorded together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// What arrived; what is parked or in review already changes its state.
+    pub arrivals: Vec<ArrivalRow>,
+    /// What it says of members.
+    pub receipts: Vec<NewReceipt>,
+    /// What that makes of them; each row once.
+    pub changes: Vec<MemberChange>,
+}
+
+/// A receipt as it was recorded. The keys are those of `member show --json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReceiptRow {
+    /// In the order of recording.
+    pub id: i64,
+    /// The round it speaks of.
+    pub round: Option<i64>,
+    /// The attempt it speaks of.
+    pub attempt: Option<i64>,
+    /// When it was recorded (epoch milliseconds).
+    pub at: i64,
+    /// The time that it names itself.
+    pub reported_at: Option<i64>,
+    /// Where it came from.
+    pub source: String,
+    /// SHA-256 of the mail or of the log's line.
+    pub evidence: String,
+    /// How the member was found.
+    pub matched_by: String,
+    /// What it says.
+    pub says: String,
+    /// Of whom.
+    pub recipient: Option<String>,
+    /// The enhanced status code.
+    pub status: Option<String>,
+    /// Why, in one word.
+    pub reason: Option<String>,
+    /// The server's words.
+    pub detail: Option<String>,
+    /// The relay's queue id.
+    pub queue_id: Option<String>,
+    /// The delivery's status before.
+    pub status_before: String,
+    /// And after.
+    pub status_after: String,
+}
+
+impl Store {
+    /// The members of these rows, and what was sent to them.
+    ///
+    /// # Errors
+    /// `Unavailable`; `Row` names a row whose status is no status.
+    pub async fn standings(&self, ids: &[i64]) -> Result<Vec<MemberStanding>, StoreError> {
+        let ids = json_rows(ids.iter().map(|id| json!([id])));
+        on_both_in_time!(self, reader, |pool, dialect| {
+            let mut members: BTreeMap<i64, MemberStanding> = BTreeMap::new();
+            for row in sqlx::query(STANDINGS.on(dialect)).bind(&ids).fetch_all(pool).await? {
+                let id: i64 = row.get(0);
+                let found = MemberStanding {
+                    id,
+                    notice_id: row.get(1),
+                    member_no: row.get(2),
+                    email: row.get(3),
+                    status: status(id, row.get(4))?,
+                    reason: row.get(5),
+                    round: row.get(6),
+                    fence: row.get(7),
+                    possible_duplicate: row.get(8),
+                    due_at: row.get(9),
+                    updated_at: row.get(10),
+                    sent: Vec::new(),
+                };
+                let member = members.entry(id).or_insert(found);
+                if let Some(number) = row.get::<Option<i64>, _>(11) {
+                    let (message_id, envid, rcpt_to) = (row.get(12), row.get(13), row.get(14));
+                    let (outcome, queue_id) = (row.get(15), row.get(16));
+                    member.sent.push(SentMail { number, message_id, envid, rcpt_to, outcome, queue_id });
+                }
+            }
+            for member in members.values_mut() {
+                member.sent.sort_by_key(|mail| mail.number);
+            }
+            Ok(members.into_values().collect())
+        })
+    }
+
+    /// The rows with one of these addresses (lower case), of all notices.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn members_by_email(&self, addresses: &[String]) -> Result<Vec<(i64, String)>, StoreError> {
+        let addresses = json_rows(addresses.iter().map(|address| json!([address])));
+        on_both_in_time!(self, reader, |pool, dialect| {
+            let rows = sqlx::query(MEMBERS_BY_EMAIL.on(dialect)).bind(&addresses).fetch_all(pool).await?;
+            Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        })
+    }
+
+    /// The rows whose mail this source already named by one of these queue ids.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn members_by_queue_id(
+        &self,
+        source: &str,
+        queue_ids: &[String],
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let queue_ids = json_rows(queue_ids.iter().map(|id| json!([id])));
+        on_both_in_time!(self, reader, |pool, dialect| {
+            let query = sqlx::query(MEMBERS_BY_QUEUE_ID.on(dialect)).bind(&queue_ids).bind(source);
+            Ok(query.fetch_all(pool).await?.iter().map(|row| (row.get(0), row.get(1))).collect())
+        })
+    }
+
+    /// The state of what was taken before, by its hash.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn known_evidence(&self, hashes: &[String]) -> Result<HashMap<String, String>, StoreError> {
+        let hashes = json_rows(hashes.iter().map(|hash| json!([hash])));
+        on_both_in_time!(self, reader, |pool, dialect| {
+            let rows = sqlx::query(KNOWN_EVIDENCE.on(dialect)).bind(&hashes).fetch_all(pool).await?;
+            Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        })
+    }
+
+    /// Records what arrived, what it says and what that makes of the members, all or nothing.
+    ///
+    /// `false`: a member changed since that was decided, or somebody else is just writing it. Nothing is recorded: look
+    /// again and decide anew.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing is known to be recorded; the same may be handed over again.
+    pub async fn receive(&self, received: &Received, now: i64) -> Result<bool, StoreError> {
+        let arrivals = json_rows(received.arrivals.iter().map(ArrivalRow::row));
+        let receipts = json_rows(received.receipts.iter().map(NewReceipt::row));
+        let change = |c: &MemberChange| {
+            json!([c.id, c.fence, c.before.as_str(), c.after.as_str(), c.reason, i64::from(c.possible_duplicate)])
+        };
+        let changes = json_rows(received.changes.iter().map(change));
+        on_both_in_time!(self, writer, |pool, dialect| {
+            let mut tx = pool.begin_with(dialect.begin()).await?;
+            if !received.changes.is_empty() {
+                let update = sqlx::query(RECEIPT_MEMBERS.on(dialect)).bind(&changes).bind(now);
+                if update.fetch_all(&mut *tx).await?.len() < received.changes.len() {
+                    tx.rollback().await?;
+                    return Ok(false);
+                }
+            }
+            if !received.receipts.is_empty() {
+                sqlx::query(RECEIPT_INSERT.on(dialect)).bind(&receipts).bind(now).execute(&mut *tx).await?;
+            }
+            if !received.arrivals.is_empty() {
+                sqlx::query(ARRIVAL_UPSERT.on(dialect)).bind(&arrivals).bind(now).execute(&mut *tx).await?;
+            }
+            tx.commit().await?;
+            Ok(true)
+        })
+    }
+
+    /// The receipts of one member, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn receipts_of(&self, member_id: i64) -> Result<Vec<ReceiptRow>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let rows = sqlx::query(RECEIPTS_OF.on(dialect)).bind(member_id).fetch_all(pool).await?;
+            Ok(rows
+                .iter()
+                .map(|row| ReceiptRow {
+                    id: row.get(0),
+                    round: row.get(1),
+                    attempt: row.get(2),
+                    at: row.get(3),
+                    reported_at: row.get(4),
+                    source: row.get(5),
+                    evidence: row.get(6),
+                    matched_by: row.get(7),
+                    says: row.get(8),
+                    recipient: row.get(9),
+                    status: row.get(10),
+                    reason: row.get(11),
+                    detail: row.get(12),
+                    queue_id: row.get(13),
+                    status_before: row.get(14),
+                    status_after: row.get(15),
+                })
+                .collect())
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! What comes back: receipts, what arrived, and the sources that are waited for.
+
+use crate::place::{Place, on_both_databases};
+use crate::{LEASE, NOTICE, accepted, claim, count, intent, released};
+use owabi_core::lifecycle::Status;
+use owabi_store::{ArrivalRow, Claimed, Group, MemberChange, NewReceipt, Received, SourceName, Store};
+
+const DAY: i64 = 86_400_000;
+const MAILDIR: SourceName<'static> = SourceName { host: "mail1", name: "maildir:/b", bounces: true };
+const MAILLOG: SourceName<'static> = SourceName { host: "mail1", name: "maillog:/l", bounces: false };
+
+/// A store with one member whose mail the relay took.
+async fn one_accepted(place: &Place) -> (Store, Claimed) {
+    let store = released(place, 1).await;
+    let row = claim(&store, 20, 1).await.remove(0);
+    let group = Group { intents: vec![intent(&row)], settles: vec![accepted(&row, 40)] };
+    store.record(&group, 40, 40, false).await.unwrap();
+    (store, row)
+}
+
+fn receipt(row: &Claimed, evidence: &str, change: (Status, Status)) -> NewReceipt {
+    NewReceipt {
+        member_id: row.id,
+        round: Some(1),
+        number: Some(1),
+        reported_at: Some(50),
+        source: MAILDIR.name.into(),
+        evidence: evidence.into(),
+        part: 0,
+        matched_by: "token",
+        says: "failed",
+        recipient: Some("u0@example.jp".into()),
+        status: Some("5.1.1".into()),
+        reason: Some("bad_address".into()),
+        detail: Some("550 \"no\" 宛先\0不明".into()),
+        queue_id: Some("4F1Bxy".into()),
+        change,
+    }
+}
+
+fn change(row: &Claimed, before: Status, after: Status) -> MemberChange {
+    let reason = Some("bad_address".to_owned());
+    MemberChange { id: row.id, fence: row.fence, before, after, reason, possible_duplicate: false }
+}
+
+fn arrival(sha256: &str, state: &str) -> ArrivalRow {
+    let content = Some("YWJj".to_owned());
+    let (kind, source) = ("bounce".to_owned(), MAILDIR.name.to_owned());
+    ArrivalRow { sha256: sha256.into(), source, kind, state: state.into(), size: 3, content, ..ArrivalRow::default() }
+}
+
+on_both_databases!(a_receipt_its_mail_and_the_members_new_status_are_recorded_together_and_once);
+async fn a_receipt_its_mail_and_the_members_new_status_are_recorded_together_and_once(place: Place) {
+    let (store, row) = one_accepted(&place).await;
+    let before_and_after = (Status::Accepted, Status::Bounced);
+    let received = Received {
+        arrivals: vec![arrival("aa", "matched")],
+        receipts: vec![receipt(&row, "aa", before_and_after)],
+        changes: vec![change(&row, Status::Accepted, Status::Bounced)],
+    };
+    assert!(store.receive(&received, 60).await.unwrap());
+    assert_eq!(count(&store, Status::Bounced).await, 1);
+    assert!(!store.receive(&received, 70).await.unwrap(), "the row is not accepted any more");
+    let receipts = store.receipts_of(row.id).await.unwrap();
+    assert_eq!((receipts.len(), receipts[0].at, receipts[0].status_after.as_str()), (1, 60, "bounced"));
+    assert!(receipts[0].detail.as_deref().unwrap().contains("宛先"));
+    let same = Received { changes: vec![], ..received };
+    assert!(store.receive(&same, 80).await.unwrap());
+    assert_eq!(store.receipts_of(row.id).await.unwrap(), receipts, "the same evidence is one receipt");
+    let standing = store.standings(&[row.id, 999_999]).await.unwrap().remove(0);
+    assert_eq!((standing.status, standing.reason.as_deref()), (Status::Bounced, Some("bad_address")));
+    assert_eq!((standing.sent.len(), standing.sent[0].queue_id.as_deref()), (1, Some("4F1Bxy")));
+    let known = store.known_evidence(&["aa".into(), "zz".into()]).await.unwrap();
+    assert_eq!(known.into_iter().collect::<Vec<_>>(), [("aa".to_owned(), "matched".to_owned())]);
+}
+
+on_both_databases!(receipts_stay_as_they_are);
+async fn receipts_stay_as_they_are(place: Place) {
+    let (store, row) = one_accepted(&place).await;
+    let receipts = vec![receipt(&row, "aa", (Status::Accepted, Status::Accepted))];
+    store.receive(&Received { receipts, ..Received::default() }, 60).await.unwrap();
+    for edit in ["UPDATE receipts SET says = 'delivered'", "DELETE FROM receipts"] {
+        let refused = place.run(edit).await.unwrap_err();
+        assert!(refused.contains("append-only"), "{refused}");
+    }
+    assert_eq!(store.known_evidence(&["aa".into()]).await.unwrap()["aa"], "matched", "a line that left only a receipt");
+}
+
+on_both_databases!(a_change_that_was_decided_on_an_older_picture_is_not_made);
+async fn a_change_that_was_decided_on_an_older_picture_is_not_made(place: Place) {
+    let (store, row) = one_accepted(&place).await;
+    for stale in [
+        change(&row, Status::InDoubt, Status::Accepted),
+        MemberChange { fence: row.fence - 1, ..change(&row, Status::Accepted, Status::Bounced) },
+    ] {
+        let received = Received { arrivals: vec![arrival("aa", "matched")], changes: vec![stale], receipts: vec![] };
+        assert!(!store.receive(&received, 60).await.unwrap());
+    }
+    assert_eq!(count(&store, Status::Accepted).await, 1);
+    assert!(store.known_evidence(&["aa".into()]).await.unwrap().is_empty(), "nothing of it is recorded");
+}
+
+on_both_databases!(what_waits_for_a_person_is_kept_whole_and_only_that_is_decided_again);
+async fn what_waits_for_a_person_is_kept_whole_and_only_that_is_decided_again(place: Place) {
+    let (store, row) = one_accepted(&place).await;
+    let take = async |rows: Vec<ArrivalRow>, now| {
+        store.receive(&Received { arrivals: rows, ..Received::default() }, now).await.unwrap()
+    };
+    take(vec![arrival("aa11", "review"), arrival("aa22", "parked"), arrival("bb", "ignored")], 60).await;
+    let parked = store.arrivals("parked", 0, 10).await.unwrap();
+    assert_eq!((parked.len(), parked[0].sha256.as_str(), parked[0].at, &parked[0].content), (1, "aa22", 60, &None));
+    let matched = |sha256| ArrivalRow { member_id: Some(row.id), content: None, ..arrival(sha256, "matched") };
+    take(vec![matched("aa22"), matched("bb")], 70).await;
+    let settled = store.arrival("aa22").await.unwrap().unwrap();
+    assert_eq!((settled.state.as_str(), settled.content.as_deref(), settled.at), ("matched", Some("YWJj"), 60));
+    assert_eq!(store.arrival("bb").await.unwrap().unwrap().state, "ignored");
+    assert_eq!(store.arrivals_like("aa").await.unwrap(), ["aa11", "aa22"]);
+    assert_eq!(store.arrivals_like("aa1").await.unwrap(), ["aa11"]);
+    let counts = store.arrival_counts().await.unwrap();
+    let states: Vec<_> = counts.iter().map(|count| (count.state.as_str(), count.count)).collect();
+    assert_eq!(states, [("ignored", 1), ("matched", 1), ("review", 1)]);
+}
+
+on_both_databases!(members_are_found_by_address_and_by_what_a_log_called_their_mail);
+async fn members_are_found_by_address_and_by_what_a_log_called_their_mail(place: Place) {
+    let (store, row) = one_accepted(&place).await;
+    let found = store.members_by_email(&["u0@example.jp".into(), "nobody@example.jp".into()]).await.unwrap();
+    assert_eq!(found, [(row.id, "u0@example.jp".to_owned())]);
+    let receipts = vec![receipt(&row, "aa", (Status::Accepted, Status::Accepted))];
+    store.receive(&Received { receipts, ..Received::default() }, 60).await.unwrap();
+    let ids = ["4F1Bxy".to_owned()];
+    assert_eq!(store.members_by_queue_id(MAILDIR.name, &ids).await.unwrap(), [("4F1Bxy".to_owned(), row.id)]);
+    assert!(store.members_by_queue_id("maillog:/other", &ids).await.unwrap().is_empty(), "queue ids are a host's own");
+}
+
+on_both_databases!(a_mail_in_doubt_is_not_sent_again_before_the_sources_that_are_followed_were_looked_at);
+async fn a_mail_in_doubt_is_not_sent_again_before_the_sources_that_are_followed_were_looked_at(place: Place) {
+    let store = released(&place, 1).await;
+    let row = claim(&store, 20, 1).await.remove(0);
+    store.record(&Group { intents: vec![intent(&row)], settles: vec![] }, 30, 30, false).await.unwrap();
+    let over = 20 + LEASE;
+    store.take_over(&[(NOTICE.to_owned(), Some(1_000))], over, over).await.unwrap();
+    let due = over + 1_000;
+    store.follow_sources("mail1", &[MAILDIR, MAILLOG], over).await.unwrap();
+    store.source_looked(SourceName { name: "pipe", ..MAILDIR }, 5).await.unwrap();
+    assert_eq!(store.send_again(DAY, due + 10).await.unwrap(), 0);
+    store.source_looked(MAILDIR, due + 1).await.unwrap();
+    store.source_looked(MAILLOG, due - 1).await.unwrap();
+    assert_eq!(store.send_again(DAY, due + 10).await.unwrap(), 0, "the log was read before it was due");
+    store.source_trouble(MAILLOG, "permission denied", due + 2).await.unwrap();
+    assert_eq!(store.send_again(DAY, due + 10).await.unwrap(), 0);
+    assert_eq!(store.send_again(1_000, due + 2_000).await.unwrap(), 1, "a source that stays silent is not waited for");
+}
+
+on_both_databases!(a_source_that_is_not_read_any_more_is_not_waited_for);
+async fn a_source_that_is_not_read_any_more_is_not_waited_for(place: Place) {
+    let store = released(&place, 0).await;
+    store.follow_sources("mail1", &[MAILDIR, MAILLOG], 5).await.unwrap();
+    store.follow_sources("mail2", &[SourceName { host: "mail2", ..MAILDIR }], 5).await.unwrap();
+    store.follow_sources("mail1", &[MAILLOG], 6).await.unwrap();
+    let followed: Vec<_> = store.sources().await.unwrap().into_iter().filter(|source| source.followed).collect();
+    let names: Vec<_> = followed.iter().map(|source| (source.host.as_str(), source.since)).collect();
+    assert_eq!(names, [("mail1", 6), ("mail2", 5)]);
+}
+
+on_both_databases!(a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_look);
+async fn a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_look(place: Place) {
+    let store = released(&place, 0).await;
+    assert_eq!(store.source_position("mail1", MAILLOG.name).await.unwrap(), None);
+    store.remember_position(MAILLOG, "{\"offset\":7}", 5).await.unwrap();
+    store.remember_position(MAILLOG, "{\"offset\":9}", 6).await.unwrap();
+    assert_eq!(store.source_position("mail1", MAILLOG.name).await.unwrap().as_deref(), Some("{\"offset\":9}"));
+    assert_eq!(store.source_position("mail2", MAILLOG.name).await.unwrap(), None);
+    store.source_trouble(MAILLOG, "gone", 7).await.unwrap();
+    store.source_trouble(MAILLOG, "still gone", 8).await.unwrap();
+    let trouble = async || store.sources().await.unwrap().remove(0).trouble;
+    assert_eq!(trouble().await, Some(("still gone".into(), 7)));
+    store.source_looked(MAILLOG, 9).await.unwrap();
+    store.source_looked(MAILLOG, 8).await.unwrap();
+    assert_eq!((trouble().await, store.sources().await.unwrap()[0].looked_at), (None, Some(9)));
+}
+
+on_both_databases!(silence_counts_from_the_acceptance);
+async fn silence_counts_from_the_acceptance(place: Place) {
+    let (store, _) = one_accepted(&place).await;
+    assert!(store.quiet(39).await.unwrap().is_empty());
+    assert_eq!(store.quiet(40).await.unwrap().into_iter().collect::<Vec<_>>(), [(NOTICE.to_owned(), 1)]);
+}
