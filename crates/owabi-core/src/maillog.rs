@@ -2,9 +2,10 @@
 //! Pure: lines in, evidence out.
 
 use crate::bounce::Class;
+use serde::{Deserialize, Serialize};
 
 /// What the relay's log says about one mail in its queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEvidence {
     /// Names this evidence for ever: SHA-256 of the line, lower-case hexadecimal. Reading it twice changes nothing.
     pub sha256: String,
@@ -25,7 +26,8 @@ pub struct LogEvidence {
 }
 
 /// What happened to a mail in the relay's queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LogEvent {
     /// It is in the relay's queue (qmgr, `queue active`): the relay took it.
     Taken,

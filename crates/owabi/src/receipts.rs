@@ -2,8 +2,14 @@
 //!
 //! A source hands over what arrived and moves it only after the answer: what was recorded twice changes nothing.
 
+mod decide;
+mod intake;
+mod item;
+mod matching;
+
+pub(crate) use intake::Intake;
+
 use owabi_core::maillog::LogEvidence;
-use owabi_store::{Store, StoreError};
 
 /// One thing that arrived.
 #[derive(Clone, Debug)]
@@ -35,61 +41,10 @@ pub(crate) enum Verdict {
     Matched,
     /// It speaks of a mail whose own outcome is not recorded yet: kept, and matched later.
     Parked,
-    /// Nobody's: kept whole for a person to look at.
+    /// Nobody's, or no bounce: kept whole for a person to look at.
     Review,
-    /// An auto-reply, a complaint, a forged token, another program's log line: counted.
+    /// An auto-reply, a forged token, another program's log line: counted.
     Ignored,
-}
-
-/// Where arrivals are matched and recorded.
-#[derive(Clone, Debug)]
-pub(crate) struct Intake {
-    store: Store,
-}
-
-impl Intake {
-    /// Reads, matches and records what arrived from `source`; the verdicts are in the order of the arrivals. At most
-    /// [`BATCH`] at once.
-    ///
-    /// # Errors
-    /// `Unavailable`: nothing is recorded; hand the same over again.
-    pub(crate) async fn take(&self, source: &str, arrivals: Vec<Arrival>) -> Result<Vec<Verdict>, StoreError> {
-        let _ = (&self.store, source);
-        Ok(arrivals.iter().map(|_| Verdict::Ignored).collect())
-    }
-
-    /// Says that everything that had arrived by `began_at` (epoch milliseconds) was taken: a mail in doubt is not sent
-    /// again before its sources were looked at.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub(crate) async fn looked(&self, source: &str, began_at: i64) -> Result<(), StoreError> {
-        let _ = (&self.store, source, began_at);
-        Ok(())
-    }
-
-    /// Says that a source cannot be read, for status, health and the log (once, until it works again). `what` has no addresses.
-    pub(crate) fn trouble(&self, source: &str, what: &str) {
-        let _ = (&self.store, source, what);
-    }
-
-    /// Where a source that is read from some place on left off; `None`: never read.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub(crate) async fn position(&self, source: &str) -> Result<Option<String>, StoreError> {
-        let _ = (&self.store, source);
-        Ok(None)
-    }
-
-    /// Remembers a position; after `take`, never before.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub(crate) async fn remember(&self, source: &str, position: &str) -> Result<(), StoreError> {
-        let _ = (&self.store, source, position);
-        Ok(())
-    }
 }
 
 /// Arrivals that are taken together.

@@ -169,7 +169,7 @@ impl Condition {
 }
 
 /// What may be said of an error: a server that refuses a statement may quote a row.
-pub(super) fn harmless(error: &StoreError) -> String {
+pub(crate) fn harmless(error: &StoreError) -> String {
     match error {
         StoreError::Refused(refusal) => match refusal.as_database_error() {
             // Our own words: no row is quoted.

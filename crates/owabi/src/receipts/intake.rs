@@ -1,0 +1,211 @@
+//! The one place where arrivals are matched and recorded, whatever their source.
+
+use super::decide::{Decision, Rules, decide};
+use super::item::{Item, What};
+use super::matching::{Seen, folded};
+use super::{Arrival, Verdict};
+use crate::clock::now_ms;
+use crate::config::Config;
+use owabi_core::bounce::Kind;
+use owabi_core::ids::Keys;
+use owabi_store::{SourceName, Store, StoreError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Octets of content that are written together, about.
+const WEIGHT: usize = 4 << 20;
+/// How often, and how long each time, an arrival waits for the outcome of a mail that is being sent, before it is parked.
+const WAITS: usize = 3;
+const WAIT: Duration = Duration::from_millis(300);
+/// How often members may change under a decision before the database is said to be busy.
+const TRIES: usize = 20;
+/// Parked arrivals that one look goes through.
+const PARKED: i64 = 10_000;
+
+/// Where arrivals are matched and recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Intake {
+    store: Store,
+    rules: Arc<Rules>,
+    host: String,
+}
+
+impl Intake {
+    /// An intake into `store`, by the configuration's rules.
+    pub(crate) fn new(config: &Config, store: Store, keys: Keys) -> Self {
+        let park_ms = config.receipts.park.as_millis();
+        let rules = Rules { keys, relayed_counts: config.receipts.relayed_is_delivered, park_ms };
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Self { store, rules: Arc::new(rules), host }
+    }
+
+    /// Reads, matches and records what arrived from `source`; the verdicts are in the order of the arrivals.
+    ///
+    /// # Errors
+    /// `Unavailable`: not all of it is recorded; hand the same over again.
+    pub(crate) async fn take(&self, source: &str, arrivals: Vec<Arrival>) -> Result<Vec<Verdict>, StoreError> {
+        let source = source.to_owned();
+        let read = move || arrivals.into_iter().map(|arrival| Item::read(arrival, &source)).collect();
+        let Ok(items): Result<Vec<Item>, _> = tokio::task::spawn_blocking(read).await else {
+            return Err(StoreError::ChangedMeanwhile);
+        };
+        self.take_items(&items, WAITS).await
+    }
+
+    async fn take_items(&self, items: &[Item], waits: usize) -> Result<Vec<Verdict>, StoreError> {
+        let mut verdicts = Vec::with_capacity(items.len());
+        let mut rest = items;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(together(rest));
+            verdicts.extend(self.take_group(now, waits).await?);
+            rest = later;
+        }
+        Ok(verdicts)
+    }
+
+    /// Decides on what the database says now, and records it unless that has changed meanwhile.
+    async fn take_group(&self, items: &[Item], mut waits: usize) -> Result<Vec<Verdict>, StoreError> {
+        for _ in 0..TRIES {
+            let Decision { received, verdicts } = loop {
+                let decision = decide(items, &self.look(items).await?, &self.rules, now_ms());
+                if waits == 0 || !decision.waits() {
+                    break decision;
+                }
+                waits -= 1;
+                tokio::time::sleep(WAIT).await;
+            };
+            if received == owabi_store::Received::default() || self.store.receive(&received, now_ms()).await? {
+                return Ok(verdicts);
+            }
+            tokio::time::sleep(WAIT / 10).await;
+        }
+        Err(StoreError::ChangedMeanwhile)
+    }
+
+    /// What the database knows of those who may be meant.
+    async fn look(&self, items: &[Item]) -> Result<Seen, StoreError> {
+        let hashes: Vec<String> = items.iter().map(|item| item.sha256.clone()).collect();
+        let mut seen = Seen { known: self.store.known_evidence(&hashes).await?, ..Seen::default() };
+        let mut rows: BTreeSet<i64> = items.iter().flat_map(|item| item.clues().rows().collect::<Vec<_>>()).collect();
+        for (address, id) in self.addressed(items).await? {
+            seen.by_email.entry(address).or_default().push(id);
+            rows.insert(id);
+        }
+        for (queue_id, id) in self.queued_as(items).await? {
+            seen.by_queue_id.entry(queue_id).or_default().push(id);
+            rows.insert(id);
+        }
+        let rows: Vec<i64> = rows.into_iter().collect();
+        if !rows.is_empty() {
+            seen.members = self.store.standings(&rows).await?.into_iter().map(|member| (member.id, member)).collect();
+        }
+        Ok(seen)
+    }
+
+    /// The rows with the addresses of bounces that carry no token.
+    async fn addressed(&self, items: &[Item]) -> Result<Vec<(String, i64)>, StoreError> {
+        let is_bounce = |item: &&Item| matches!(&item.what, What::Mail(_, reading) if reading.kind == Kind::Bounce);
+        let mut wanted: HashMap<String, String> = HashMap::new();
+        for item in items.iter().filter(is_bounce).filter(|item| item.clues().tokens.is_empty()) {
+            for address in item.words().iter().flat_map(|word| [word.original, word.recipient]).flatten() {
+                let folded = folded(address);
+                // The roster may hold the address quoted.
+                let quoted = folded.rsplit_once('@').map(|(local, domain)| format!("\"{local}\"@{domain}"));
+                wanted.extend(quoted.map(|quoted| (quoted, folded.clone())));
+                wanted.insert(folded.clone(), folded);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked: Vec<String> = wanted.keys().cloned().collect();
+        let found = self.store.members_by_email(&asked).await?;
+        Ok(found.into_iter().filter_map(|(id, email)| Some((wanted.get(&email)?.clone(), id))).collect())
+    }
+
+    /// The rows of log lines whose Message-ID is not known.
+    async fn queued_as(&self, items: &[Item]) -> Result<Vec<(String, i64)>, StoreError> {
+        let unnamed = |item: &Item| match &item.what {
+            What::Log(line) if line.message_id.is_none() => Some((item.source.clone(), line.queue_id.clone())),
+            _ => None,
+        };
+        let unnamed: BTreeSet<(String, String)> = items.iter().filter_map(unnamed).collect();
+        let Some((source, _)) = unnamed.first().cloned() else { return Ok(Vec::new()) };
+        let ids: Vec<String> = unnamed.into_iter().filter(|one| one.0 == source).map(|one| one.1).collect();
+        self.store.members_by_queue_id(&source, &ids).await
+    }
+
+    /// Looks again at what waits for the outcome of its mail. Returns how many found it.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn take_parked(&self) -> Result<usize, StoreError> {
+        let mut settled = 0;
+        for row in self.store.arrivals("parked", 0, PARKED).await? {
+            let Some(row) = self.store.arrival(&row.sha256).await? else { continue };
+            if let Some(item) = Item::kept(row) {
+                let verdicts = self.take_items(&[item], 0).await?;
+                settled += verdicts.iter().filter(|verdict| **verdict != Verdict::Parked).count();
+            }
+        }
+        Ok(settled)
+    }
+
+    /// Says that everything that had arrived by `began_at` (epoch milliseconds) was taken: a mail in doubt is not sent
+    /// again before its sources were looked at.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn looked(&self, source: &str, began_at: i64) -> Result<(), StoreError> {
+        self.store.source_looked(self.source(source), began_at).await
+    }
+
+    /// Says that a source cannot be read, for status and health. `what` has no addresses.
+    pub(crate) async fn trouble(&self, source: &str, what: &str) {
+        tracing::warn!(source, what, "a source of receipts cannot be read; trying again");
+        if let Err(error) = self.store.source_trouble(self.source(source), what, now_ms()).await {
+            tracing::debug!(source, error = crate::dispatch::harmless(&error), "its trouble cannot be recorded");
+        }
+    }
+
+    /// Where a source that is read from some place on left off; `None`: never read.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn position(&self, source: &str) -> Result<Option<String>, StoreError> {
+        self.store.source_position(&self.host, source).await
+    }
+
+    /// Remembers a position; after `take`, never before.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn remember(&self, source: &str, position: &str) -> Result<(), StoreError> {
+        self.store.remember_position(self.source(source), position, now_ms()).await
+    }
+
+    /// A daemon begins to read exactly these sources.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn follow(&self, sources: &[String]) -> Result<(), StoreError> {
+        let names: Vec<SourceName<'_>> = sources.iter().map(|name| self.source(name)).collect();
+        self.store.follow_sources(&self.host, &names, now_ms()).await
+    }
+
+    fn source<'a>(&'a self, name: &'a str) -> SourceName<'a> {
+        let bounces = !name.starts_with("maillog:") && name != "journal";
+        SourceName { host: &self.host, name, bounces }
+    }
+}
+
+/// How many of the first items are written together.
+fn together(items: &[Item]) -> usize {
+    let mut weight = 0;
+    let fits = |item: &&Item| {
+        weight += item.weight();
+        weight <= WEIGHT
+    };
+    items.iter().take(super::BATCH).take_while(fits).count().max(1)
+}
