@@ -6,6 +6,8 @@ mod decide;
 mod intake;
 mod item;
 mod matching;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use intake::Intake;
 

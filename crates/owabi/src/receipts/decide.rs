@@ -44,6 +44,20 @@ pub(super) fn decide(items: &[Item], seen: &Seen, rules: &Rules, now: i64) -> De
     table.finish()
 }
 
+/// Decides as a person says: `item` says `says` of the member in row `id`.
+pub(super) fn decide_by_hand(item: &Item, id: i64, says: Says, seen: &Seen, rules: &Rules, now: i64) -> Decision {
+    let mut table = Table { seen, rules, now, members: BTreeMap::new(), decision: Decision::default() };
+    let meant = Meant { id, round: None, number: None, by: "person", words: vec![0] };
+    let word = Word { says, ..item.words().into_iter().next().unwrap_or_else(Word::silent) };
+    let waits = effect(says, table.standing(table.member(id), &meant), rules.relayed_counts) == Effect::Wait;
+    if !waits {
+        table.say(item, &meant, &word, 0);
+        table.decision.received.arrivals.push(item.row("matched", Some("person"), Some(id), true));
+    }
+    table.decision.verdicts.push(if waits { Verdict::Parked } else { Verdict::Matched });
+    table.finish()
+}
+
 /// The decisions so far, and the members as they stand after them.
 struct Table<'a> {
     seen: &'a Seen,

@@ -1,16 +1,18 @@
 //! The one place where arrivals are matched and recorded, whatever their source.
 
-use super::decide::{Decision, Rules, decide};
+use super::decide::{Decision, Rules, decide, decide_by_hand};
 use super::item::{Item, What};
 use super::matching::{Seen, folded};
 use super::{Arrival, Verdict};
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::dispatch::harmless;
 use owabi_core::bounce::Kind;
 use owabi_core::ids::Keys;
-use owabi_store::{SourceName, Store, StoreError};
+use owabi_core::receipt::Says;
+use owabi_store::{ArrivalRow, SourceName, Store, StoreError};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Octets of content that are written together, about.
@@ -20,8 +22,8 @@ const WAITS: usize = 3;
 const WAIT: Duration = Duration::from_millis(300);
 /// How often members may change under a decision before the database is said to be busy.
 const TRIES: usize = 20;
-/// Parked arrivals that one look goes through.
-const PARKED: i64 = 10_000;
+/// Arrivals that one further look goes through.
+const AGAIN: i64 = 10_000;
 
 /// Where arrivals are matched and recorded.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Intake {
     store: Store,
     rules: Arc<Rules>,
     host: String,
+    /// What was said of each source that cannot be read.
+    troubles: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Intake {
@@ -37,7 +41,7 @@ impl Intake {
         let park_ms = config.receipts.park.as_millis();
         let rules = Rules { keys, relayed_counts: config.receipts.relayed_is_delivered, park_ms };
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { store, rules: Arc::new(rules), host }
+        Self { store, rules: Arc::new(rules), host, troubles: Arc::default() }
     }
 
     /// Reads, matches and records what arrived from `source`; the verdicts are in the order of the arrivals.
@@ -141,15 +145,52 @@ impl Intake {
     /// # Errors
     /// `Unavailable`.
     pub(crate) async fn take_parked(&self) -> Result<usize, StoreError> {
+        self.take_again("parked").await
+    }
+
+    async fn take_again(&self, state: &str) -> Result<usize, StoreError> {
         let mut settled = 0;
-        for row in self.store.arrivals("parked", 0, PARKED).await? {
+        for row in self.store.arrivals(state, 0, AGAIN).await? {
             let Some(row) = self.store.arrival(&row.sha256).await? else { continue };
-            if let Some(item) = Item::kept(row) {
-                let verdicts = self.take_items(&[item], 0).await?;
-                settled += verdicts.iter().filter(|verdict| **verdict != Verdict::Parked).count();
-            }
+            let Some(item) = Item::kept(row) else { continue };
+            let verdicts = self.take_items(&[item], 0).await?;
+            let open = if state == "review" { Verdict::Review } else { Verdict::Parked };
+            settled += verdicts.iter().filter(|verdict| **verdict != open).count();
         }
         Ok(settled)
+    }
+
+    /// Looks again at what waits for a person: a newer owabi may understand it. Returns how many it settled.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn take_reviewed(&self) -> Result<usize, StoreError> {
+        self.take_again("review").await
+    }
+
+    /// Records a person's word on what waits for review: this arrival says `says` of this member. `false`: it is not
+    /// waiting, or the member's own mail is just being sent.
+    ///
+    /// # Errors
+    /// `Unavailable`; `Row` when there is no such row.
+    pub(crate) async fn take_by_hand(&self, row: ArrivalRow, member_id: i64, says: Says) -> Result<bool, StoreError> {
+        let Some(item) = Item::kept(row) else { return Ok(false) };
+        for _ in 0..TRIES {
+            let members = self.store.standings(&[member_id]).await?;
+            let seen =
+                Seen { members: members.into_iter().map(|member| (member.id, member)).collect(), ..Seen::default() };
+            if !seen.members.contains_key(&member_id) {
+                return Err(StoreError::Row { id: member_id, what: "there is no such row".to_owned() });
+            }
+            let decision = decide_by_hand(&item, member_id, says, &seen, &self.rules, now_ms());
+            if decision.waits() {
+                return Ok(false);
+            }
+            if self.store.receive(&decision.received, now_ms()).await? {
+                return Ok(true);
+            }
+        }
+        Err(StoreError::ChangedMeanwhile)
     }
 
     /// Says that everything that had arrived by `began_at` (epoch milliseconds) was taken: a mail in doubt is not sent
@@ -158,15 +199,31 @@ impl Intake {
     /// # Errors
     /// `Unavailable`.
     pub(crate) async fn looked(&self, source: &str, began_at: i64) -> Result<(), StoreError> {
-        self.store.source_looked(self.source(source), began_at).await
+        self.store.source_looked(self.source(source), began_at).await?;
+        if self.troubles().remove(source).is_some() {
+            tracing::info!(source, "a source of receipts can be read again");
+        }
+        Ok(())
     }
 
-    /// Says that a source cannot be read, for status and health. `what` has no addresses.
-    pub(crate) async fn trouble(&self, source: &str, what: &str) {
-        tracing::warn!(source, what, "a source of receipts cannot be read; trying again");
-        if let Err(error) = self.store.source_trouble(self.source(source), what, now_ms()).await {
-            tracing::debug!(source, error = crate::dispatch::harmless(&error), "its trouble cannot be recorded");
+    /// Says that a source cannot be read, for status and the log: once, until it works again or something else is wrong.
+    /// `what` has no addresses.
+    pub(crate) fn trouble(&self, source: &str, what: &str) {
+        if self.troubles().insert(source.to_owned(), what.to_owned()).as_deref() == Some(what) {
+            return;
         }
+        tracing::warn!(source, what, "a source of receipts cannot be read; trying again");
+        let (intake, source, what) = (self.clone(), source.to_owned(), what.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = intake.store.source_trouble(intake.source(&source), &what, now_ms()).await {
+                tracing::debug!(source, error = harmless(&error), "its trouble cannot be recorded");
+                intake.troubles().remove(&source);
+            }
+        });
+    }
+
+    fn troubles(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where a source that is read from some place on left off; `None`: never read.

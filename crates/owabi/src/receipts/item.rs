@@ -191,6 +191,12 @@ impl<'a> Word<'a> {
         }
     }
 
+    /// Of an arrival that says nothing that we understand.
+    pub(super) fn silent() -> Self {
+        let (recipient, original, status, detail) = (None, None, None, None);
+        Self { says: Says::Failed, recipient, original, status, reason: Reason::Other, detail }
+    }
+
     /// Why it failed; nothing for what did not.
     pub(super) fn why(&self) -> Option<&'static str> {
         matches!(self.says, Says::Failed | Says::Delayed).then(|| self.reason.as_str())
