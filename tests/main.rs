@@ -13,11 +13,20 @@
 
 mod support {
     pub(crate) mod audit;
+    pub(crate) mod dovecot;
+    pub(crate) mod exim;
+    pub(crate) mod keeper;
+    pub(crate) mod opensmtpd;
     pub(crate) mod postfix;
+    pub(crate) mod postfix_returning;
     pub(crate) mod postgres;
     pub(crate) mod program;
     pub(crate) mod received;
+    pub(crate) mod relay;
+    pub(crate) mod scripted_mx;
+    pub(crate) mod servers;
     pub(crate) mod site;
+    pub(crate) mod talk;
     pub(crate) mod wire;
     pub(crate) mod world;
 }
@@ -32,8 +41,10 @@ mod fleet;
 mod fleet_soak;
 mod histories;
 mod postgres_setup;
+mod private_dovecot;
 mod private_postfix;
 mod private_postgres;
+mod private_relays;
 mod queue_interface;
 mod secrecy;
 mod soak;

@@ -1,43 +1,13 @@
 //! The private Postfix itself: what the other tests rely on.
 
 use crate::support::postfix::{Options, Postfix};
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use crate::support::talk::Talk;
 use std::time::Duration;
-
-/// A person at a terminal: says a line, reads the whole reply.
-struct Talk(BufReader<TcpStream>);
-
-impl Talk {
-    fn with(postfix: &Postfix) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", postfix.port())).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let mut talk = Self(BufReader::new(stream));
-        assert!(talk.reply().starts_with("220 "));
-        talk
-    }
-
-    fn say(&mut self, line: &str) -> String {
-        write!(self.0.get_mut(), "{line}\r\n").unwrap();
-        self.reply()
-    }
-
-    fn reply(&mut self) -> String {
-        let mut reply = String::new();
-        loop {
-            let start = reply.len();
-            assert_ne!(self.0.read_line(&mut reply).unwrap(), 0, "closed after {reply:?}");
-            if reply.as_bytes().get(start + 3) != Some(&b'-') {
-                return reply;
-            }
-        }
-    }
-}
 
 #[test]
 fn a_mail_to_any_domain_lands_in_the_maildir_and_scripted_recipients_are_refused() {
     let Some(postfix) = Postfix::start(&Options::default()) else { return };
-    let mut talk = Talk::with(&postfix);
+    let mut talk = Talk::with(postfix.port());
     let offered = talk.say("EHLO client.test");
     for keyword in ["PIPELINING", "CHUNKING", "DSN", "8BITMIME", "ENHANCEDSTATUSCODES", "SIZE 10240000"] {
         assert!(offered.contains(keyword), "{keyword} is not in {offered}");
@@ -67,7 +37,7 @@ fn what_a_test_asks_to_hide_is_not_offered() {
     let Some(postfix) = Postfix::start(&Options { chunking: false, pipelining: false, ..Options::default() }) else {
         return;
     };
-    let offered = Talk::with(&postfix).say("EHLO client.test");
+    let offered = Talk::with(postfix.port()).say("EHLO client.test");
     assert!(!offered.contains("CHUNKING") && !offered.contains("PIPELINING"), "{offered}");
     assert_eq!((postfix.delivered().len(), postfix.queue_len()), (0, 0));
 }
