@@ -36,9 +36,15 @@ fn by(agent: &str, words: &str) -> String {
     format!("Nov 22 18:39:47 relay postfix/{agent}[9966]: 4D65C98C1B2: {words}")
 }
 
+fn all_say(cases: &[(&str, &str, &str)]) {
+    for (agent, words, expected) in cases {
+        assert_eq!(only(&by(agent, words)), Some(format!("4D65C98C1B2 {expected}")), "{agent}: {words}");
+    }
+}
+
 #[test]
-fn each_delivery_agent_is_taken_at_its_word() {
-    let cases = [
+fn what_was_sent_is_in_a_mailbox_or_on_another_host() {
+    all_say(&[
         (
             "virtual",
             "to=<hana@member.test>, relay=virtual, delay=0.04, delays=0.01/0.01/0/0.01, dsn=2.0.0, status=sent (delivered to maildir)",
@@ -74,6 +80,12 @@ fn each_delivery_agent_is_taken_at_its_word() {
             "to=<fine@mx.test>, relay=127.0.0.1[127.0.0.1]:2599, delay=0.03, delays=0/0.03/0/0, dsn=2.0.0, status=sent (250 2.0.0 kept)",
             "relayed! 2.0.0 <fine@mx.test> - | 250 2.0.0 kept",
         ),
+    ]);
+}
+
+#[test]
+fn what_failed_is_told_with_its_reason_and_whether_more_will_come() {
+    all_say(&[
         (
             "smtp",
             "to=<gone@mx.test>, relay=mx.test[192.0.2.8]:25, delay=0.04, delays=0/0.03/0.01/0, dsn=5.1.1, status=bounced (host mx.test[192.0.2.8] said: 550 5.1.1 <gone@mx.test>: no such person (ask them) (in reply to RCPT TO command))",
@@ -144,10 +156,7 @@ fn each_delivery_agent_is_taken_at_its_word() {
             "to=<mai@test.invalid>, relay=none, delay=0, delays=0/0/0/0, dsn=2.0.0, status=sent (thrown away here)",
             "permanent! 2.0.0 <mai@test.invalid> - | thrown away here",
         ),
-    ];
-    for (agent, words, expected) in cases {
-        assert_eq!(only(&by(agent, words)), Some(format!("4D65C98C1B2 {expected}")), "{agent}: {words}");
-    }
+    ]);
 }
 
 #[test]
@@ -378,10 +387,12 @@ fn message_ids_are_read_as_headers_hold_them() {
 #[test]
 fn the_hash_is_that_of_the_line_without_its_end_and_the_callers_time_comes_first() {
     let line = "2026-11-22T09:39:47Z relay postfix/error[1]: 4D65C98C1B2: to=<a@m.test>, relay=none, dsn=4.3.0, status=deferred (x)";
-    let digest = Sha256::digest(line).iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    let digest: [u8; 32] = Sha256::digest(line).into();
     for end in ["", "\n", "\r\n"] {
         let evidence = Log::default().line(format!("{line}{end}").as_bytes(), Some(77)).unwrap();
-        assert_eq!((&evidence.sha256, evidence.at, evidence.text.as_str()), (&digest, Some(77), "x"));
+        let octets = (0..64).step_by(2).map(|at| u8::from_str_radix(&evidence.sha256[at..at + 2], 16).unwrap());
+        assert_eq!(octets.collect::<Vec<u8>>(), digest);
+        assert_eq!((evidence.at, evidence.text.as_str()), (Some(77), "x"));
     }
 }
 
