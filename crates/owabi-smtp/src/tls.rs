@@ -1,4 +1,4 @@
-//! TLS towards a relay: verified always, against the system's roots or a pinned authority.
+//! TLS towards a relay, or a mailbox's server: verified always, against the system's roots or a pinned authority.
 
 use crate::relay::Relay;
 use owabi_core::outcome::{Fault, FaultKind, Phase};
@@ -16,8 +16,10 @@ use tokio_rustls::client::TlsStream;
 
 /// A connection's byte stream.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub enum Stream {
+    /// In the clear.
     Plain(TcpStream),
+    /// After the handshake.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -53,10 +55,19 @@ impl Stream {
 /// # Errors
 /// [`FaultKind::Tls`], whose detail names what is wrong with the certificate.
 pub(crate) async fn wrap(stream: TcpStream, relay: &Relay) -> Result<Stream, Fault> {
-    let name = ServerName::try_from(relay.tls_name().to_owned())
-        .map_err(|_| fault("the relay's name cannot stand in a certificate".to_owned()))?;
-    let connector = TlsConnector::from(config(relay.ca_pem.as_deref())?);
-    let wrapped = connector.connect(name, stream).await.map_err(|error| fault(describe(&error)))?;
+    secure(stream, relay.tls_name(), relay.ca_pem.as_deref(), "the relay").await.map_err(fault)
+}
+
+/// Wraps a connection to `whom` in TLS: its certificate must bear `name`, and come from an authority of the system or, instead,
+/// of `ca_pem`. The caller sets the deadline.
+///
+/// # Errors
+/// What is wrong with the certificate or the handshake, in words an operator can act on.
+pub async fn secure(stream: TcpStream, name: &str, ca_pem: Option<&[u8]>, whom: &str) -> Result<Stream, String> {
+    let name =
+        ServerName::try_from(name.to_owned()).map_err(|_| format!("{whom}'s name cannot stand in a certificate"))?;
+    let connector = TlsConnector::from(config(ca_pem)?);
+    let wrapped = connector.connect(name, stream).await.map_err(|error| describe(&error, whom))?;
     Ok(Stream::Tls(Box::new(wrapped)))
 }
 
@@ -65,7 +76,7 @@ pub(crate) fn fault(detail: String) -> Fault {
 }
 
 /// The system's roots are read once: every connection would otherwise parse a hundred certificates.
-fn config(pinned: Option<&[u8]>) -> Result<Arc<ClientConfig>, Fault> {
+fn config(pinned: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> {
     static SYSTEM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     match (pinned, SYSTEM.get()) {
         (Some(pem), _) => Ok(Arc::new(trusting(pinned_roots(pem)?)?)),
@@ -77,39 +88,39 @@ fn config(pinned: Option<&[u8]>) -> Result<Arc<ClientConfig>, Fault> {
     }
 }
 
-fn trusting(roots: RootCertStore) -> Result<ClientConfig, Fault> {
+fn trusting(roots: RootCertStore) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = versions.map_err(|error| fault(format!("TLS cannot be set up: {error}")))?;
+    let builder = versions.map_err(|error| format!("TLS cannot be set up: {error}"))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn system_roots() -> Result<RootCertStore, Fault> {
+fn system_roots() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(fault("the system has no root certificates; install ca-certificates or pin a CA file".to_owned()));
+        return Err("the system has no root certificates; install ca-certificates or pin a CA file".to_owned());
     }
     Ok(roots)
 }
 
-fn pinned_roots(pem: &[u8]) -> Result<RootCertStore, Fault> {
+fn pinned_roots(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| fault(format!("the pinned CA file is not PEM: {error}")))?;
-        roots.add(certificate).map_err(|error| fault(format!("the pinned CA file holds no usable CA: {error}")))?;
+        let certificate = certificate.map_err(|error| format!("the pinned CA file is not PEM: {error}"))?;
+        roots.add(certificate).map_err(|error| format!("the pinned CA file holds no usable CA: {error}"))?;
     }
     if roots.is_empty() {
-        return Err(fault("the pinned CA file holds no certificate".to_owned()));
+        return Err("the pinned CA file holds no certificate".to_owned());
     }
     Ok(roots)
 }
 
 /// What is wrong, in words an operator can act on.
-fn describe(error: &io::Error) -> String {
+fn describe(error: &io::Error, whom: &str) -> String {
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match cause {
-        Some(rustls::Error::InvalidCertificate(problem)) => format!("the relay's certificate {}", certificate(problem)),
+        Some(rustls::Error::InvalidCertificate(problem)) => format!("{whom}'s certificate {}", certificate(problem)),
         Some(other) => format!("the TLS handshake failed: {other}"),
         None => format!("the TLS handshake failed: {error}"),
     }

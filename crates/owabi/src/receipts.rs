@@ -2,13 +2,17 @@
 //!
 //! A source hands over what arrived and moves it only after the answer: what was recorded twice changes nothing.
 
+mod counted;
 mod decide;
 mod intake;
 mod item;
+pub(crate) mod maildir;
 mod matching;
+pub(crate) mod sources;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use counted::{Counted, Failed};
 pub(crate) use intake::Intake;
 
 use owabi_core::maillog::LogEvidence;

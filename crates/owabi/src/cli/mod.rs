@@ -20,6 +20,7 @@ pub mod say;
 pub(crate) mod session;
 mod status;
 mod test_send;
+mod track;
 mod trouble;
 mod withdraw;
 
@@ -97,6 +98,8 @@ enum Verb {
     Status(status::Options),
     /// The delivery log, one row an attempt  送信記録を見る
     Log(log::Options),
+    /// Read what comes back: bounces, and the relay's log  不達通知と送信ログを読む
+    Track(track::Options),
     /// Send one mail to an address on the allow-list  試しに一通送る
     TestSend(test_send::Options),
     /// Migrate, copy or examine the database  データベースの管理
@@ -150,6 +153,7 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Run(options) => run::run(session, &options).await,
         Verb::Status(options) => status::run(session, &options).await,
         Verb::Log(options) => log::run(session, &options).await,
+        Verb::Track(options) => track::run(session, &options).await,
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Db(options) => db::run(session, &options).await,
         Verb::Completions(options) => Ok(completions::run(&options)),

@@ -10,6 +10,8 @@ use crate::config::Config;
 use crate::dispatch::{self, Live, Parts, Summary};
 use crate::health;
 use crate::library::Library;
+use crate::receipts::Intake;
+use crate::receipts::sources::Sources;
 use crate::{clock, keys, relays};
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// The options of `run`.
@@ -59,8 +61,20 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let bar = session.bar(Left::of(&store).await?.to_send(), &say!(ja: "送信", en: "sending"));
     let follower = tokio::spawn(follow(bar.clone(), live.clone()));
     let options = dispatch::Options { until_idle: options.until_idle };
+    let sources = Sources::new(&config, Intake::new(&config, store.clone(), keys.clone()))?;
+    // Evidence before any resend: a run that ends by itself looks once before and once after, another one all the time.
+    let readers = if options.until_idle {
+        sources.look().await?;
+        JoinSet::new()
+    } else {
+        sources.clone().follow(&stop).await?
+    };
     let parts = Parts { relays, store: store.clone(), library, keys };
     let summary = dispatch::run(&config, parts, options, live, stop).await;
+    readers.join_all().await;
+    if options.until_idle && summary.is_ok() {
+        look_again(&sources).await;
+    }
     follower.abort();
     bar.finish_and_clear();
     // Without the database nobody can be counted; what was sent is told all the same.
@@ -68,6 +82,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     store.close().await;
     health.abort();
     Ok(finish(session, &summary?, left, clock::monotonic().duration_since(begun)))
+}
+
+/// What came back while this run sent. A database that is away now says so below.
+async fn look_again(sources: &Sources) {
+    if let Err(error) = sources.look().await {
+        tracing::warn!(error = dispatch::harmless(&error), "receipts cannot be recorded; the next look takes them");
+    }
 }
 
 /// A server that may lose what it confirmed is no reason not to send, but a reason to say so at each start.

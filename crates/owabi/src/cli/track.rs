@@ -1,0 +1,154 @@
+//! `track`: receipts by hand, from a pipe, and what of them waits for a person. `run` reads the configured sources itself.
+
+mod review;
+
+use super::exit::{Answer, Exit, Failure};
+use super::say::say;
+use super::session::Session;
+use crate::config::Config;
+use crate::receipts::{Arrival, Counted, Failed, IncomingMail, Intake, LARGEST, Verdict, maildir};
+use crate::{clock, keys};
+use serde_json::json;
+use std::io::Read;
+use std::path::PathBuf;
+
+/// The options of `track`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  owabi track maildir /var/mail/bounces     what lies in new/, moved to cur/ when it is recorded
+  owabi track imap                          the mailbox of receipts.imap
+  owabi track maillog /var/log/mail.log     from where it was left, rotated files too; - for stdin
+  owabi track pipe < bounce.eml             one mail; Postfix: owabi unix - n n - - pipe
+                                              flags=q user=owabi argv=/usr/bin/owabi track pipe --to ${original_recipient}
+  owabi track review                        what nobody could be found for
+
+`owabi run` reads the sources of the configuration's `receipts` by itself.")]
+pub(super) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Bounces in a Maildir  Maildir の不達通知を読む
+    Maildir {
+        /// The folder with new, cur and tmp
+        dir: PathBuf,
+    },
+    /// One bounce on stdin; always exit 75 when it is not recorded, so that the mail server keeps it  標準入力の一通を読む
+    Pipe {
+        /// The envelope recipient; else $ORIGINAL_RECIPIENT or $RECIPIENT, as Postfix's aliases set them
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<String>,
+    },
+    /// What waits for a person  人の確認を待つものを見る
+    Review(review::Options),
+}
+
+pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    match &options.what {
+        What::Pipe { to } => Ok(pipe(session, to.clone()).await),
+        What::Review(options) => review::run(session, options).await,
+        What::Maildir { dir } => {
+            let (_, intake) = open(session).await?;
+            let maildir = maildir::Maildir::new(dir);
+            finish(session, &intake, maildir::once(&maildir, &intake).await).await
+        }
+    }
+}
+
+/// The configuration, and where its receipts go.
+async fn open(session: &Session) -> Result<(Config, Intake), Failure> {
+    let config = session.config()?;
+    let store = session.store(&config).await?;
+    let keys = keys::load(&config, &store).await?;
+    let intake = Intake::new(&config, store, keys);
+    Ok((config, intake))
+}
+
+async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed>) -> Answer {
+    let counted = read.map_err(cannot_read)?;
+    let settled = intake.take_parked().await?;
+    let Counted { matched, parked, review, ignored, unreadable, unmoved } = counted;
+    session.tell(&say!(
+        ja: "記録 {matched}、照合待ち {parked}、確認待ち {review}、対象外 {ignored}",
+        en: "{matched} recorded, {parked} waiting for their mail's outcome, {review} for a person, {ignored} no receipts"
+    ));
+    if review > 0 {
+        session.tell(&say!(ja: "`owabi track review` で確かめてください。", en: "look at `owabi track review`"));
+    }
+    if unreadable + unmoved > 0 {
+        session.warn(&say!(
+            ja: "読めないもの {unreadable}、移せないもの {unmoved}。owabi を動かすアカウントの権限を確かめてください。",
+            en: "{unreadable} cannot be read, {unmoved} cannot be moved: check the rights of the account that runs owabi"
+        ));
+    }
+    session.answer(&json!({
+        "matched": matched, "parked": parked, "review": review, "ignored": ignored,
+        "unreadable": unreadable, "unmoved": unmoved, "matched_later": settled,
+    }));
+    Ok(if unreadable + unmoved > 0 { Exit::Failed } else { Exit::Done })
+}
+
+fn cannot_read(failed: Failed) -> Failure {
+    match failed {
+        Failed::Store(error) => error.into(),
+        Failed::Source(what) => Failure::with(
+            Exit::Unavailable,
+            say!(ja: "読めません: {what}", en: "cannot be read: {what}"),
+            say!(ja: "読めた分は記録してあります。直してから、もう一度実行してください。", en: "what could be read is recorded; mend it and run this again"),
+        ),
+    }
+}
+
+/// A mail server hands over one mail. Whatever goes wrong is for now: it must keep the mail and come again.
+async fn pipe(session: &Session, to: Option<String>) -> Exit {
+    match take_stdin(session, to).await {
+        Ok(verdict) => {
+            session.answer(&json!({ "verdict": word(verdict) }));
+            Exit::Done
+        }
+        Err(failure) => {
+            session.fail(&Failure { exit: Exit::TryAgain, ..failure });
+            Exit::TryAgain
+        }
+    }
+}
+
+async fn take_stdin(session: &Session, to: Option<String>) -> Result<Verdict, Failure> {
+    let variable = |name| session.environment.get(name).map(str::to_owned);
+    let to = to.or_else(|| variable("ORIGINAL_RECIPIENT")).or_else(|| variable("RECIPIENT"));
+    let (raw, whole_size) = read_stdin()?;
+    let (_, intake) = open(session).await?;
+    let began_at = clock::now_ms();
+    let mail = Arrival::Mail(IncomingMail { raw, to, whole_size });
+    let verdicts = intake.take("pipe", vec![mail]).await?;
+    intake.looked("pipe", began_at).await?;
+    Ok(verdicts.first().copied().unwrap_or(Verdict::Review))
+}
+
+/// The mail up to [`LARGEST`], and the size of the whole.
+fn read_stdin() -> Result<(Vec<u8>, u64), Failure> {
+    let mut stdin = std::io::stdin().lock();
+    let mut raw = Vec::new();
+    stdin.by_ref().take(LARGEST).read_to_end(&mut raw)?;
+    let rest = std::io::copy(&mut stdin, &mut std::io::sink())?;
+    if raw.is_empty() {
+        return Err(Failure::new(
+            Exit::TryAgain,
+            say!(ja: "標準入力にメールがありません。", en: "there is no mail on stdin"),
+        ));
+    }
+    let size = raw.len() as u64 + rest;
+    Ok((raw, size))
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Matched => "matched",
+        Verdict::Parked => "parked",
+        Verdict::Review => "review",
+        Verdict::Ignored => "ignored",
+    }
+}

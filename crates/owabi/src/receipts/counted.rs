@@ -1,0 +1,58 @@
+//! What one look at a source did, or why it could not.
+
+use super::{Intake, Verdict};
+use owabi_store::StoreError;
+
+/// What a pass over a source did with what lay there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// Recorded for a member.
+    pub(crate) matched: u64,
+    /// Recorded, and waiting for the outcome of its mail.
+    pub(crate) parked: u64,
+    /// Recorded for a person to look at.
+    pub(crate) review: u64,
+    /// Of no interest.
+    pub(crate) ignored: u64,
+    /// Could not be read, and stays where it lies: not taken.
+    pub(crate) unreadable: u64,
+    /// Taken, but could not be moved: it is taken again by the next pass, which changes nothing.
+    pub(crate) unmoved: u64,
+}
+
+impl Counted {
+    pub(crate) fn add(&mut self, verdict: Verdict) {
+        *match verdict {
+            Verdict::Matched => &mut self.matched,
+            Verdict::Parked => &mut self.parked,
+            Verdict::Review => &mut self.review,
+            Verdict::Ignored => &mut self.ignored,
+        } += 1;
+    }
+
+    /// What was handed over and recorded.
+    pub(crate) fn taken(&self) -> u64 {
+        self.matched + self.parked + self.review + self.ignored
+    }
+}
+
+/// Why a source could not be looked at to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failed {
+    /// Nothing could be recorded; the source is as it was.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The source cannot be read. What, and what to do; no addresses, no passwords.
+    #[error("{0}")]
+    Source(String),
+}
+
+impl Failed {
+    /// Tells the intake, where it does not know yet: that the database is away is said elsewhere.
+    pub(crate) fn tell(&self, intake: &Intake, source: &str) {
+        match self {
+            Self::Store(StoreError::Unavailable(_)) => tracing::debug!(source, "nothing can be recorded: {self}"),
+            Self::Store(_) | Self::Source(_) => intake.trouble(source, &self.to_string()),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The sources of the configuration, all together: read by the daemon all the time, or once before and after a short run.
+
+use super::{Counted, Failed, Intake, maildir};
+use crate::config::{Config, ConfigError};
+use crate::dispatch::harmless;
+use owabi_store::StoreError;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How often what waits for its mail's outcome is looked at again.
+const LOOK_AT_PARKED: Duration = Duration::from_secs(2);
+
+/// What the configuration's `receipts` names.
+#[derive(Clone, Debug)]
+pub(crate) struct Sources {
+    intake: Intake,
+    all: Vec<Source>,
+    poll: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Maildir(maildir::Maildir),
+}
+
+impl Source {
+    fn name(&self) -> &str {
+        match self {
+            Self::Maildir(maildir) => maildir.source(),
+        }
+    }
+
+    async fn once(&self, intake: &Intake) -> Result<Counted, Failed> {
+        match self {
+            Self::Maildir(maildir) => maildir::once(maildir, intake).await,
+        }
+    }
+
+    async fn follow(self, intake: Intake, poll: Duration, stop: CancellationToken) {
+        match self {
+            Self::Maildir(maildir) => maildir::follow(maildir, intake, poll, stop).await,
+        }
+    }
+}
+
+impl Sources {
+    /// The sources that are configured.
+    ///
+    /// # Errors
+    /// When a password cannot be read.
+    pub(crate) fn new(config: &Config, intake: Intake) -> Result<Self, ConfigError> {
+        let receipts = &config.receipts;
+        let mut all = Vec::new();
+        all.extend(receipts.maildir.as_deref().map(maildir::Maildir::new).map(Source::Maildir));
+        Ok(Self { intake, all, poll: receipts.poll.into() })
+    }
+
+    /// Begins to read them. From then on a mail in doubt is not sent again before they were looked at.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn follow(self, stop: &CancellationToken) -> Result<JoinSet<()>, StoreError> {
+        self.announce().await?;
+        let mut readers = JoinSet::new();
+        for source in self.all {
+            readers.spawn(source.follow(self.intake.clone(), self.poll, stop.clone()));
+        }
+        readers.spawn(match_the_parked(self.intake, stop.clone()));
+        Ok(readers)
+    }
+
+    async fn announce(&self) -> Result<(), StoreError> {
+        let names: Vec<String> = self.all.iter().map(|source| source.name().to_owned()).collect();
+        self.intake.follow(&names).await
+    }
+
+    /// Reads all of them once. What cannot be read is told, and stops nobody.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn look(&self) -> Result<(), StoreError> {
+        self.announce().await?;
+        for source in &self.all {
+            match source.once(&self.intake).await {
+                Ok(_) => {}
+                Err(Failed::Store(error)) => return Err(error),
+                Err(failed) => failed.tell(&self.intake, source.name()),
+            }
+        }
+        self.intake.take_parked().await?;
+        Ok(())
+    }
+}
+
+/// A receipt that overtook its mail's outcome finds it a little later.
+async fn match_the_parked(intake: Intake, stop: CancellationToken) {
+    let mut failing = false;
+    let matching = async {
+        loop {
+            match intake.take_parked().await {
+                Ok(_) => failing = false,
+                Err(error) => {
+                    if !failing {
+                        tracing::warn!(error = harmless(&error), "parked receipts cannot be looked at; trying again");
+                    }
+                    failing = true;
+                }
+            }
+            tokio::time::sleep(LOOK_AT_PARKED).await;
+        }
+    };
+    stop.run_until_cancelled(matching).await;
+}
