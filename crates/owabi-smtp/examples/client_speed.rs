@@ -107,6 +107,7 @@ fn parcel(job: &Job, id: u64) -> Parcel {
         rcpt_to: format!("{user}{id}@member.test"),
         envid: format!("a{id}"),
         orcpt: Some(format!("{user}{id}@member.test")),
+        notify_success: false,
         smtputf8: false,
         body: job.body.clone(),
     }

@@ -21,6 +21,8 @@ pub struct Parcel {
     pub envid: String,
     /// The recipient's address as the association wrote it, for ORCPT.
     pub orcpt: Option<String>,
+    /// Whether a notification of success is asked for (RFC 3461 NOTIFY=SUCCESS), as well as those of failure and delay.
+    pub notify_success: bool,
     /// Whether the envelope needs SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
     /// The whole message, lines ended by CRLF, not dot-stuffed.
@@ -82,14 +84,14 @@ pub(crate) fn write_mail(out: &mut Vec<u8>, parcel: &Parcel, offers: &Capabiliti
 }
 
 /// Appends the RCPT command.
-pub(crate) fn write_rcpt(out: &mut Vec<u8>, parcel: &Parcel, offers: &Capabilities, notify_success: bool) {
+pub(crate) fn write_rcpt(out: &mut Vec<u8>, parcel: &Parcel, offers: &Capabilities) {
     let mut line = format!("RCPT TO:<{}>", parcel.rcpt_to);
     let mut add = |keyword: &str, value: String| {
         line.push(' ');
         line.push_str(&RcptParameter::Other { keyword: keyword.to_owned(), value: Some(value) }.to_string());
     };
     if offers.dsn {
-        add("NOTIFY", if notify_success { "SUCCESS,FAILURE,DELAY" } else { "FAILURE,DELAY" }.to_owned());
+        add("NOTIFY", if parcel.notify_success { "SUCCESS,FAILURE,DELAY" } else { "FAILURE,DELAY" }.to_owned());
         if let Some(original) = parcel.orcpt.as_deref().filter(|address| is_dsn_value(address)) {
             add("ORCPT", format!("rfc822;{original}"));
         }
@@ -153,6 +155,7 @@ mod tests {
             rcpt_to: "\"a..b\"@docomo.test".to_owned(),
             envid: "a=1+2".to_owned(),
             orcpt: Some("a..b+x@docomo.test".to_owned()),
+            notify_success: false,
             smtputf8: false,
             body: Bytes::from_static(b"A: b\r\n\r\nc\r\n"),
         }
@@ -161,10 +164,10 @@ mod tests {
     #[test]
     fn envelope_commands_say_what_the_relay_understands_and_no_more() {
         let all = Capabilities { dsn: true, size: Some(SizeLimit::Unnamed), ..Capabilities::default() };
-        let said = |offers: &Capabilities, success| {
-            let mut out = Vec::new();
-            write_mail(&mut out, &parcel(), offers);
-            write_rcpt(&mut out, &parcel(), offers, success);
+        let said = |offers: &Capabilities, notify_success| {
+            let (mut out, parcel) = (Vec::new(), Parcel { notify_success, ..parcel() });
+            write_mail(&mut out, &parcel, offers);
+            write_rcpt(&mut out, &parcel, offers);
             String::from_utf8(out).unwrap()
         };
         assert_eq!(

@@ -30,8 +30,6 @@ pub struct Relay {
     pub in_flight: usize,
     /// Whether CHUNKING (RFC 3030) is used when the relay offers it.
     pub chunking: bool,
-    /// Whether success notifications are asked for (RFC 3461 NOTIFY=SUCCESS), as well as failure and delay.
-    pub notify_success: bool,
     /// How long each step may take.
     pub deadlines: Deadlines,
 }
@@ -52,7 +50,6 @@ impl Relay {
             messages_per_connection: 1000,
             in_flight: 2,
             chunking: true,
-            notify_success: false,
             deadlines: Deadlines::default(),
         }
     }

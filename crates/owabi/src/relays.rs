@@ -35,7 +35,6 @@ fn one(config: &Config, from: &Relay, at: &str) -> Result<relay::Relay, Box<Prob
         messages_per_connection: from.messages_per_connection,
         in_flight: from.in_flight as usize,
         chunking: from.chunking,
-        notify_success: config.smtp.notify_success,
         deadlines: deadlines(&config.smtp.deadlines),
     })
 }

@@ -11,6 +11,9 @@ pub struct Policy {
     pub approvals_required: u8,
     /// What becomes of a mail whose outcome no evidence settles. Default: sent again after an hour.
     pub in_doubt: InDoubt,
+    /// Whether relays that offer DSN are asked to report deliveries too (NOTIFY=SUCCESS), not only failures and delays: one
+    /// notification a mail. `None`: as `smtp.notify_success` says.
+    pub notify_success: Option<bool>,
     /// When mails may leave, Japan time; `None` is round the clock.
     pub window: Option<Window>,
     /// How many mails go out before a pause for a look at them; 0 sends without one.
@@ -23,7 +26,14 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         let in_doubt = InDoubt::ResendAfter(Span::hours(1));
-        Self { approvals_required: 1, in_doubt, window: None, canary: 0, breaker: Some(Breaker::default()) }
+        Self {
+            approvals_required: 1,
+            in_doubt,
+            notify_success: None,
+            window: None,
+            canary: 0,
+            breaker: Some(Breaker::default()),
+        }
     }
 }
 

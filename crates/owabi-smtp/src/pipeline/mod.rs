@@ -52,7 +52,6 @@ pub struct Finished {
 pub struct Pipeline {
     mode: Mode,
     offers: Capabilities,
-    notify_success: bool,
     helo: String,
     in_flight: usize,
     left: u32,
@@ -104,7 +103,6 @@ impl Pipeline {
         Self {
             mode,
             offers,
-            notify_success: relay.notify_success,
             helo: relay.helo.clone(),
             in_flight: relay.in_flight.clamp(1, 64),
             left: relay.messages_per_connection.max(1),

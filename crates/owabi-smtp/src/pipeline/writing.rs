@@ -127,7 +127,7 @@ impl Pipeline {
     }
 
     fn write_rcpt(&mut self, at: usize) {
-        envelope::write_rcpt(&mut self.out, &self.mails[at].parcel, &self.offers, self.notify_success);
+        envelope::write_rcpt(&mut self.out, &self.mails[at].parcel, &self.offers);
         self.said(at, Stage::RcptSaid, Due::Rcpt);
     }
 

@@ -89,6 +89,7 @@ fn letter(id: u64) -> Parcel {
         rcpt_to: "m@member.test".to_owned(),
         envid: String::new(),
         orcpt: None,
+        notify_success: false,
         smtputf8: false,
         body: format!("{}{}", "a line of the letter\r\n".repeat(40), last_line(id)).into(),
     }

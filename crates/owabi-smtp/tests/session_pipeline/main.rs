@@ -34,6 +34,7 @@ fn parcel(id: u64) -> Parcel {
         rcpt_to: format!("m{id}@member.test"),
         envid: String::new(),
         orcpt: None,
+        notify_success: false,
         smtputf8: false,
         body: Bytes::from(format!("body {id}\r\n")),
     }

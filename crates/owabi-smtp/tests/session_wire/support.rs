@@ -147,6 +147,7 @@ pub(crate) fn parcel(id: u64) -> Parcel {
         rcpt_to: format!("m{id}@member.test"),
         envid: format!("a{id}"),
         orcpt: None,
+        notify_success: false,
         smtputf8: false,
         body: Bytes::from_static(BODY.as_bytes()),
     }

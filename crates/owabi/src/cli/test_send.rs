@@ -114,6 +114,7 @@ async fn send(config: &Config, to: &Address, mail: &Mail, envid: String) -> Resu
                     rcpt_to: to.envelope(),
                     envid,
                     orcpt: Some(to.as_str().to_owned()),
+                    notify_success: false,
                     smtputf8: to.needs_smtputf8(),
                     body: mail.bytes.clone().into(),
                 };

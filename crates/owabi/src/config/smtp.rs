@@ -15,7 +15,7 @@ pub struct Smtp {
     pub deadlines: Deadlines,
     /// Where bounces go.
     pub bounce: Bounce,
-    /// Ask relays that offer DSN to report deliveries too, not only failures.
+    /// Ask relays that offer DSN to report deliveries too, not only failures; a notice's policy may say otherwise.
     pub notify_success: bool,
 }
 

@@ -330,7 +330,7 @@ impl Claimer {
     }
 
     fn loaded(&self, id: &str, released: &str) -> Result<Arc<NoticeRun>, String> {
-        let run = NoticeRun::new(id, self.library.get(id)?);
+        let run = NoticeRun::new(id, self.library.get(id)?, self.config.smtp.notify_success);
         let changed = "its text is not the one that was released: restore the files as they were approved";
         if run.is_text(released) { Ok(Arc::new(run)) } else { Err(changed.to_owned()) }
     }

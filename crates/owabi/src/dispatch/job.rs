@@ -18,17 +18,22 @@ pub(super) struct NoticeRun {
     pub(super) notice: Arc<LoadedNotice>,
     /// How long an in-doubt mail waits for evidence; `None`: for a person.
     pub(super) resend_after_ms: Option<i64>,
+    /// Deliveries are to be reported, too.
+    notify_success: bool,
     /// It was paused for its own fault: what is still in memory goes back unsent.
     pub(super) stopped: AtomicBool,
 }
 
 impl NoticeRun {
-    pub(super) fn new(id: &str, notice: Arc<LoadedNotice>) -> Self {
-        let resend_after_ms = match notice.renderer.definition().policy.in_doubt {
+    /// `notify_success` is `smtp.notify_success`, for a notice that does not say otherwise.
+    pub(super) fn new(id: &str, notice: Arc<LoadedNotice>, notify_success: bool) -> Self {
+        let policy = &notice.renderer.definition().policy;
+        let notify_success = policy.notify_success.unwrap_or(notify_success);
+        let resend_after_ms = match policy.in_doubt {
             InDoubt::ResendAfter(span) => Some(span.as_millis()),
             InDoubt::Hold => None,
         };
-        Self { id: id.to_owned(), notice, resend_after_ms, stopped: AtomicBool::new(false) }
+        Self { id: id.to_owned(), notice, resend_after_ms, notify_success, stopped: AtomicBool::new(false) }
     }
 }
 
@@ -106,6 +111,7 @@ impl Job {
             rcpt_to,
             envid,
             orcpt: Some(self.address.as_str().to_owned()),
+            notify_success: self.run.notify_success,
             smtputf8: self.address.needs_smtputf8(),
             body: Bytes::from(mail.bytes),
         };
@@ -135,7 +141,7 @@ pub(super) mod tests {
             text: sources.text,
             html: sources.html,
         };
-        Arc::new(NoticeRun::new("leak", Arc::new(LoadedNotice { renderer, source })))
+        Arc::new(NoticeRun::new("leak", Arc::new(LoadedNotice { renderer, source }), false))
     }
 
     /// A claimed row for `email`.

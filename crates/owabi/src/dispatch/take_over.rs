@@ -32,7 +32,7 @@ fn policy(library: &Library, row: &NoticeRow) -> Option<(String, Option<i64>)> {
     if row.state == "withdrawn" {
         return Some((row.id.clone(), None));
     }
-    let run = NoticeRun::new(&row.id, library.get(&row.id).ok()?);
+    let run = NoticeRun::new(&row.id, library.get(&row.id).ok()?, false);
     run.is_text(row.fingerprint.as_deref()?).then_some((run.id, run.resend_after_ms))
 }
 
