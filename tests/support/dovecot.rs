@@ -2,8 +2,8 @@
 //!
 //! Its certificate is that of an authority of its own, for `localhost` and 127.0.0.1. A login is taken without TLS too.
 
-use super::keeper::{Keeper, SAID};
-use super::servers::{self, account, make_maildir, text_of, wait};
+use super::keeper::Keeper;
+use super::servers::{self, account, make_maildir, text_of};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -39,22 +39,16 @@ impl Dovecot {
         if !servers::is_available("dovecot", why_not()) {
             return None;
         }
-        // Another process may take a free port before Dovecot does: then the next ones are tried.
-        (0..5).find_map(|_| Self::try_start(maildir)).or_else(|| panic!("Dovecot did not start in five tries"))
+        Some(servers::insist("Dovecot", || Self::try_start(maildir), Self::answers, Self::log))
     }
 
-    fn try_start(maildir: Option<&Path>) -> Option<Self> {
+    fn try_start(maildir: Option<&Path>) -> Self {
         let (folder, port, tls_port) = (servers::folder("dovecot"), servers::free_port(), servers::free_port());
         let maildir = maildir.map_or_else(|| own_maildir(folder.path()), Path::to_owned);
         make_certificate(folder.path());
         fs::write(folder.path().join("dovecot.conf"), configuration(folder.path(), port, tls_port, &maildir)).unwrap();
-        let keeper = Keeper::start(folder, Path::new(PROGRAM), r#""$2" -F -c "$1/dovecot.conf""#);
-        let dovecot = Self { keeper, port, tls_port, maildir };
-        if wait(Duration::from_secs(10), || dovecot.answers()) {
-            return Some(dovecot);
-        }
-        eprintln!("Dovecot on port {port}: {}{}", dovecot.log(), text_of(&dovecot.path(SAID)));
-        None
+        let keeper = Keeper::start(folder, Path::new(PROGRAM), r#""$2" -F -c "$1/dovecot.conf""#, "kill $server");
+        Self { keeper, port, tls_port, maildir }
     }
 
     /// The port on 127.0.0.1 where a client may ask for TLS (STARTTLS).
@@ -77,9 +71,9 @@ impl Dovecot {
         &self.maildir
     }
 
-    /// Everything it has logged.
+    /// Everything it has logged, and whatever else it has said.
     pub(crate) fn log(&self) -> String {
-        text_of(&self.path("log"))
+        text_of(&self.path("log")) + &self.keeper.said()
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -4,7 +4,7 @@
 //! knows the user Debian-exim and has Exim's configuration at the place that is built into the program.
 
 use super::keeper::{self, Keeper};
-use super::relay::{BOUNCES, MEMBERS, Relay, insist};
+use super::relay::{BOUNCES, MEMBERS, Relay};
 use super::servers::{self, make_maildir, text_of};
 use std::fs;
 use std::os::unix::fs::chown;
@@ -18,7 +18,7 @@ const EXIM: u32 = 64_999;
 pub(crate) fn start(mx: u16) -> Option<Relay> {
     servers::is_available("exim", keeper::why_not("Exim", &program())).then(|| {
         let answers = |exim: &Relay| text_of(&exim.maillog()).contains("daemon started");
-        insist("Exim", || try_start(mx), answers)
+        servers::insist("Exim", || try_start(mx), answers, Relay::said)
     })
 }
 
@@ -26,7 +26,7 @@ fn try_start(mx: u16) -> Relay {
     let (folder, port) = (servers::folder("exim"), servers::free_port());
     write(folder.path(), port, mx);
     let keeper = Keeper::start_apart(folder, "exim.test", &[("Debian-exim", EXIM)], &program(), START);
-    Relay { folder: keeper.folder().into(), port, maillog: "log/mainlog", _server: Box::new(keeper) }
+    Relay { keeper, port, maillog: "log/mainlog" }
 }
 
 fn write(folder: &Path, port: u16, mx: u16) {

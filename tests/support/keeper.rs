@@ -4,16 +4,13 @@
 //! A server that is not installed but unpacked (`./x test` does that) gets a world of its own besides: namespaces of
 //! mounts, processes and the host's name, in which other files lie at the places that are built into it.
 
-use super::servers::{SYSTEM_PATH, needs_root};
+use super::servers::{SYSTEM_PATH, needs_root, text_of};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
-
-/// Where in its folder the server and the shell say what they have to say.
-pub(super) const SAID: &str = "out";
 
 /// A shell that keeps a server, and the server's folder.
 pub(crate) struct Keeper {
@@ -22,10 +19,11 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Runs the shell command `server`, which stays in the foreground. In it `$1` is the folder, `$2` the program.
-    pub(crate) fn start(folder: TempDir, program: &Path, server: &str) -> Self {
-        let script = format!("{server} &\nserver=$!\nend() {{ kill $server; wait; }}\n{UNTIL_TOLD}");
-        Self::launch(Command::new("sh"), folder, program, &script)
+    /// Runs the shell command `server`, which stays in the foreground, until the command `stop` has told it to end. In
+    /// both `$1` is the folder, `$2` the program and `$server` the number of the server's process.
+    pub(crate) fn start(folder: TempDir, program: &Path, server: &str, stop: &str) -> Self {
+        let end = format!("until {stop} || ! kill -s 0 $server; do sleep 0.1; done; wait");
+        Self::launch(Command::new("sh"), folder, program, &format!("{server} &\nserver=$!\n{UNTIL_TOLD}{end}{REMOVE}"))
     }
 
     /// The same in a world of its own: its host has this name, its `/etc` and `/var` are those of the folder, and these
@@ -40,13 +38,13 @@ impl Keeper {
         write_etc(&folder.path().join("etc"), accounts);
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "--pid", "--uts", "--kill-child", "sh"]);
-        let script = format!("hostname {host} &&\n{MOUNTS}{server} &\nend() {{ kill -KILL -1; wait; }}\n{UNTIL_TOLD}");
+        let script = format!("hostname {host} &&\n{MOUNTS}{server} &\n{UNTIL_TOLD}kill -s KILL -- -1; wait{REMOVE}");
         Self::launch(unshare, folder, program, &script)
     }
 
     fn launch(mut command: Command, folder: TempDir, program: &Path, script: &str) -> Self {
         let folder = folder.keep();
-        let script = format!("exec >\"$1/{SAID}\" 2>&1\n{script}");
+        let script = format!("exec >\"$1/out\" 2>&1\n{script}");
         command.args(["-c", &script, "sh"]).arg(&folder).arg(program);
         command.env_clear().env("PATH", SYSTEM_PATH).env("LC_ALL", "C").current_dir("/").stdin(Stdio::piped());
         // Ctrl-C is for the tests; the shell notices that they have ended.
@@ -57,6 +55,11 @@ impl Keeper {
     /// The directory that holds all of it.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What the server and the shell have said, apart from the server's log.
+    pub(crate) fn said(&self) -> String {
+        text_of(&self.folder.join("out"))
     }
 }
 
@@ -72,9 +75,14 @@ const MOUNTS: &str = r#"mount --bind "$1/etc" /etc &&
 mount --bind "$1/var" /var &&
 "#;
 
-const UNTIL_TOLD: &str = r#"cat
-end
-rm -rf "$1"
+const UNTIL_TOLD: &str = "cat\n";
+
+/// What is still ending may still write.
+const REMOVE: &str = r#"
+for _ in 1 2 3 4 5 6 7 8 9; do
+    rm -rf "$1" && break
+    sleep 0.1
+done
 "#;
 
 /// The little that servers look for in `/etc`: the accounts, each with a group of the same name and number, and where to

@@ -5,7 +5,7 @@
 //! which knows its users and has its folders at the places that are built into it. A script decides what is local.
 
 use super::keeper::{self, Keeper};
-use super::relay::{BOUNCES, MEMBERS, Relay, insist};
+use super::relay::{BOUNCES, MEMBERS, Relay};
 use super::servers::{self, make_maildir, text_of};
 use std::fs;
 use std::net::TcpStream;
@@ -20,14 +20,14 @@ const MAIL: (&str, u32) = ("members", 64_995);
 /// `OWABI_REQUIRE=opensmtpd` makes it a failure instead.
 pub(crate) fn start(mx: u16) -> Option<Relay> {
     servers::is_available("opensmtpd", keeper::why_not("OpenSMTPD", &program()))
-        .then(|| insist("OpenSMTPD", || try_start(mx), answers))
+        .then(|| servers::insist("OpenSMTPD", || try_start(mx), answers, Relay::said))
 }
 
 fn try_start(mx: u16) -> Relay {
     let (folder, port) = (servers::folder("opensmtpd"), servers::free_port());
     write(folder.path(), port, mx);
     let keeper = Keeper::start_apart(folder, "opensmtpd.test", &ACCOUNTS, &program(), START);
-    Relay { folder: keeper.folder().into(), port, maillog: "maillog", _server: Box::new(keeper) }
+    Relay { keeper, port, maillog: "maillog" }
 }
 
 /// It logs every connection: so it is this one that has answered.

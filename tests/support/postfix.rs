@@ -4,14 +4,13 @@
 //! can send nothing off the machine: every recipient of every domain ends in one Maildir, except those whose local part
 //! asks for trouble (`unknown…` 550, `greylist…` 450, `full…` 452, each at RCPT). Needs root, as Postfix does.
 
-use super::servers::{self, SYSTEM_PATH, files_under, text_of, wait};
+use super::keeper::Keeper;
+use super::servers::{self, files_under, text_of, wait};
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// What a test may ask for.
 #[derive(Clone, Debug)]
@@ -51,7 +50,7 @@ impl Postfix {
 
     /// The files of the delivered mails.
     pub(crate) fn delivered(&self) -> Vec<PathBuf> {
-        let mut files = files_under(&self.0.path("mail/all/new"));
+        let mut files = files_under(&self.0.folder().join("mail/all/new"));
         files.sort();
         files
     }
@@ -64,7 +63,7 @@ impl Postfix {
     /// Mails that Postfix has taken and not yet delivered.
     pub(crate) fn queue_len(&self) -> usize {
         let queues = ["maildrop", "incoming", "active", "deferred", "hold"];
-        queues.iter().map(|queue| files_under(&self.0.path("queue").join(queue)).len()).sum()
+        queues.iter().map(|queue| files_under(&self.0.folder().join("queue").join(queue)).len()).sum()
     }
 
     /// Everything it has logged.
@@ -75,7 +74,7 @@ impl Postfix {
 
 /// A Postfix of some configuration. Dropping it stops it and removes its directory.
 pub(super) struct Instance {
-    folder: TempDir,
+    pub(super) keeper: Keeper,
     pub(super) port: u16,
 }
 
@@ -87,77 +86,59 @@ impl Instance {
             return None;
         }
         let main_cf = format!("{COMMON_CF}{main_cf}");
-        let files: Vec<_> = [("main.cf", main_cf.as_str()), ("master.cf", master_cf)]
-            .into_iter()
-            .chain(files.iter().copied())
-            .collect();
-        // Another process may take the free port before Postfix does: then the next one is tried.
-        (0..5).find_map(|_| Self::try_start(&files)).or_else(|| panic!("Postfix did not start in five tries"))
+        let files = [&[("main.cf", main_cf.as_str()), ("master.cf", master_cf)], files].concat();
+        Some(servers::insist("Postfix", || Self::try_start(&files), Self::answers, Self::said))
     }
 
-    fn try_start(files: &[(&str, &str)]) -> Option<Self> {
-        let postfix = Self { port: servers::free_port(), folder: servers::folder("postfix") };
-        postfix.write(files);
-        let started = postfix.postfix("start");
-        if started.status.success() && wait(Duration::from_secs(10), || postfix.answers()) {
-            return Some(postfix);
-        }
-        eprintln!("Postfix on port {}: {started:?}\n{}", postfix.port, postfix.log());
-        None
+    fn try_start(files: &[(&str, &str)]) -> Self {
+        let (folder, port) = (servers::folder("postfix"), servers::free_port());
+        write(folder.path(), port, files);
+        let (start, stop) = (r#""$2" -c "$1/etc" start-fg"#, r#"kill $(cat "$1/queue/pid/master.pid")"#);
+        let keeper = Keeper::start(folder, Path::new(PROGRAM), start, stop);
+        Self { keeper, port }
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    pub(super) fn folder(&self) -> &Path {
+        self.keeper.folder()
     }
 
     fn log(&self) -> String {
-        text_of(&self.path("maillog"))
+        text_of(&self.folder().join("maillog"))
     }
 
     fn answers(&self) -> bool {
         TcpStream::connect(("127.0.0.1", self.port)).is_ok() && self.log().contains("daemon started")
     }
 
-    fn postfix(&self, verb: &str) -> Output {
-        let config = self.path("etc");
-        let mut command = Command::new("postfix");
-        command.arg("-c").arg(config).arg(verb).env("LC_ALL", "C").env("PATH", SYSTEM_PATH);
-        command.output().unwrap()
-    }
-
-    fn write(&self, files: &[(&str, &str)]) {
-        // Postfix and its delivery agent change their user: they must be able to walk down to here.
-        for name in ["etc", "queue", "data", "mail"] {
-            fs::create_dir(self.path(name)).unwrap();
-            servers::open_to_all(&self.path(name));
-        }
-        let (postfix, (uid, gid)) = (servers::account("postfix"), servers::account("nobody"));
-        chown(self.path("data"), Some(postfix.0), Some(postfix.1)).unwrap();
-        chown(self.path("mail"), Some(uid), Some(gid)).unwrap();
-        for (name, text) in files {
-            let text = text
-                .replace("UID", &uid.to_string())
-                .replace("GID", &gid.to_string())
-                .replace("PORT", &self.port.to_string())
-                .replace("FOLDER", &self.folder.path().display().to_string());
-            fs::write(self.path("etc").join(name), text).unwrap();
-        }
-        fs::write(self.path("maillog"), "").unwrap();
+    fn said(&self) -> String {
+        self.log() + &self.keeper.said()
     }
 }
 
-impl Drop for Instance {
-    fn drop(&mut self) {
-        let _asked = self.postfix("stop");
-        let stopped = wait(Duration::from_secs(5), || !self.postfix("status").status.success());
-        if !stopped {
-            let _forced = self.postfix("abort");
-        }
+fn write(folder: &Path, port: u16, files: &[(&str, &str)]) {
+    // Postfix and its delivery agent change their user: they must be able to walk down to here.
+    for name in ["etc", "queue", "data", "mail"] {
+        fs::create_dir(folder.join(name)).unwrap();
+        servers::open_to_all(&folder.join(name));
     }
+    let (postfix, (uid, gid)) = (servers::account("postfix"), servers::account("nobody"));
+    chown(folder.join("data"), Some(postfix.0), Some(postfix.1)).unwrap();
+    chown(folder.join("mail"), Some(uid), Some(gid)).unwrap();
+    for (name, text) in files {
+        let text = text
+            .replace("UID", &uid.to_string())
+            .replace("GID", &gid.to_string())
+            .replace("PORT", &port.to_string())
+            .replace("FOLDER", &folder.display().to_string());
+        fs::write(folder.join("etc").join(name), text).unwrap();
+    }
+    fs::write(folder.join("maillog"), "").unwrap();
 }
+
+const PROGRAM: &str = "/usr/sbin/postfix";
 
 fn why_not() -> Option<String> {
-    if !Path::new("/usr/sbin/postfix").exists() {
+    if !Path::new(PROGRAM).exists() {
         return Some("postfix is not installed (./x test installs it)".into());
     }
     servers::needs_root("Postfix")

@@ -12,9 +12,9 @@ pub(crate) fn start(mx: u16) -> Option<Relay> {
     let main_cf = MAIN_CF.replace("MX_PORT", &mx.to_string());
     let postfix = Instance::start(&main_cf, &format!("{master_cf}{SMTP}"), &[("mailboxes", MAILBOXES)])?;
     for maildir in [BOUNCES, MEMBERS] {
-        make_maildir(&postfix.path(maildir), account("nobody"));
+        make_maildir(&postfix.folder().join(maildir), account("nobody"));
     }
-    Some(Relay { folder: postfix.path(""), port: postfix.port, maillog: "maillog", _server: Box::new(postfix) })
+    Some(Relay { keeper: postfix.keeper, port: postfix.port, maillog: "maillog" })
 }
 
 const MAILBOXES: &str = r#"/@sender\.test$/ bounces/

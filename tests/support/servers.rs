@@ -48,6 +48,23 @@ pub(crate) fn wait(timeout: Duration, done: impl Fn() -> bool) -> bool {
     })
 }
 
+/// Starts a server until it answers. Another process may take its free port before it does: then the next one is tried.
+pub(crate) fn insist<T>(
+    name: &str,
+    start: impl Fn() -> T,
+    answers: impl Fn(&T) -> bool,
+    said: impl Fn(&T) -> String,
+) -> T {
+    let started = (0..5).map(|_| start()).find(|server| {
+        let is_up = wait(Duration::from_secs(10), || answers(server));
+        if !is_up {
+            eprintln!("{name} does not answer: {}", said(server));
+        }
+        is_up
+    });
+    started.unwrap_or_else(|| panic!("{name} did not start in five tries"))
+}
+
 /// A free port below those that the kernel gives to clients and below those of the private PostgreSQL. No two calls of
 /// one process get the same.
 pub(crate) fn free_port() -> u16 {
