@@ -3,6 +3,7 @@
 //! A source hands over what arrived and moves it only after the answer: what was recorded twice changes nothing.
 
 mod counted;
+mod imap;
 mod maildir;
 
 use owabi_core::maillog::LogEvidence;
