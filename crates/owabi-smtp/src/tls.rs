@@ -41,7 +41,7 @@ impl Stream {
     }
 
     /// Protocol and cipher suite, as in `TLSv1.3 TLS_AES_256_GCM_SHA384`; `None` in plain text.
-    pub(crate) fn description(&self) -> Option<String> {
+    pub fn description(&self) -> Option<String> {
         let Self::Tls(stream) = self else { return None };
         let session = stream.get_ref().1;
         let version = session.protocol_version()?.as_str()?.replace('_', ".");

@@ -1,0 +1,161 @@
+//! Bounces from a mailbox on an IMAP server: what lies in a folder is handed over, and moved away when that is durable.
+//!
+//! No mail is ever deleted: one is moved, or copied and then that one alone removed, or copied and marked. Nothing is remembered of a mailbox
+//! from one connection to the next; what is read twice (a crash before the move, a folder with new UIDs) the intake knows by its hash.
+
+mod connect;
+mod connection;
+mod folders;
+mod moving;
+mod response;
+mod session;
+#[cfg(test)]
+mod tests;
+mod trouble;
+mod value;
+mod wire;
+
+use super::counted::{Counted, Failed};
+use super::{Arrival, Intake, Verdict};
+use crate::clock;
+use crate::config;
+use connection::Deadlines;
+pub(crate) use moving::Putting;
+use secrecy::SecretString;
+use session::Session;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use trouble::{Patience, Trouble};
+
+/// A mailbox that is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailbox {
+    settings: config::Imap,
+    host: String,
+    password: SecretString,
+    source: String,
+    deadlines: Deadlines,
+}
+
+/// What `owabi check --connect` tells of a mailbox that can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    /// Protocol and cipher suite; `None` in the clear.
+    pub(crate) tls: Option<String>,
+    /// Mails in the folder now.
+    pub(crate) mails: u32,
+    /// How mails are put away that were recorded.
+    pub(crate) putting: Putting,
+    /// Whether news come at once (IDLE), not only when we ask.
+    pub(crate) idle: bool,
+    /// Folders that are to be made: `processed`, `review`, as the configuration names them.
+    pub(crate) missing: Vec<String>,
+}
+
+impl Mailbox {
+    /// The mailbox of a configuration; `None` when it names no host.
+    pub(crate) fn new(settings: &config::Imap, password: SecretString) -> Option<Self> {
+        let host = settings.host.clone()?;
+        // Without the user: it is often somebody's address.
+        let source = format!("imap:{host}/{}", settings.folder);
+        Some(Self { settings: settings.clone(), host, password, source, deadlines: Deadlines::default() })
+    }
+
+    /// Its name as a source.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// One look, for the daemon and the command line alike: the intake learns how it went.
+    async fn look(&self, session: &mut Session, intake: &Intake) -> Result<Counted, Trouble> {
+        let began_at = clock::now_ms();
+        let counted = session.pass(&|arrivals| intake.take(&self.source, arrivals)).await?;
+        if session.unreadable == 0 {
+            intake.looked(&self.source, began_at).await?;
+        }
+        if let Some(trouble) = self.remaining(session) {
+            intake.trouble(&self.source, &trouble);
+        }
+        Ok(counted)
+    }
+
+    /// What stays in the folder and should not.
+    fn remaining(&self, session: &Session) -> Option<String> {
+        let (host, folder) = (&self.host, &self.settings.folder);
+        if session.unreadable > 0 {
+            let many = session.unreadable;
+            return Some(format!("IMAP server {host}: {many} mails in {folder} cannot be read: look at them by hand"));
+        }
+        let many = session.unmoved;
+        let advice = session.advice();
+        (many > 0).then(|| format!("IMAP server {host}: {many} mails were recorded but stay in {folder}: {advice}"))
+    }
+
+    fn failed(&self, trouble: Trouble) -> Failed {
+        match trouble {
+            Trouble::Store(error) => Failed::Store(error),
+            other => Failed::Source(format!("IMAP server {}: {other}", self.host)),
+        }
+    }
+
+    /// One connection's work: looks, waits for news, and looks again, until it is time to renew it.
+    async fn stay(&self, intake: &Intake, poll: Duration, patience: &mut Patience) -> Result<(), Trouble> {
+        let mut session = Session::open(self).await?;
+        let until = clock::monotonic() + self.deadlines.session;
+        while clock::monotonic() < until {
+            let counted = self.look(&mut session, intake).await?;
+            patience.restore();
+            if counted.taken() > 0 {
+                tracing::info!(
+                    source = self.source,
+                    matched = counted.matched,
+                    parked = counted.parked,
+                    review = counted.review,
+                    ignored = counted.ignored,
+                    "receipts were read"
+                );
+            }
+            session.wait(self.settings.idle, poll).await?;
+        }
+        session.close().await;
+        Ok(())
+    }
+}
+
+/// `owabi track imap`: takes what lies there, and returns.
+///
+/// # Errors
+/// When nothing can be recorded, or why the mailbox cannot be read, and what to do.
+pub(crate) async fn once(mailbox: &Mailbox, intake: &Intake) -> Result<Counted, Failed> {
+    let looking = async {
+        let mut session = Session::open(mailbox).await?;
+        let counted = mailbox.look(&mut session, intake).await?;
+        session.close().await;
+        Ok(counted)
+    };
+    looking.await.map_err(|trouble| mailbox.failed(trouble))
+}
+
+/// The daemon's reader: takes mails as they come (IDLE), or looks every `poll`, until `stop`.
+/// What goes wrong is told to the intake, and tried again after a while; nothing ends it but `stop`.
+pub(crate) async fn follow(mailbox: Mailbox, intake: Intake, poll: Duration, stop: CancellationToken) {
+    let reading = async {
+        let mut patience = Patience::default();
+        loop {
+            if let Err(trouble) = mailbox.stay(&intake, poll, &mut patience).await {
+                let wait = patience.after(&trouble, poll);
+                mailbox.failed(trouble).tell(&intake, &mailbox.source);
+                tokio::time::sleep(wait).await;
+            }
+        }
+    };
+    stop.run_until_cancelled(reading).await;
+}
+
+/// `owabi check --connect`: logs in and opens the folder; changes nothing.
+///
+/// # Errors
+/// Why the mailbox cannot be read, and what to do.
+pub(crate) async fn check(mailbox: &Mailbox) -> Result<Offer, Failed> {
+    Session::check(mailbox).await.map_err(|trouble| mailbox.failed(trouble))
+}
