@@ -1,7 +1,37 @@
 //! Reading what comes back: delivery status notifications, conformant or not (RFC 3464), bounces in free text, and what
 //! is told apart from them: auto-replies, complaints, ordinary mail. Pure, bounded in time and memory on any input.
 
+mod addresses;
+mod charset;
+mod dsn;
+mod events;
+mod fields;
+mod html;
+mod lines;
+mod mime;
+mod named;
+mod phrases;
+mod prose;
+mod returned;
+mod signs;
+mod status;
+mod told_apart;
+mod verdict;
+
+use mime::Mail;
+use named::Names;
+use prose::Prose;
 use serde::{Deserialize, Serialize};
+use signs::Signs;
+use std::collections::HashSet;
+use told_apart::Seems;
+
+/// Octets of a mail that are looked at; what a server has to say stands well before.
+pub const OCTETS: usize = 1 << 20;
+/// Recipients that one mail can report.
+const MOST_REPORTS: usize = 1_000;
+/// Characters of From and Subject that are kept.
+const SHOWN: usize = 200;
 
 /// What a mail that came back is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -49,6 +79,26 @@ pub enum Reason {
     Other,
 }
 
+impl Reason {
+    /// The word in the database and in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadAddress => "bad_address",
+            Self::MailboxFull => "mailbox_full",
+            Self::Policy => "policy",
+            Self::TooLarge => "too_large",
+            Self::Expired => "expired",
+            Self::Remote => "remote",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Why a mail failed, from a server's enhanced status code (RFC 3463) and its words, as a log has them.
+pub fn reason(class: Class, status: Option<&str>, words: &str) -> Reason {
+    verdict::reason(class, status.and_then(status::of_field), status::basic(words), signs::Signs::of(words))
+}
+
 /// What a bounce says of one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -93,36 +143,89 @@ pub struct Reading {
     pub subject: String,
 }
 
-impl Reason {
-    /// The word in the database and in `--json`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BadAddress => "bad_address",
-            Self::MailboxFull => "mailbox_full",
-            Self::Policy => "policy",
-            Self::TooLarge => "too_large",
-            Self::Expired => "expired",
-            Self::Remote => "remote",
-            Self::Other => "other",
-        }
-    }
-}
-
-/// STUB
-pub fn read(_mail: &[u8]) -> Reading {
+/// Reads `mail`, whose line ends may be of any kind; only the first [`OCTETS`] are looked at.
+pub fn read(mail: &[u8]) -> Reading {
+    let mail = Mail::open(&lines::unified(mail));
+    let prose = Prose::of(&mail);
+    let (envelope, groups) = dsn::groups(&mail, &prose);
+    let event = events::event(&prose).unwrap_or_else(|| {
+        let (kind, reports) = judged(&mail, &prose, groups);
+        events::Event { kind, reports, message_ids: Vec::new() }
+    });
+    let events::Event { kind, reports, mut message_ids } = event;
+    message_ids.extend(returned::message_ids(&mail, &prose));
     Reading {
-        kind: Kind::Other,
-        reports: vec![],
-        sent_to: vec![],
-        envid: None,
-        message_ids: vec![],
-        dated_at: None,
-        from: String::new(),
-        subject: String::new(),
+        kind,
+        reports,
+        sent_to: returned::sent_to(&mail, &prose, envelope.sender),
+        envid: envelope.envid,
+        message_ids,
+        dated_at: mail.head.dated_at(),
+        from: lines::cut(&mail.head.shown("from"), SHOWN).to_owned(),
+        subject: lines::cut(&mail.head.shown("subject"), SHOWN).to_owned(),
     }
 }
 
-/// Why, from an enhanced status code and the words beside it.
-pub fn reason(_status: Option<&str>, _words: &str) -> Reason {
-    Reason::Other
+/// What the mail is and, of a bounce, its reports.
+fn judged(mail: &Mail, prose: &Prose, groups: Vec<dsn::Group>) -> (Kind, Vec<Report>) {
+    let said = lines::flat(&prose.text());
+    let signs = Signs::of_flat(&said);
+    let seems = told_apart::kind(mail, signs, !groups.is_empty());
+    let Seems::Surely(kind) = seems else {
+        let reports = free_text(mail, prose, &said);
+        return if reports.is_empty() { (Kind::Other, reports) } else { (Kind::Bounce, reports) };
+    };
+    match kind {
+        Kind::Bounce if groups.is_empty() => {
+            let reports = free_text(mail, prose, &said);
+            let inner = prose.inner.as_deref().filter(|_| reports.is_empty());
+            (kind, inner.map_or(reports, handed_on))
+        }
+        Kind::Bounce => (kind, by_fields(prose, groups)),
+        Kind::AutoReply | Kind::Complaint | Kind::Other => (kind, Vec::new()),
+    }
+}
+
+/// The reports of a bounce that a server handed on as a text.
+fn handed_on(inner: &str) -> Vec<Report> {
+    let mail = Mail::open(inner.as_bytes());
+    let prose = Prose { inner: None, ..Prose::of(&mail) };
+    let (_, groups) = dsn::groups(&mail, &prose);
+    judged(&mail, &prose, groups).1
+}
+
+fn by_fields(prose: &Prose, groups: Vec<dsn::Group>) -> Vec<Report> {
+    let names = Names::of(prose);
+    let alone = groups.len() == 1;
+    let mut seen = HashSet::new();
+    let groups = groups.into_iter().filter(|group| seen.insert(addresses::key(&group.address)));
+    let report = |group: dsn::Group| {
+        let words = names.words(&group.address, alone);
+        verdict::of_fields(group, &words)
+    };
+    groups.take(MOST_REPORTS).map(report).collect()
+}
+
+fn free_text(mail: &Mail, prose: &Prose, said: &str) -> Vec<Report> {
+    let names = Names::of(prose);
+    let recipients = recipients(mail, prose, &names);
+    let whole = Signs::of_flat(&format!("{} {said}", lines::flat(&mail.head.shown("subject"))));
+    let alone = recipients.len() == 1;
+    let report = |address: String| {
+        let words = names.words(&address, alone);
+        verdict::of_words(address, &verdict::Told { words: &words, whole })
+    };
+    recipients.into_iter().take(MOST_REPORTS).map(report).collect()
+}
+
+/// The field X-Failed-Recipients, else those whom the prose names, else the one whom the returned message was for.
+fn recipients(mail: &Mail, prose: &Prose, names: &Names<'_>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let failed = mail.head.all("x-failed-recipients").flat_map(addresses::in_line).map(|found| found.address);
+    let failed: Vec<String> = failed.filter(|address| seen.insert(addresses::key(address))).collect();
+    if !failed.is_empty() {
+        return failed;
+    }
+    let named = names.recipients(&returned::senders(mail, prose));
+    if named.is_empty() { returned::only_recipient(mail, prose).into_iter().collect() } else { named }
 }

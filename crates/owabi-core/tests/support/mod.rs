@@ -3,12 +3,16 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+/// The folder of all corpora; `OWABI_CORPORA` names another.
+pub(crate) fn corpora() -> PathBuf {
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
+    std::env::var_os("OWABI_CORPORA").map_or(beside, PathBuf::from)
+}
+
 /// The lines of one corpus's index; `None`, said on stderr, when the folder is absent.
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 pub(crate) fn corpus(name: &str) -> Option<Vec<serde_json::Value>> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
-    let root = std::env::var_os("OWABI_CORPORA").map_or(beside, PathBuf::from);
-    let path = root.join(name).join("index.jsonl");
+    let path = corpora().join(name).join("index.jsonl");
     let Ok(text) = std::fs::read_to_string(&path) else {
         // Written past the harness, which keeps what a passing test prints to itself.
         let _ =

@@ -3,9 +3,9 @@
 use super::{Arrival, IncomingMail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use owabi_core::bounce::{self, Kind, Reading, Reason, Report};
+use owabi_core::bounce::{self, Class, Kind, Reading, Reason, Report};
 use owabi_core::ids::{hex, named_row, token_of};
-use owabi_core::maillog::LogEvidence;
+use owabi_core::maillog::{LogEvent, LogEvidence};
 use owabi_core::receipt::Says;
 use owabi_store::ArrivalRow;
 use sha2::{Digest, Sha256};
@@ -180,7 +180,11 @@ impl<'a> Word<'a> {
 
     fn of_line(line: &'a LogEvidence) -> Self {
         let (status, detail) = (line.status.as_deref(), Some(line.text.as_str()));
-        let reason = bounce::reason(status, &line.text);
+        let class = match line.event {
+            LogEvent::Delivery { class, .. } => class,
+            LogEvent::Taken => Class::Delivered,
+        };
+        let reason = bounce::reason(class, status, &line.text);
         Self {
             says: Says::from(line.event),
             recipient: line.recipient.as_deref(),
