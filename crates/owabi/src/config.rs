@@ -105,7 +105,15 @@ impl Config {
     }
 
     /// The bounce mailbox's password, if there is one.
-    pub fn imap_password(&self) -> Result<Option<SecretString>, SecretError> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn imap_password(&self) -> Result<Option<SecretString>, ConfigError> {
+        let in_config = |error: SecretError| ConfigError::one(error.into_problem(&self.file, "receipts.imap"));
+        self.imap_secret().map_err(in_config)
+    }
+
+    fn imap_secret(&self) -> Result<Option<SecretString>, SecretError> {
         let imap = &self.receipts.imap;
         let (file, credential) = (imap.password_file.as_deref(), imap.password_credential.as_deref());
         secret::read(file, credential, self.credentials.as_deref())
@@ -147,7 +155,7 @@ impl Config {
         let mut checks: Vec<_> =
             relays.map(|(n, relay)| (format!("smtp.relays[{n}]"), self.relay_password(relay).err())).collect();
         checks.push(("database".to_owned(), self.database_password().err()));
-        checks.push(("receipts.imap".to_owned(), self.imap_password().err()));
+        checks.push(("receipts.imap".to_owned(), self.imap_secret().err()));
         let client_key = self.database.client_key.as_deref();
         let client_key = client_key.and_then(|file| secret::check_guarded(file, self.credentials.as_deref()).err());
         checks.push(("database.client_key".to_owned(), client_key));

@@ -6,7 +6,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::say;
 use super::session::Session;
 use crate::config::Config;
-use crate::receipts::{Arrival, Counted, Failed, IncomingMail, Intake, LARGEST, Verdict, maildir};
+use crate::receipts::{Arrival, Counted, Failed, IncomingMail, Intake, LARGEST, Verdict, imap, maildir, sources};
 use crate::{clock, keys};
 use serde_json::json;
 use std::io::Read;
@@ -36,6 +36,8 @@ enum What {
         /// The folder with new, cur and tmp
         dir: PathBuf,
     },
+    /// Bounces in the IMAP mailbox of the configuration  IMAP の不達通知を読む
+    Imap,
     /// One bounce on stdin; always exit 75 when it is not recorded, so that the mail server keeps it  標準入力の一通を読む
     Pipe {
         /// The envelope recipient; else $ORIGINAL_RECIPIENT or $RECIPIENT, as Postfix's aliases set them
@@ -55,6 +57,11 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
             let maildir = maildir::Maildir::new(dir);
             finish(session, &intake, maildir::once(&maildir, &intake).await).await
         }
+        What::Imap => {
+            let (config, intake) = open(session).await?;
+            let mailbox = mailbox(&config)?;
+            finish(session, &intake, imap::once(&mailbox, &intake).await).await
+        }
     }
 }
 
@@ -65,6 +72,16 @@ async fn open(session: &Session) -> Result<(Config, Intake), Failure> {
     let keys = keys::load(&config, &store).await?;
     let intake = Intake::new(&config, store, keys);
     Ok((config, intake))
+}
+
+fn mailbox(config: &Config) -> Result<imap::Mailbox, Failure> {
+    sources::mailbox(config)?.ok_or_else(|| {
+        Failure::with(
+            Exit::BadConfig,
+            say!(ja: "receipts.imap が設定されていません。", en: "receipts.imap is not configured"),
+            say!(ja: "host、user、password_file を書いてください。", en: "write its host, user and password_file"),
+        )
+    })
 }
 
 async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed>) -> Answer {

@@ -1,6 +1,6 @@
 //! The sources of the configuration, all together: read by the daemon all the time, or once before and after a short run.
 
-use super::{Counted, Failed, Intake, maildir};
+use super::{Counted, Failed, Intake, imap, maildir};
 use crate::config::{Config, ConfigError};
 use crate::dispatch::harmless;
 use owabi_store::StoreError;
@@ -22,26 +22,39 @@ pub(crate) struct Sources {
 #[derive(Clone, Debug)]
 enum Source {
     Maildir(maildir::Maildir),
+    Imap(imap::Mailbox),
 }
 
 impl Source {
     fn name(&self) -> &str {
         match self {
             Self::Maildir(maildir) => maildir.source(),
+            Self::Imap(mailbox) => mailbox.source(),
         }
     }
 
     async fn once(&self, intake: &Intake) -> Result<Counted, Failed> {
         match self {
             Self::Maildir(maildir) => maildir::once(maildir, intake).await,
+            Self::Imap(mailbox) => imap::once(mailbox, intake).await,
         }
     }
 
     async fn follow(self, intake: Intake, poll: Duration, stop: CancellationToken) {
         match self {
             Self::Maildir(maildir) => maildir::follow(maildir, intake, poll, stop).await,
+            Self::Imap(mailbox) => imap::follow(mailbox, intake, poll, stop).await,
         }
     }
+}
+
+/// The IMAP mailbox of the configuration, if there is one.
+///
+/// # Errors
+/// When its password cannot be read.
+pub(crate) fn mailbox(config: &Config) -> Result<Option<imap::Mailbox>, ConfigError> {
+    let password = config.imap_password()?;
+    Ok(password.and_then(|password| imap::Mailbox::new(&config.receipts.imap, password)))
 }
 
 impl Sources {
@@ -53,6 +66,7 @@ impl Sources {
         let receipts = &config.receipts;
         let mut all = Vec::new();
         all.extend(receipts.maildir.as_deref().map(maildir::Maildir::new).map(Source::Maildir));
+        all.extend(mailbox(config)?.map(Source::Imap));
         Ok(Self { intake, all, poll: receipts.poll.into() })
     }
 
