@@ -11,16 +11,20 @@ pub(crate) mod init;
 mod lock;
 mod log;
 mod man;
+mod member;
 mod pause;
 mod preflight;
 mod preview;
+mod reason;
 pub(crate) mod release;
+mod remedy;
 pub(crate) mod run;
 pub mod say;
 pub(crate) mod session;
 mod status;
 mod test_send;
 mod trouble;
+mod unreachable;
 mod withdraw;
 
 pub(crate) use session::Session;
@@ -97,6 +101,10 @@ enum Verb {
     Status(status::Options),
     /// The delivery log, one row an attempt  送信記録を見る
     Log(log::Options),
+    /// One person: status, attempts, receipts  一人の記録を見る
+    Member(member::Options),
+    /// The people whom mail did not reach, for letters  メールの届かなかった人を見る
+    Unreachable(unreachable::Options),
     /// Send one mail to an address on the allow-list  試しに一通送る
     TestSend(test_send::Options),
     /// Migrate, copy or examine the database  データベースの管理
@@ -150,6 +158,8 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Run(options) => run::run(session, &options).await,
         Verb::Status(options) => status::run(session, &options).await,
         Verb::Log(options) => log::run(session, &options).await,
+        Verb::Member(options) => member::run(session, &options).await,
+        Verb::Unreachable(options) => unreachable::run(session, &options).await,
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Db(options) => db::run(session, &options).await,
         Verb::Completions(options) => Ok(completions::run(&options)),
