@@ -21,6 +21,7 @@ mod sources;
 mod sql;
 mod take_over;
 mod tx;
+mod unreachable;
 
 pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord};
 pub use copy::{CopiedTable, CopyError, Copying};
@@ -37,6 +38,7 @@ pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
 pub use sources::{ArrivalCount, SourceName, SourceRow};
 pub use take_over::LeftBehind;
+pub use unreachable::{Unreached, UnreachedRow};
 
 #[cfg(test)]
 mod migration_tests;

@@ -274,6 +274,7 @@ statements! {
     TAKE_OVER_ATTEMPTS = "take_over_attempts";
     TAKE_OVER_DOUBT = "take_over_doubt";
     TAKE_OVER_QUEUE = "take_over_queue";
+    UNREACHABLE_PAGE = "unreachable_page";
     WITHDRAW_MEMBERS = "withdraw_members";
     WITHDRAW_QUEUED = "withdraw_queued";
 }

@@ -21,6 +21,12 @@ pub fn short(ms: i64) -> String {
         .map_or_else(|_| String::new(), |at| OFFSET.to_datetime(at).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
+/// `2022-03-02`.
+pub fn day(ms: i64) -> String {
+    Timestamp::from_millisecond(ms)
+        .map_or_else(|_| String::new(), |at| OFFSET.to_datetime(at).strftime("%Y-%m-%d").to_string())
+}
+
 /// Epoch milliseconds of `2022-03-02`, `2022-03-02T09:00`, either with an offset, or of a span before `now` (`2h`).
 pub fn parse(text: &str, now: i64) -> Option<i64> {
     if let Ok(span) = text.parse::<Span>() {
@@ -47,6 +53,7 @@ mod tests {
             assert_eq!(parse(text, 0), Some(nine), "{text}");
         }
         assert_eq!(parse("2022-03-02", 0), Some(nine - 9 * 3_600_000));
+        assert_eq!([day(nine - 9 * 3_600_000), day(nine - 9 * 3_600_000 - 1)], ["2022-03-02", "2022-03-01"]);
         assert_eq!(parse("2h", nine), Some(nine - 2 * 3_600_000));
         assert_eq!(parse("yesterday", nine), None);
     }

@@ -11,6 +11,7 @@ pub mod japan;
 pub mod keys;
 pub mod library;
 pub mod preflight;
+pub(crate) mod quiet;
 pub(crate) mod receipts;
 pub mod relays;
 pub mod release;

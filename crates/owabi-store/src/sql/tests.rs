@@ -61,6 +61,7 @@ static OFTEN: &[&Statement] = &[
     &TAKE_OVER_ATTEMPTS,
     &TAKE_OVER_DOUBT,
     &TAKE_OVER_QUEUE,
+    &UNREACHABLE_PAGE,
     &WITHDRAW_QUEUED,
 ];
 
@@ -96,7 +97,7 @@ const QUEUE: &str = "
     SELECT id, 1, 1, 5, 'accepted', TRUE FROM affected_members WHERE status = 'accepted'";
 
 /// The statements of PostgreSQL that run often, each with arguments that give it something to do there.
-fn often_on_postgres() -> [(&'static str, String); 16] {
+fn often_on_postgres() -> [(&'static str, String); 17] {
     let rows = |row: fn(i64) -> Value| json_rows((0..20).map(|n| row(15_400 + 200 * n)));
     let claims = rows(|id| json!([id, 1, 5, "accepted", "accepted", null, 1, null, 0]));
     let numbers = rows(|id| json!([format!("M{id}")]));
@@ -116,6 +117,8 @@ fn often_on_postgres() -> [(&'static str, String); 16] {
         (on(&TAKE_OVER_ATTEMPTS), "'[[20000, 7]]', 5".into()),
         (on(&TAKE_OVER_DOUBT), "5, 1000, '[[\"n1\", 5]]'".into()),
         (on(&TAKE_OVER_QUEUE), "5, 1000".into()),
+        // Whoever was told is passed over: a page reads as far as it must.
+        (on(&UNREACHABLE_PAGE), "'n1', 0, 17000, 500".into()),
         (on(&WITHDRAW_QUEUED), "5".into()),
         (record_group(), format!("'{claims}', '{}', 5", rows(|id| json!([id, 1, 5, "r", "a", "m", "e", "h", 1])))),
     ]

@@ -3,7 +3,10 @@
 use crate::place::{Place, on_both_databases};
 use crate::{LEASE, NOTICE, accepted, claim, count, intent, released};
 use owabi_core::lifecycle::Status;
-use owabi_store::{ArrivalRow, Claimed, Group, MemberChange, NewReceipt, Received, SourceName, Store};
+use owabi_core::reply::Reply;
+use owabi_store::{
+    ArrivalRow, Claimed, Group, MemberChange, NewReceipt, Received, Settle, SourceName, Store, Unreached,
+};
 
 const DAY: i64 = 86_400_000;
 const MAILDIR: SourceName<'static> = SourceName { host: "mail1", name: "maildir:/b", bounces: true };
@@ -185,4 +188,46 @@ async fn silence_counts_from_the_acceptance(place: Place) {
     let (store, _) = one_accepted(&place).await;
     assert!(store.quiet(39).await.unwrap().is_empty());
     assert_eq!(store.quiet(40).await.unwrap().into_iter().collect::<Vec<_>>(), [(NOTICE.to_owned(), 1)]);
+}
+
+/// Takes one member's mail to an end that is no acceptance.
+fn ended(row: &Claimed, outcome: &'static str, status: Status, reply: &str) -> Settle {
+    let reason = Some("mailbox_full".into());
+    Settle { outcome: outcome.into(), status, reason, reply: Some(Reply::new(552, reply)), ..accepted(row, 40) }
+}
+
+on_both_databases!(whom_mail_did_not_reach_is_listed_page_by_page_with_the_words_that_say_why);
+async fn whom_mail_did_not_reach_is_listed_page_by_page_with_the_words_that_say_why(place: Place) {
+    let store = released(&place, 5).await;
+    let rows = claim(&store, 20, 5).await;
+    let [bounced, failed, told, held] = [&rows[0], &rows[1], &rows[2], &rows[3]];
+    let settles = vec![
+        accepted(bounced, 40),
+        ended(failed, "failed", Status::Failed, "5.2.2 full"),
+        accepted(told, 40),
+        ended(held, "in_doubt", Status::InDoubt, "?"),
+    ];
+    let intents = rows.iter().map(intent).collect();
+    store.record(&Group { intents, settles }, 40, 40, false).await.unwrap();
+    let (before, after) = (Status::Accepted, Status::Bounced);
+    let late =
+        NewReceipt { says: "delivered", detail: Some("read me not".into()), ..receipt(bounced, "bb", (after, after)) };
+    let receipts = vec![receipt(bounced, "aa", (before, after)), late];
+    let changes = vec![change(bounced, before, after)];
+    assert!(store.receive(&Received { receipts, changes, ..Received::default() }, 60).await.unwrap());
+    place.run("INSERT INTO affected_members (notice_id, member_no, name, given_email, status, reason) VALUES ('n1', 'L1', '見本', 'なし', 'unreachable', 'blank')").await.unwrap();
+
+    let first = store.unreached_after(NOTICE, Unreached::Known, 0, 2).await.unwrap();
+    let words: Vec<_> = first.iter().map(|row| (row.status, row.code, row.detail.as_deref().unwrap())).collect();
+    assert_eq!(words[1], (Status::Failed, Some(552), "5.2.2 full"));
+    assert!(words[0].0 == Status::Bounced && words[0].1.is_none() && words[0].2.contains("宛先"), "{words:?}");
+    assert_eq!((first[0].enhanced.as_deref(), first[0].reason.as_deref()), (Some("5.1.1"), Some("bad_address")));
+    assert_eq!((first[0].since, first[0].email.as_deref()), (60, Some("u0@example.jp")));
+    let second = store.unreached_after(NOTICE, Unreached::Known, first[1].id, 2).await.unwrap();
+    let letter: Vec<_> =
+        second.iter().map(|row| (row.member_no.as_str(), row.given_email.as_deref(), row.since)).collect();
+    assert_eq!(letter, [("L1", Some("なし"), 0)]);
+    let undecided = store.unreached_after(NOTICE, Unreached::InDoubt, 0, 2).await.unwrap();
+    assert_eq!(undecided.iter().map(|row| row.id).collect::<Vec<_>>(), [held.id]);
+    assert!(store.unreached_after("other", Unreached::Known, 0, 2).await.unwrap().is_empty());
 }

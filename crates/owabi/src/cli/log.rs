@@ -198,6 +198,6 @@ impl Page for Table {
     }
 }
 
-fn plain(c: char) -> char {
+pub(super) fn plain(c: char) -> char {
     if c.is_control() { ' ' } else { c }
 }

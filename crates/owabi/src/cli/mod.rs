@@ -11,10 +11,13 @@ pub(crate) mod init;
 mod lock;
 mod log;
 mod man;
+mod member;
 mod pause;
 mod preflight;
 mod preview;
+mod reason;
 pub(crate) mod release;
+mod remedy;
 pub(crate) mod run;
 pub mod say;
 pub(crate) mod session;
@@ -22,6 +25,7 @@ mod status;
 mod test_send;
 mod track;
 mod trouble;
+mod unreachable;
 mod withdraw;
 
 pub(crate) use session::Session;
@@ -100,6 +104,10 @@ enum Verb {
     Log(log::Options),
     /// Read what comes back: bounces, and the relay's log  不達通知と送信ログを読む
     Track(track::Options),
+    /// One person: status, attempts, receipts  一人の記録を見る
+    Member(member::Options),
+    /// The people whom mail did not reach, for letters  メールの届かなかった人を見る
+    Unreachable(unreachable::Options),
     /// Send one mail to an address on the allow-list  試しに一通送る
     TestSend(test_send::Options),
     /// Migrate, copy or examine the database  データベースの管理
@@ -154,6 +162,8 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Status(options) => status::run(session, &options).await,
         Verb::Log(options) => log::run(session, &options).await,
         Verb::Track(options) => track::run(session, &options).await,
+        Verb::Member(options) => member::run(session, &options).await,
+        Verb::Unreachable(options) => unreachable::run(session, &options).await,
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Db(options) => db::run(session, &options).await,
         Verb::Completions(options) => Ok(completions::run(&options)),

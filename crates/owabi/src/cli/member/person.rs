@@ -1,0 +1,119 @@
+//! One person of one notice: what the database knows.
+
+use super::next::Next;
+use crate::cli::exit::Failure;
+use crate::japan;
+use crate::quiet::Silence;
+use owabi_core::lifecycle::Status;
+use owabi_store::{LogFilter, LogRow, MemberStanding, NoticeRow, ReceiptRow, Store};
+use serde_json::{Value, json};
+
+/// Attempts are read so many at a time.
+const PAGE: i64 = 100;
+
+/// One person.
+pub(super) struct Person {
+    pub(super) notice: NoticeRow,
+    pub(super) standing: MemberStanding,
+    pub(super) name: String,
+    pub(super) given_email: Option<String>,
+    pub(super) attempts: Vec<LogRow>,
+    pub(super) receipts: Vec<ReceiptRow>,
+    /// The day up to which no bounce came.
+    pub(super) no_bounce_by: Option<String>,
+}
+
+impl Person {
+    /// Reads row `id` of `notice`; `None` when it is gone.
+    pub(super) async fn read(
+        store: &Store,
+        notice: &NoticeRow,
+        id: i64,
+        silence: Option<Silence>,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(standing) = store.standings(&[id]).await?.pop() else { return Ok(None) };
+        let entries = entries(store, id).await?;
+        let Some(first) = entries.first() else { return Ok(None) };
+        let (name, given_email) = (first.name.clone(), first.given_email.clone());
+        let accepted = standing.status == Status::Accepted;
+        let quiet = silence.filter(|silence| accepted && silence.covers(standing.updated_at));
+        Ok(Some(Self {
+            notice: notice.clone(),
+            name,
+            given_email,
+            // Somebody without any attempt has one line that says so.
+            attempts: entries.into_iter().filter(|entry| entry.attempt > 0).collect(),
+            receipts: store.receipts_of(id).await?,
+            no_bounce_by: quiet.map(Silence::day),
+            standing,
+        }))
+    }
+
+    /// What happens next.
+    pub(super) fn next(&self) -> Next {
+        let MemberStanding { status, due_at, reason, .. } = &self.standing;
+        Next::of(*status, *due_at, reason.as_deref(), &self.notice.state)
+    }
+
+    /// Since when the status is what it is; a row that another system wrote and owabi did not touch yet has no time.
+    pub(super) fn since(&self) -> Option<i64> {
+        Some(self.standing.updated_at).filter(|at| *at != 0)
+    }
+
+    /// Of the newest mail that may have left, without angle brackets.
+    pub(super) fn message_id(&self) -> Option<&str> {
+        self.standing.sent.last().map(|mail| mail.message_id.as_str())
+    }
+
+    /// `member`, `attempts` and `receipts` of `member show --json`.
+    pub(super) fn document(&self) -> Result<Value, Failure> {
+        let MemberStanding { member_no, email, status, reason, round, possible_duplicate, due_at, .. } = &self.standing;
+        let member = json!({
+            "notice": self.notice.id,
+            "title": self.notice.title,
+            "notice_state": self.notice.state,
+            "member_no": member_no,
+            "name": self.name,
+            "email": email,
+            "given_email": self.given_email,
+            "status": status.as_str(),
+            "reason": reason,
+            "since": self.since().map(japan::iso),
+            "round": round,
+            "possible_duplicate": possible_duplicate,
+            "due_at": due_at.map(japan::iso),
+            "message_id": self.message_id(),
+            "no_bounce_by": self.no_bounce_by,
+            "next": self.next().as_str(),
+        });
+        let attempts = self.attempts.iter().map(|row| timed(row, row.at, None));
+        let receipts = self.receipts.iter().map(|row| timed(row, row.at, row.reported_at));
+        Ok(json!({
+            "member": member,
+            "attempts": attempts.collect::<Result<Vec<_>, _>>()?,
+            "receipts": receipts.collect::<Result<Vec<_>, _>>()?,
+        }))
+    }
+}
+
+/// A row with its times as people read them.
+fn timed(row: &impl serde::Serialize, at: i64, reported_at: Option<i64>) -> Result<Value, Failure> {
+    let mut document = serde_json::to_value(row).map_err(std::io::Error::from)?;
+    document["at"] = json!(japan::iso(at));
+    if document.get("reported_at").is_some() {
+        document["reported_at"] = json!(reported_at.map(japan::iso));
+    }
+    Ok(document)
+}
+
+/// The delivery log of one row, which begins at that row: nobody else's is read through for it.
+async fn entries(store: &Store, id: i64) -> Result<Vec<LogRow>, Failure> {
+    let (mut entries, mut after) = (Vec::new(), (id, -1));
+    loop {
+        let page = store.log_after(&LogFilter::default(), after, PAGE).await?;
+        let own = page.into_iter().take_while(|entry| entry.member_id == id).collect::<Vec<_>>();
+        let Some(last) = own.last() else { return Ok(entries) };
+        after = (id, last.attempt);
+        entries.extend(own);
+    }
+}

@@ -1,0 +1,77 @@
+//! Attempts and receipts of one person in one time line.
+
+use super::person::Person;
+use crate::cli::say::{Text, say};
+use crate::japan;
+use owabi_store::{LogRow, ReceiptRow};
+
+/// The time line, oldest first.
+pub(super) fn lines(person: &Person) -> Vec<Text> {
+    let attempts = person.attempts.iter().map(|row| (row.at, attempt(row)));
+    let receipts = person.receipts.iter().map(|row| (row.at, receipt(row, person.standing.email.as_deref())));
+    let mut entries: Vec<(i64, Text)> = attempts.chain(receipts).collect();
+    // An attempt and a receipt of the same moment: first the mail, then what came of it.
+    entries.sort_by_key(|entry| entry.0);
+    entries.into_iter().map(|(_, text)| text).collect()
+}
+
+fn attempt(row: &LogRow) -> Text {
+    let (at, n) = (japan::short(row.at), row.attempt);
+    let relay = row.relay.as_deref().unwrap_or("-");
+    let outcome = outcome(row.outcome.as_deref());
+    let (ja, en) = (outcome.ja, outcome.en);
+    let twice = row.possible_duplicate;
+    let flag = if twice { say!(ja: " [重複の可能性]", en: " [possible duplicate]") } else { Text::same("") };
+    let (flag_ja, flag_en) = (flag.ja, flag.en);
+    let code = row.code.map(|code| code.to_string());
+    let said = row.reply.as_deref().or(row.reason.as_deref());
+    let said = spaced(&[code.as_deref(), row.enhanced.as_deref(), said]);
+    say!(
+        ja: "{at}  送信 {n}  {relay}  {ja}{said}{flag_ja}",
+        en: "{at}  attempt {n}  {relay}  {en}{said}{flag_en}"
+    )
+}
+
+fn outcome(word: Option<&str>) -> Text {
+    match word {
+        Some("accepted") => say!(ja: "受付", en: "accepted"),
+        Some("deferred") => say!(ja: "延期", en: "deferred"),
+        Some("failed") => say!(ja: "失敗", en: "failed"),
+        Some("in_doubt") => say!(ja: "結果不明", en: "in doubt"),
+        Some("not_sent") => say!(ja: "未送信", en: "not sent"),
+        Some(other) => Text::same(other),
+        None => say!(ja: "送信中", en: "under way"),
+    }
+}
+
+fn receipt(row: &ReceiptRow, email: Option<&str>) -> Text {
+    let (at, source, matched_by) = (japan::short(row.at), &row.source, &row.matched_by);
+    let says = says(&row.says);
+    let (ja, en) = (says.ja, says.en);
+    let other = row.recipient.as_deref().filter(|recipient| Some(*recipient) != email).map(|to| format!("<{to}>"));
+    let said = spaced(&[other.as_deref(), row.status.as_deref(), row.reason.as_deref(), row.detail.as_deref()]);
+    let (before, after) = (&row.status_before, &row.status_after);
+    let became = if before == after { String::new() } else { format!(" ({before} → {after})") };
+    let dated = row.reported_at.map(japan::short);
+    let (dated_ja, dated_en) = dated.map(|day| (format!("、発信 {day}"), format!(", dated {day}"))).unwrap_or_default();
+    say!(
+        ja: "{at}  証拠  {source}  {ja}{said}{became} [照合: {matched_by}{dated_ja}]",
+        en: "{at}  receipt  {source}  {en}{said}{became} [by {matched_by}{dated_en}]"
+    )
+}
+
+fn says(word: &str) -> Text {
+    match word {
+        "delivered" => say!(ja: "配達", en: "delivered"),
+        "relayed" => say!(ja: "次のサーバーへ引き渡し", en: "handed on"),
+        "failed" => say!(ja: "不達", en: "failed"),
+        "delayed" => say!(ja: "遅延", en: "delayed"),
+        "taken" => say!(ja: "中継サーバーが受付", en: "taken by the relay"),
+        other => Text::same(other),
+    }
+}
+
+/// The words that there are, each led by blanks.
+fn spaced(words: &[Option<&str>]) -> String {
+    words.iter().flatten().filter(|word| !word.is_empty()).map(|word| format!("  {word}")).collect()
+}

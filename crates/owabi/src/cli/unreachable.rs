@@ -1,0 +1,112 @@
+//! `unreachable`: the people whom mail did not reach, read page by page and written as they are read.
+
+mod page;
+
+use super::exit::{Answer, Exit, Failure};
+use super::pause::known_state;
+use super::remedy::Remedy;
+use super::say::say;
+use super::session::Session;
+use owabi_core::lifecycle::Status;
+use owabi_store::{Store, Unreached};
+use page::Page;
+use std::collections::BTreeMap;
+use std::io;
+
+const PAGE: i64 = 1_000;
+
+/// The options of `unreachable`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  owabi unreachable --notice metaps-2022
+  owabi unreachable --notice metaps-2022 --csv > letters.csv      opens in Excel
+  owabi --json unreachable --notice metaps-2022 | jq '.rows[] | select(.suggestion == \"letter\")'
+
+Everybody who has no usable address, or whose mail failed or bounced. What to do next, as `suggestion`:
+letter (mail cannot reach them), later (the mailbox was full or the server away: the address may be right),
+look (refused for what we are or say: look at that before letters go out). Whose mail is in doubt and waits for a
+person comes last, as decide; with --json under `to_decide`.
+書面が必要な人の一覧です。受信箱がいっぱい、受信側の方針による拒否は、アドレスの誤りとは分けて示します。")]
+pub(super) struct Options {
+    /// The notice's id  お知らせの id
+    #[arg(long, value_name = "ID")]
+    notice: String,
+    /// CSV for a spreadsheet
+    #[arg(long)]
+    csv: bool,
+}
+
+/// How many there are.
+#[derive(Default)]
+struct Sum {
+    by_remedy: BTreeMap<Remedy, i64>,
+    /// Those of whom the mail's end is not known yet: the list may grow.
+    under_way: i64,
+}
+
+impl Sum {
+    fn of(&self, remedy: Remedy) -> i64 {
+        self.by_remedy.get(&remedy).copied().unwrap_or(0)
+    }
+
+    /// Whom mail did not reach.
+    fn people(&self) -> i64 {
+        [Remedy::Letter, Remedy::Later, Remedy::Look].map(|remedy| self.of(remedy)).iter().sum()
+    }
+}
+
+pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    if options.csv && session.json {
+        return Err(Failure::new(
+            Exit::Usage,
+            say!(ja: "--csv と --json は同時に使えません。", en: "--csv and --json exclude each other"),
+        ));
+    }
+    let config = session.config()?;
+    let store = session.store_to_read(&config).await?;
+    let id = &options.notice;
+    known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    let mut page = page::new(session, options.csv);
+    let written = write_all(&store, id, page.as_mut()).await;
+    store.close().await;
+    match written? {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(Exit::Done),
+    }
+}
+
+async fn write_all(store: &Store, notice: &str, page: &mut dyn Page) -> Result<io::Result<()>, Failure> {
+    let mut sum = Sum { under_way: open(store, notice).await?, ..Sum::default() };
+    if let Err(error) = page.begin() {
+        return Ok(Err(error));
+    }
+    for which in [Unreached::Known, Unreached::InDoubt] {
+        if which == Unreached::InDoubt
+            && let Err(error) = page.undecided()
+        {
+            return Ok(Err(error));
+        }
+        let mut after = 0;
+        loop {
+            let rows = store.unreached_after(notice, which, after, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.id;
+            for row in &rows {
+                let remedy = Remedy::of(row.status, row.reason.as_deref());
+                *sum.by_remedy.entry(remedy).or_default() += 1;
+                if let Err(error) = page.row(row, remedy) {
+                    return Ok(Err(error));
+                }
+            }
+        }
+    }
+    sum.under_way = (sum.under_way - sum.of(Remedy::Decide)).max(0);
+    Ok(page.end(&sum))
+}
+
+/// How many have no final status.
+async fn open(store: &Store, notice: &str) -> Result<i64, Failure> {
+    let counts: BTreeMap<Status, i64> = store.counts().await?.remove(notice).unwrap_or_default();
+    Ok(counts.iter().filter(|(status, _)| !status.is_final()).map(|(_, count)| count).sum())
+}
