@@ -1,10 +1,15 @@
 //! The private relays that return mail, and the exchanger behind them: what the tests of receipts rely on.
 
+use crate::support::dovecot::Dovecot;
 use crate::support::relay::Relay;
 use crate::support::scripted_mx::ScriptedMx;
-use crate::support::servers::{files_under, text_of, wait_mail};
+use crate::support::servers::{files_under, text_of, wait, wait_mail};
 use crate::support::talk::Talk;
 use crate::support::{exim, opensmtpd, postfix_returning};
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const IN_TIME: Duration = Duration::from_secs(30);
@@ -111,5 +116,42 @@ fn a_mail_that_stays_in_the_queue_is_reported_as_late_and_in_the_end_comes_back(
     }
     for (relay, end) in &relays {
         returned(relay, "somebody@later.test", &[end]);
+    }
+}
+
+/// Set for the child process that is to be killed: where it writes down its servers' folders and ports.
+const VICTIM: &str = "OWABI_TEST_VICTIM_OF_RELAYS";
+
+/// Servers of every kind, and what there is of each: its folder and its port.
+fn one_of_each() -> (Vec<Relay>, Option<Dovecot>, String) {
+    let relays: Vec<_> =
+        [postfix_returning::start, exim::start, opensmtpd::start].iter().filter_map(|start| start(0)).collect();
+    let dovecot = Dovecot::start();
+    let places = relays.iter().map(|relay| (relay.bounces().join("../.."), relay.port()));
+    let places = places.chain(dovecot.iter().map(|dovecot| (dovecot.maildir().join(".."), dovecot.port())));
+    let lines: Vec<_> = places.map(|(folder, port)| format!("{} {port}\n", folder.display())).collect();
+    (relays, dovecot, lines.concat())
+}
+
+#[test]
+fn every_server_goes_away_with_the_test_process_even_when_that_is_killed() {
+    if let Some(file) = std::env::var_os(VICTIM) {
+        let (_relays, _dovecot, places) = one_of_each();
+        std::fs::write(file, format!("{places}all\n")).unwrap();
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        return;
+    }
+    let told = tempfile::tempdir().unwrap();
+    let file = told.path().join("places");
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "private_relays::every_server_goes_away_with_the_test_process_even_when_that_is_killed"]);
+    let mut victim = command.env(VICTIM, &file).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    assert!(wait(2 * IN_TIME, || text_of(&file).ends_with("all\n")), "the servers did not start");
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    for place in text_of(&file).lines().filter(|line| *line != "all") {
+        let (folder, port) = place.split_once(' ').unwrap();
+        let is_free = || TcpListener::bind(("127.0.0.1", port.parse().unwrap())).is_ok();
+        assert!(wait(IN_TIME, || !Path::new(folder).exists() && is_free()), "{place} is still there");
     }
 }
