@@ -104,7 +104,6 @@ impl Mailbox {
         let until = clock::monotonic() + self.deadlines.session;
         while clock::monotonic() < until {
             let counted = self.look(&mut session, intake).await?;
-            patience.restore();
             if counted.taken() > 0 {
                 tracing::info!(
                     source = self.source,
@@ -116,6 +115,7 @@ impl Mailbox {
                 );
             }
             session.wait(self.settings.idle, poll).await?;
+            patience.restore();
         }
         session.close().await;
         Ok(())

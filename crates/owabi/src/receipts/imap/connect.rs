@@ -71,7 +71,7 @@ async fn reach(mailbox: &Mailbox) -> Result<TcpStream, Trouble> {
     let host = mailbox.host.trim_start_matches('[').trim_end_matches(']');
     let Deadlines { connect, step, .. } = mailbox.deadlines;
     let looking_up = timeout(step, tokio::net::lookup_host((host, mailbox.settings.port()))).await;
-    let addresses = looking_up.map_err(|_| Trouble::Silent("its address is looked up"))?;
+    let addresses = looking_up.map_err(|_| Trouble::Silent("looking up its address"))?;
     let addresses = addresses.map_err(|error| Trouble::Unreachable(error.to_string()))?;
     let mut last = Trouble::Unreachable("it has no address".to_owned());
     for address in addresses {
@@ -99,7 +99,7 @@ async fn secure(mailbox: &Mailbox, stream: TcpStream) -> Result<Stream, Trouble>
     let name = settings.server_name.as_deref().unwrap_or(&mailbox.host);
     let handshake = tls::secure(stream, name, ca.as_deref(), "the IMAP server");
     let secured = timeout(mailbox.deadlines.step, handshake).await;
-    secured.map_err(|_| Trouble::Silent("TLS is set up"))?.map_err(Trouble::Setup)
+    secured.map_err(|_| Trouble::Silent("TLS handshake"))?.map_err(Trouble::Setup)
 }
 
 #[derive(PartialEq)]

@@ -53,6 +53,8 @@ pub(super) struct Open {
     pub(super) exists: u32,
     /// So many of the first are dealt with, and stay. Numbers move up when others go.
     pub(super) passed: u32,
+    /// So many have gone since it was opened.
+    pub(super) gone: u32,
     pub(super) uid_validity: Option<u32>,
     /// Flags that can be kept, when the server says which.
     pub(super) permanent: Option<String>,
@@ -102,8 +104,7 @@ impl Connection {
 
     /// The server's first word.
     pub(super) async fn greeting(&mut self) -> Result<Said, Trouble> {
-        let what = "it should greet";
-        match self.receive(self.small(what)).await? {
+        match self.receive(self.small("greeting")).await? {
             Response::Note(said) => Ok(said),
             _ => Err(Trouble::Setup("what answers there is no IMAP server".to_owned())),
         }
@@ -159,13 +160,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits with IDLE until the server tells something, at most `longest`.
-    pub(super) async fn idle(&mut self, longest: Duration) -> Result<(), Trouble> {
+    /// Waits with IDLE until the server tells of new mails, at most `longest`; `false`: it would not.
+    pub(super) async fn idle(&mut self, longest: Duration) -> Result<bool, Trouble> {
         let bounds = self.small("IDLE");
         let tag = self.send("IDLE", bounds).await?;
-        let End::Continue = self.answer(&tag, bounds, |_| {}).await? else {
-            return Err(Trouble::Refused(bounds.what, String::new()));
-        };
+        let End::Continue = self.answer(&tag, bounds, |_| {}).await? else { return Ok(false) };
         let over = tokio::time::sleep(longest);
         tokio::pin!(over);
         while self.folder.exists <= self.folder.passed {
@@ -180,7 +179,7 @@ impl Connection {
         }
         within(bounds, self.wire.send(b"DONE\r\n")).await?;
         match self.answer(&tag, bounds, |_| {}).await? {
-            End::Done(_) => Ok(()),
+            End::Done(_) => Ok(true),
             End::Continue => Err(Trouble::Refused(bounds.what, String::new())),
         }
     }
@@ -224,6 +223,7 @@ impl Open {
             }
             Response::Expunge(number) => {
                 self.exists = self.exists.saturating_sub(1);
+                self.gone = self.gone.saturating_add(1);
                 self.passed -= u32::from(*number > 0 && *number <= self.passed);
             }
             Response::Note(said) if said.status == Status::Bye => return Err(Trouble::Bye(code(said))),

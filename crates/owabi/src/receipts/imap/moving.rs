@@ -5,7 +5,7 @@ use super::connect::quoted;
 use super::connection::Connection;
 use super::folders::Naming;
 use super::response::Status;
-use super::session::set;
+use super::session::{keep_those_there, set};
 use super::trouble::Trouble;
 use crate::config::Imap;
 
@@ -103,8 +103,8 @@ impl Places {
         let (review, processed): (Vec<_>, Vec<_>) = taken.iter().partition(|(_, verdict)| *verdict == Verdict::Review);
         let mut stayed = 0;
         for (place, mails) in [(&mut self.processed, processed), (&mut self.review, review)] {
-            let uids = mails.into_iter().map(|(uid, _)| uid).collect::<Vec<_>>();
-            if !uids.is_empty() && !put(connection, &self.naming, self.putting, place, &uids).await? {
+            let mut uids = mails.into_iter().map(|(uid, _)| uid).collect::<Vec<_>>();
+            if !uids.is_empty() && !put(connection, &self.naming, self.putting, place, &mut uids).await? {
                 stayed += uids.len() as u64;
             }
         }
@@ -112,13 +112,13 @@ impl Places {
     }
 }
 
-/// Whether the mails went where they should.
+/// Whether the mails went where they should. Then, or else, `uids` has no longer those that somebody else took away.
 async fn put(
     connection: &mut Connection,
     naming: &Naming,
     putting: Putting,
     place: &mut Place,
-    uids: &[u32],
+    uids: &mut Vec<u32>,
 ) -> Result<bool, Trouble> {
     let verb = match putting {
         Putting::Moved => "MOVE",
@@ -141,15 +141,16 @@ async fn put(
     }
 }
 
-/// MOVE or COPY. When the folder is gone (somebody tidied up) it is made once more.
+/// MOVE or COPY. A folder that is gone (somebody tidied up) is made once more; without mails that are gone (another reader had
+/// them) it is tried once more.
 async fn to_place(
     connection: &mut Connection,
     naming: &Naming,
     verb: &'static str,
     place: &mut Place,
-    uids: &[u32],
+    uids: &mut Vec<u32>,
 ) -> Result<bool, Trouble> {
-    for _ in 0..2 {
+    for _ in 0..3 {
         if place.here.is_none() {
             place.here = naming.make(connection, &place.name).await?;
         }
@@ -159,10 +160,17 @@ async fn to_place(
         if said.status == Status::Ok {
             return Ok(true);
         }
-        if !said.has_code("TRYCREATE") {
-            return Ok(false);
+        if said.has_code("TRYCREATE") {
+            place.here = None;
+            continue;
         }
-        place.here = None;
+        let before = uids.len();
+        keep_those_there(connection, uids).await?;
+        match uids.len() {
+            0 => return Ok(true),
+            left if left == before => return Ok(false),
+            _ => {}
+        }
     }
     Ok(false)
 }

@@ -161,6 +161,7 @@ fn fetched(number: u32, items: Vec<Value>) -> Option<Fetched> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn note(status: Status, code: &str) -> Response {
         Response::Note(Said { status, code: code.to_owned() })
@@ -228,6 +229,20 @@ mod tests {
         ];
         for raw in cases {
             assert_eq!(Response::parse(raw), Response::Other, "{}", String::from_utf8_lossy(&raw[..raw.len().min(60)]));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_mail_comes_out_as_it_went_in_and_no_octets_break_the_reader(body: Vec<u8>, noise: Vec<u8>) {
+            let mut raw = format!("* 7 FETCH (UID 3 BODY[]<0> {{{}}}\r\n", body.len()).into_bytes();
+            raw.extend(&body);
+            raw.extend(b" FLAGS (\\Seen))\r\n");
+            let mail = Fetched { number: 7, uid: Some(3), size: None, flags: Some(vec!["\\Seen".to_owned()]), body: Some(body) };
+            prop_assert_eq!(Response::parse(&raw), Response::Fetch(mail));
+            for start in [&b""[..], b"* ", b"* 1 FETCH (", b"* LIST ", b"o1 ", b"* NAMESPACE "] {
+                Response::parse(&[start, &noise, b"\r\n"].concat());
+            }
         }
     }
 

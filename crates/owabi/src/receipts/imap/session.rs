@@ -84,7 +84,7 @@ impl Session {
     {
         self.connection.must("NOOP", self.connection.small("NOOP"), |_| {}).await?;
         let mut counted = Counted::default();
-        while let Some(waiting) = self.next_window().await? {
+        while let Some(waiting) = self.next_window(&mut counted).await? {
             let mut rest = waiting.as_slice();
             while !rest.is_empty() {
                 let (batch, after) = rest.split_at(fitting(rest));
@@ -109,8 +109,8 @@ impl Session {
 
     /// Until the server tells of news, or it is time to look again.
     pub(super) async fn wait(&mut self, idle: bool, poll: Duration) -> Result<(), Trouble> {
-        if idle && self.connection.can("IDLE") {
-            return self.connection.idle(self.connection.deadlines.idle).await;
+        if idle && self.connection.can("IDLE") && self.connection.idle(self.connection.deadlines.idle).await? {
+            return Ok(());
         }
         let mut left = poll;
         loop {
@@ -127,21 +127,30 @@ impl Session {
 
     /// The mails to be read among the next few of the folder; `None` at its end. By number, not by UID, because numbers have no
     /// gaps; `Open::passed` follows when mails before it go.
-    async fn next_window(&mut self) -> Result<Option<Vec<Waiting>>, Trouble> {
-        let Open { passed, exists, .. } = self.connection.folder;
+    async fn next_window(&mut self, counted: &mut Counted) -> Result<Option<Vec<Waiting>>, Trouble> {
+        let Open { passed, exists, gone, .. } = self.connection.folder;
         if passed >= exists {
             return Ok(None);
         }
         let (first, last) = (passed + 1, exists.min(passed.saturating_add(WINDOW)));
-        let mut waiting = Vec::new();
+        let (mut waiting, mut told) = (Vec::new(), HashSet::new());
         let keep = |response| {
-            if let Response::Fetch(mail) = response {
+            if let Response::Fetch(mail) = response
+                && mail.uid.is_some()
+            {
+                told.insert(mail.number);
                 waiting.extend(to_be_read(&mail));
             }
         };
         let command = format!("FETCH {first}:{last} (UID RFC822.SIZE FLAGS)");
         self.connection.must(&command, self.connection.small("FETCH"), keep).await?;
         self.connection.folder.passed = last.min(self.connection.folder.exists);
+        let untold = u64::from(last - passed).saturating_sub(told.len() as u64);
+        if untold > 0 {
+            // Either it is gone, and we hear of it now, or we did not understand what the server said of it.
+            self.connection.must("NOOP", self.connection.small("NOOP"), |_| {}).await?;
+            counted.unreadable += untold.saturating_sub(u64::from(self.connection.folder.gone - gone));
+        }
         waiting.sort_unstable_by_key(|mail| mail.uid);
         waiting.dedup_by_key(|mail| mail.uid);
         Ok(Some(waiting))
@@ -153,11 +162,14 @@ impl Session {
         let uids = batch.iter().map(|mail| mail.uid).collect::<Vec<_>>();
         if !self.fetch(&uids, &mut got).await? {
             // One bad mail must not keep the others from being read.
+            let mut refused = Vec::new();
             for uid in uids.iter().filter(|uid| !got.bodies.contains_key(uid)).copied().collect::<Vec<_>>() {
                 if !self.fetch(&[uid], &mut got).await? {
-                    got.without.insert(uid);
+                    refused.push(uid);
                 }
             }
+            keep_those_there(&mut self.connection, &mut refused).await?;
+            got.without.extend(refused);
         }
         counted.unreadable += uids.iter().filter(|uid| got.is_unreadable(**uid)).count() as u64;
         let mail = |mail: &Waiting| {
@@ -232,6 +244,24 @@ fn fitting(waiting: &[Waiting]) -> usize {
 /// UIDs as a command names them.
 pub(super) fn set(uids: &[u32]) -> String {
     uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Forgets those that somebody else took away.
+pub(super) async fn keep_those_there(connection: &mut Connection, uids: &mut Vec<u32>) -> Result<(), Trouble> {
+    if uids.is_empty() {
+        return Ok(());
+    }
+    // A server may speak of mails that are gone until we have heard of it.
+    connection.must("NOOP", connection.small("NOOP"), |_| {}).await?;
+    let mut there = HashSet::new();
+    let look = |response| {
+        if let Response::Fetch(mail) = response {
+            there.extend(mail.uid);
+        }
+    };
+    connection.command(&format!("UID FETCH {} (UID FLAGS)", set(uids)), connection.small("FETCH"), look).await?;
+    uids.retain(|uid| there.contains(uid));
+    Ok(())
 }
 
 /// Opens the folder; whether it may be changed.

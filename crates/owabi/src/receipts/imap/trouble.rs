@@ -19,7 +19,7 @@ pub(super) enum Trouble {
     Unreachable(String),
     #[error("the connection was lost")]
     Lost,
-    #[error("no answer in time while {0}")]
+    #[error("no answer in time ({0})")]
     Silent(&'static str),
     #[error("it ended the connection{0}")]
     Bye(String),

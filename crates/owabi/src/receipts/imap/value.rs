@@ -131,7 +131,7 @@ impl<'a> Values<'a> {
             matches!(octet, b'\r' | b'\n') || (!inside && matches!(octet, b' ' | b'(' | b')'))
         };
         let end = self.rest.iter().position(ends).unwrap_or(self.rest.len());
-        let word = String::from_utf8(self.rest.get(..end)?.to_vec()).ok()?;
+        let word = String::from_utf8_lossy(self.rest.get(..end)?).into_owned();
         self.rest = self.rest.get(end..)?;
         Some(Value::Word(word))
     }
