@@ -46,6 +46,7 @@ mod private_postfix;
 mod private_postgres;
 mod private_relays;
 mod queue_interface;
+mod receipts;
 mod secrecy;
 mod soak;
 mod through_postfix;

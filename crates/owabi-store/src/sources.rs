@@ -89,15 +89,20 @@ impl Store {
         })
     }
 
-    /// Everything that had arrived in a source by `at` is recorded.
+    /// Everything that had arrived in a source by `at` is recorded; `trouble` is what is wrong with it all the same.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn source_looked(&self, source: SourceName<'_>, at: i64) -> Result<(), StoreError> {
+    pub async fn source_looked(
+        &self,
+        source: SourceName<'_>,
+        at: i64,
+        trouble: Option<&str>,
+    ) -> Result<(), StoreError> {
         let SourceName { host, name, bounces } = source;
         on_both_in_time!(self, writer, |pool, dialect| {
             let looked = sqlx::query(SOURCE_LOOKED.on(dialect)).bind(host).bind(name).bind(bounces).bind(at);
-            looked.execute(pool).await?;
+            looked.bind(trouble).execute(pool).await?;
             Ok(())
         })
     }

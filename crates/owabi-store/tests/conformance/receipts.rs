@@ -145,10 +145,10 @@ async fn a_mail_in_doubt_is_not_sent_again_before_the_sources_that_are_followed_
     store.take_over(&[(NOTICE.to_owned(), Some(1_000))], over, over).await.unwrap();
     let due = over + 1_000;
     store.follow_sources("mail1", &[MAILDIR, MAILLOG], over).await.unwrap();
-    store.source_looked(SourceName { name: "pipe", ..MAILDIR }, 5).await.unwrap();
+    store.source_looked(SourceName { name: "pipe", ..MAILDIR }, 5, None).await.unwrap();
     assert_eq!(store.send_again(DAY, due + 10).await.unwrap(), 0);
-    store.source_looked(MAILDIR, due + 1).await.unwrap();
-    store.source_looked(MAILLOG, due - 1).await.unwrap();
+    store.source_looked(MAILDIR, due + 1, None).await.unwrap();
+    store.source_looked(MAILLOG, due - 1, None).await.unwrap();
     assert_eq!(store.send_again(DAY, due + 10).await.unwrap(), 0, "the log was read before it was due");
     store.source_trouble(MAILLOG, "permission denied", due + 2).await.unwrap();
     assert_eq!(store.send_again(DAY, due + 10).await.unwrap(), 0);
@@ -178,9 +178,12 @@ async fn a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_l
     store.source_trouble(MAILLOG, "still gone", 8).await.unwrap();
     let trouble = async || store.sources().await.unwrap().remove(0).trouble;
     assert_eq!(trouble().await, Some(("still gone".into(), 7)));
-    store.source_looked(MAILLOG, 9).await.unwrap();
-    store.source_looked(MAILLOG, 8).await.unwrap();
+    store.source_looked(MAILLOG, 9, None).await.unwrap();
+    store.source_looked(MAILLOG, 8, None).await.unwrap();
     assert_eq!((trouble().await, store.sources().await.unwrap()[0].looked_at), (None, Some(9)));
+    store.source_looked(MAILLOG, 10, Some("3 files cannot be moved")).await.unwrap();
+    store.source_looked(MAILLOG, 11, Some("3 files cannot be moved")).await.unwrap();
+    assert_eq!(trouble().await, Some(("3 files cannot be moved".into(), 10)));
 }
 
 on_both_databases!(silence_counts_from_the_acceptance);

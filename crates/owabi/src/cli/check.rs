@@ -1,5 +1,7 @@
 //! `check`: everything that `run` would trip over, seen before it runs.
 
+mod receipts;
+
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, moved, open_store};
@@ -83,6 +85,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Ok(_) => {}
         Err(error) => found.failure(session, "configuration", &error.into()),
     }
+    receipts::check(session, &config, options.connect, &mut found).await;
     Ok(finish(session, &found, &reached, database.as_ref()))
 }
 

@@ -141,7 +141,7 @@ async fn take_stdin(session: &Session, to: Option<String>) -> Result<Verdict, Fa
     let began_at = clock::now_ms();
     let mail = Arrival::Mail(IncomingMail { raw, to, whole_size });
     let verdicts = intake.take("pipe", vec![mail]).await?;
-    intake.looked("pipe", began_at).await?;
+    intake.looked("pipe", began_at, None).await?;
     Ok(verdicts.first().copied().unwrap_or(Verdict::Review))
 }
 

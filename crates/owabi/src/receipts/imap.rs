@@ -70,11 +70,9 @@ impl Mailbox {
     async fn look(&self, session: &mut Session, intake: &Intake) -> Result<Counted, Trouble> {
         let began_at = clock::now_ms();
         let counted = session.pass(&|arrivals| intake.take(&self.source, arrivals)).await?;
-        if session.unreadable == 0 {
-            intake.looked(&self.source, began_at).await?;
-        }
-        if let Some(trouble) = self.remaining(session) {
-            intake.trouble(&self.source, &trouble);
+        match self.remaining(session) {
+            Some(trouble) if session.unreadable > 0 => intake.trouble(&self.source, &trouble),
+            remaining => intake.looked(&self.source, began_at, remaining.as_deref()).await?,
         }
         Ok(counted)
     }

@@ -194,14 +194,16 @@ impl Intake {
     }
 
     /// Says that everything that had arrived by `began_at` (epoch milliseconds) was taken: a mail in doubt is not sent
-    /// again before its sources were looked at.
+    /// again before its sources were looked at. `remaining` is what is wrong with the source all the same.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub(crate) async fn looked(&self, source: &str, began_at: i64) -> Result<(), StoreError> {
-        self.store.source_looked(self.source(source), began_at).await?;
-        if self.troubles().remove(source).is_some() {
-            tracing::info!(source, "a source of receipts can be read again");
+    pub(crate) async fn looked(&self, source: &str, began_at: i64, remaining: Option<&str>) -> Result<(), StoreError> {
+        self.store.source_looked(self.source(source), began_at, remaining).await?;
+        match remaining {
+            Some(what) if self.is_news(source, what) => tracing::warn!(source, what, "not all is well with a source"),
+            None if self.troubles().remove(source).is_some() => tracing::info!(source, "a source can be read again"),
+            _ => {}
         }
         Ok(())
     }
@@ -209,7 +211,7 @@ impl Intake {
     /// Says that a source cannot be read, for status and the log: once, until it works again or something else is wrong.
     /// `what` has no addresses.
     pub(crate) fn trouble(&self, source: &str, what: &str) {
-        if self.troubles().insert(source.to_owned(), what.to_owned()).as_deref() == Some(what) {
+        if !self.is_news(source, what) {
             return;
         }
         tracing::warn!(source, what, "a source of receipts cannot be read; trying again");
@@ -220,6 +222,11 @@ impl Intake {
                 intake.troubles().remove(&source);
             }
         });
+    }
+
+    /// Whether this was not the last that was said of a source.
+    fn is_news(&self, source: &str, what: &str) -> bool {
+        self.troubles().insert(source.to_owned(), what.to_owned()).as_deref() != Some(what)
     }
 
     fn troubles(&self) -> MutexGuard<'_, HashMap<String, String>> {

@@ -108,11 +108,9 @@ impl Maildir {
     async fn look(&self, intake: &Intake) -> Result<Counted, Failed> {
         let began_at = clock::now_ms();
         let counted = self.pass(|arrivals| intake.take(&self.source, arrivals)).await?;
-        if counted.unreadable == 0 {
-            intake.looked(&self.source, began_at).await?;
-        }
-        if let Some(trouble) = self.trouble(&counted) {
-            intake.trouble(&self.source, &trouble);
+        match self.trouble(&counted) {
+            Some(trouble) if counted.unreadable > 0 => intake.trouble(&self.source, &trouble),
+            remaining => intake.looked(&self.source, began_at, remaining.as_deref()).await?,
         }
         Ok(counted)
     }

@@ -27,7 +27,7 @@ impl Default for Deadlines {
             connect: Duration::from_secs(30),
             step: Duration::from_mins(1),
             fetch: Duration::from_mins(5),
-            idle: Duration::from_mins(9),
+            idle: Duration::from_mins(2),
             session: Duration::from_hours(1),
         }
     }
