@@ -73,5 +73,5 @@ fn says(word: &str) -> Text {
 
 /// The words that there are, each led by blanks.
 fn spaced(words: &[Option<&str>]) -> String {
-    words.iter().flatten().filter(|word| !word.is_empty()).map(|word| format!("  {word}")).collect()
+    words.iter().flatten().filter(|word| !word.is_empty()).fold(String::new(), |line, word| line + "  " + word)
 }
