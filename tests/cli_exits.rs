@@ -69,6 +69,8 @@ fn help_and_version_are_no_failures_and_every_verb_has_an_example() {
         "run",
         "status",
         "log",
+        "member",
+        "unreachable",
         "test-send",
         "db",
         "completions",

@@ -33,6 +33,7 @@ mod support {
 
 mod cli_exits;
 mod cli_main_job;
+mod cli_receipts;
 mod database_away;
 mod database_trouble;
 mod dispatch;

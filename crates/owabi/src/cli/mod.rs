@@ -67,6 +67,7 @@ Examples:
   owabi approve metaps-2022 && owabi release metaps-2022
   owabi run                                           send
   owabi status; owabi log --status failed             what became of it
+  owabi unreachable --notice metaps-2022              whom mail did not reach
 
 Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 69 relay or database unavailable,
             75 try again (locked), 78 bad configuration.

@@ -1,11 +1,17 @@
-//! `status`: how many members stand where, and which daemons are at work. It only reads.
+//! `status`: how many members stand where, which daemons are at work, and how far receipts were read. It only reads.
+
+mod daemons;
+mod evidence;
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::Session;
 use crate::{clock, japan};
+use daemons::{Daemon, daemons};
+use evidence::Evidence;
 use owabi_core::lifecycle::Status;
-use owabi_store::{DaemonRow, FORGET_MS, NoticeRow, Store};
+use owabi_core::yaml::Span;
+use owabi_store::{NoticeRow, Store};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,13 +35,7 @@ pub(super) struct Options {
 struct Picture {
     lines: Vec<Line>,
     daemons: Vec<Daemon>,
-}
-
-/// A daemon of a shared database.
-struct Daemon {
-    row: DaemonRow,
-    /// Milliseconds since it was seen, by the database's clock.
-    unseen_ms: i64,
+    evidence: Evidence,
 }
 
 /// One notice with what is counted of it.
@@ -54,14 +54,15 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     let config = session.config()?;
     let store = session.store_to_read(&config).await.map_err(meanwhile)?;
-    let picture = read(&store, options.id.as_deref()).await.map_err(meanwhile)?;
+    let quiet = config.receipts.quiet;
+    let picture = read(&store, options.id.as_deref(), quiet).await.map_err(meanwhile)?;
     if let Some(id) = options.id.as_deref().filter(|_| picture.lines.is_empty()) {
         super::pause::known_state(None, id)?;
     }
     tell(session, &picture, None);
     session.answer(&picture.document());
     if options.watch {
-        watch(session, &store, options.id.as_deref(), &picture.lines).await.map_err(meanwhile)?;
+        watch(session, &store, (options.id.as_deref(), quiet), &picture.lines).await.map_err(meanwhile)?;
     }
     store.close().await;
     Ok(Exit::Done)
@@ -81,14 +82,19 @@ fn meanwhile(failure: Failure) -> Failure {
     Failure { next: Some(next), ..failure }
 }
 
-async fn watch(session: &Session, store: &Store, id: Option<&str>, first: &[Line]) -> Result<(), Failure> {
+async fn watch(
+    session: &Session,
+    store: &Store,
+    (id, quiet): (Option<&str>, Span),
+    first: &[Line],
+) -> Result<(), Failure> {
     let (mut before, mut at) = (done(first), clock::monotonic());
     loop {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(()),
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
         }
-        let picture = read(store, id).await?;
+        let picture = read(store, id, quiet).await?;
         let (now, sofar) = (clock::monotonic(), done(&picture.lines));
         let seconds = now.duration_since(at).as_secs_f64().max(0.001);
         tell(session, &picture, Some((sofar - before) as f64 / seconds));
@@ -101,7 +107,7 @@ fn done(lines: &[Line]) -> i64 {
     lines.iter().map(finished).sum()
 }
 
-async fn read(store: &Store, id: Option<&str>) -> Result<Picture, Failure> {
+async fn read(store: &Store, id: Option<&str>, quiet: Span) -> Result<Picture, Failure> {
     let mut counts = store.counts().await?;
     let mut lines = Vec::new();
     for notice in store.notices().await? {
@@ -110,67 +116,19 @@ async fn read(store: &Store, id: Option<&str>) -> Result<Picture, Failure> {
             lines.push(Line { counts: counts.remove(&notice.id).unwrap_or_default(), notice, oldest_due });
         }
     }
-    Ok(Picture { lines, daemons: daemons(store).await? })
-}
-
-/// SQLite has one daemon at most, and a lock instead of a list.
-async fn daemons(store: &Store) -> Result<Vec<Daemon>, Failure> {
-    if !store.is_shared() {
-        return Ok(Vec::new());
-    }
-    let (rows, now) = (store.daemons().await?, store.clock_ms().await?);
-    Ok(rows.into_iter().map(|row| Daemon { unseen_ms: (now - row.seen_at).max(0), row }).collect())
+    Ok(Picture { lines, daemons: daemons(store).await?, evidence: Evidence::read(store, quiet).await? })
 }
 
 impl Picture {
     fn document(&self) -> Value {
         let total: i64 = self.lines.iter().map(Line::total).sum();
         json!({
-            "notices": self.lines.iter().map(Line::document).collect::<Vec<_>>(),
+            "notices": self.lines.iter().map(|line| line.document(&self.evidence)).collect::<Vec<_>>(),
             "total": total,
             "daemons": self.daemons.iter().map(Daemon::document).collect::<Vec<_>>(),
+            "sources": self.evidence.sources(),
+            "arrivals": self.evidence.arrivals(),
         })
-    }
-}
-
-impl Daemon {
-    fn is_alive(&self) -> bool {
-        self.unseen_ms < FORGET_MS
-    }
-
-    fn document(&self) -> Value {
-        let DaemonRow { id, host, pid, version, started_at, seen_at, .. } = &self.row;
-        json!({
-            "id": id,
-            "host": host,
-            "pid": pid,
-            "version": version,
-            "started_at": japan::iso(*started_at),
-            "seen_at": japan::iso(*seen_at),
-            "alive": self.is_alive(),
-        })
-    }
-
-    fn text(&self) -> Text {
-        let DaemonRow { host, pid, version, started_at, .. } = &self.row;
-        let (since, unseen) = (japan::short(*started_at), self.unseen_ms / 1000);
-        if !self.is_alive() {
-            return say!(
-                ja: "送信プロセス {host} pid {pid}(owabi {version}、{since} 開始): {unseen} 秒前から応答なし",
-                en: "daemon {host} pid {pid} (owabi {version}, since {since}): not seen for {unseen} s"
-            );
-        }
-        let connections = self.connections();
-        say!(
-            ja: "送信プロセス {host} pid {pid}(owabi {version}、{since} 開始): 稼働中、{unseen} 秒前に確認{connections}",
-            en: "daemon {host} pid {pid} (owabi {version}, since {since}): at work, seen {unseen} s ago{connections}"
-        )
-    }
-
-    /// `, main 5`: the connections that it may have to each relay.
-    fn connections(&self) -> String {
-        let relay = |name: &str| Some(name.strip_prefix("relay:")?.strip_suffix(":connections")?.to_owned());
-        self.row.shares.iter().filter_map(|(name, n)| Some(format!(", {} {n}", relay(name)?))).collect()
     }
 }
 
@@ -183,7 +141,7 @@ impl Line {
         self.counts.values().sum()
     }
 
-    fn document(&self) -> Value {
+    fn document(&self, evidence: &Evidence) -> Value {
         let counts: Map<String, Value> =
             Status::ALL.iter().map(|status| (status.as_str().to_owned(), self.count(*status).into())).collect();
         json!({
@@ -192,6 +150,7 @@ impl Line {
             "state": self.notice.state,
             "state_reason": self.notice.state_reason,
             "counts": counts,
+            "no_bounce": evidence.no_bounce(&self.notice.id),
             "total": self.total(),
             "oldest_due": self.oldest_due.map(japan::iso),
             "released_at": self.notice.released_at.map(japan::iso),
@@ -200,7 +159,7 @@ impl Line {
 }
 
 fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
-    let Picture { lines, daemons } = picture;
+    let Picture { lines, daemons, evidence } = picture;
     for daemon in daemons {
         session.tell(&daemon.text());
     }
@@ -217,6 +176,9 @@ fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
                 let (ja, en) = (word, status.as_str());
                 session.tell(&say!(ja: "  {n:>9}  {ja}", en: "  {n:>9}  {en}"));
             }
+            if let Some(silence) = evidence.silence(id).filter(|_| status == Status::Accepted) {
+                session.tell(&silence);
+            }
         }
         let total = line.total();
         session.tell(&say!(ja: "  {total:>9}  計", en: "  {total:>9}  total"));
@@ -226,6 +188,9 @@ fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
         if let Some(rate) = rate {
             session.tell(&say!(ja: "  {rate:.1} 通/秒", en: "  {rate:.1} mails a second"));
         }
+    }
+    for text in evidence.texts() {
+        session.tell(&text);
     }
 }
 
@@ -242,44 +207,5 @@ pub(super) fn label(status: Status) -> &'static str {
         Status::Bounced => "不達",
         Status::Unreachable => "宛先なし(書面が必要)",
         Status::Withdrawn => "取り下げ",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use owabi_core::address::Lang;
-
-    fn daemon(unseen_ms: i64) -> Daemon {
-        let shares = [("relay:main:connections", 5.0), ("relay:main:rate", 2.5), ("domain:docomo.ne.jp:rate", 30.0)];
-        let row = DaemonRow {
-            id: "d1".into(),
-            host: "hall".into(),
-            pid: 7,
-            version: "0.1.0".into(),
-            started_at: 1_646_179_200_000,
-            seen_at: 1_646_179_260_000,
-            shares: shares.map(|(name, n)| (name.to_owned(), n)).into(),
-        };
-        Daemon { row, unseen_ms }
-    }
-
-    #[test]
-    fn a_daemon_that_the_others_have_forgotten_is_said_not_to_be_seen() {
-        let words = |unseen_ms| daemon(unseen_ms).text().of(Lang::En).to_owned();
-        let who = "daemon hall pid 7 (owabi 0.1.0, since 2022-03-02 09:00:00): ";
-        assert_eq!(words(1_900), format!("{who}at work, seen 1 s ago, main 5"));
-        assert_eq!(words(FORGET_MS), format!("{who}not seen for 10 s"));
-        assert!(daemon(FORGET_MS).text().of(Lang::Ja).contains("10 秒前から応答なし"));
-    }
-
-    #[test]
-    fn a_daemon_s_json_keys_are_a_contract() {
-        let said = json!({
-            "id": "d1", "host": "hall", "pid": 7, "version": "0.1.0", "alive": true,
-            "started_at": "2022-03-02T09:00:00.000+09:00", "seen_at": "2022-03-02T09:01:00.000+09:00",
-        });
-        assert_eq!(daemon(0).document(), said);
-        assert_eq!(daemon(FORGET_MS).document()["alive"], false);
     }
 }

@@ -23,10 +23,11 @@ Examples:
   owabi unreachable --notice metaps-2022 --csv > letters.csv      opens in Excel
   owabi --json unreachable --notice metaps-2022 | jq '.rows[] | select(.suggestion == \"letter\")'
 
-Everybody who has no usable address, or whose mail failed or bounced. What to do next, as `suggestion`:
-letter (mail cannot reach them), later (the mailbox was full or the server away: the address may be right),
-look (refused for what we are or say: look at that before letters go out). Whose mail is in doubt and waits for a
-person comes last, as decide; with --json under `to_decide`.
+Everybody who has no usable address, or whose mail failed or bounced, with what to do next:
+  letter   mail cannot reach them
+  later    the mailbox was full or the server away: the address may be right
+  look     refused for what we are or say: look at that before letters go out
+  decide   in doubt, and left to a person; listed last, with --json under `to_decide`
 書面が必要な人の一覧です。受信箱がいっぱい、受信側の方針による拒否は、アドレスの誤りとは分けて示します。")]
 pub(super) struct Options {
     /// The notice's id  お知らせの id

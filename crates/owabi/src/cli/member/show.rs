@@ -21,9 +21,9 @@ Examples:
   owabi member show 10001
   owabi --json member show 10001 --notice metaps-2022 | jq .receipts
 
-A number that is in several notices is shown in all of them: with --json under `members`, else member, attempts and
-receipts stand at the top.
-\"no bounce by\" means that none came while the bounce mailbox was looked at, not that the mail was delivered.
+A number that is in several notices is shown in all of them. With --json they are then listed
+under `members`; with one alone, member, attempts and receipts stand at the top.
+\"no bounce by\" means that none came while the bounce mailbox was looked at, not delivered.
 複数のお知らせにいる人は、すべて表示します。「不達の知らせなし」は、届いたという意味ではありません。")]
 pub(super) struct Options {
     /// The member's number  会員番号

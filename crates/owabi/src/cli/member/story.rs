@@ -55,7 +55,7 @@ fn receipt(row: &ReceiptRow, email: Option<&str>) -> Text {
     let dated = row.reported_at.map(japan::short);
     let (dated_ja, dated_en) = dated.map(|day| (format!("、発信 {day}"), format!(", dated {day}"))).unwrap_or_default();
     say!(
-        ja: "{at}  証拠  {source}  {ja}{said}{became} [照合: {matched_by}{dated_ja}]",
+        ja: "{at}  知らせ  {source}  {ja}{said}{became} [照合: {matched_by}{dated_ja}]",
         en: "{at}  receipt  {source}  {en}{said}{became} [by {matched_by}{dated_en}]"
     )
 }
@@ -73,5 +73,5 @@ fn says(word: &str) -> Text {
 
 /// The words that there are, each led by blanks.
 fn spaced(words: &[Option<&str>]) -> String {
-    words.iter().flatten().filter(|word| !word.is_empty()).map(|word| format!("  {word}")).collect()
+    words.iter().flatten().filter(|word| !word.is_empty()).fold(String::new(), |line, word| line + "  " + word)
 }

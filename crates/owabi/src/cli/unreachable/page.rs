@@ -202,7 +202,7 @@ fn summary(sum: &Sum) -> Vec<Text> {
     if open > 0 {
         lines.push(say!(
             ja: "まだ結果の出ていない人が {open} 人います。この一覧は増えることがあります。",
-            en: "{open} are not finished with yet: this list may grow"
+            en: "not finished with yet: {open}; this list may grow"
         ));
     }
     lines
@@ -242,7 +242,7 @@ mod tests {
         let wanted = [
             "6 people: a letter 3, later 2, look 1",
             "besides, 4 to be decided",
-            "5 are not finished with yet: this list may grow",
+            "not finished with yet: 5; this list may grow",
         ];
         assert_eq!(said, wanted);
         assert_eq!(summary(&Sum::default()).len(), 1);
