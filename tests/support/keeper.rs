@@ -38,7 +38,9 @@ impl Keeper {
         write_etc(&folder.path().join("etc"), accounts);
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "--pid", "--uts", "--kill-child", "sh"]);
-        let script = format!("hostname {host} &&\n{MOUNTS}{server} &\n{UNTIL_TOLD}kill -s KILL -- -1; wait{REMOVE}");
+        // The first process of its world means all of that, and nothing else, by -1.
+        let end = "[ $$ = 1 ] && kill -s KILL -- -1; wait";
+        let script = format!("hostname {host} &&\n{MOUNTS}{server} &\n{UNTIL_TOLD}{end}{REMOVE}");
         Self::launch(unshare, folder, program, &script)
     }
 

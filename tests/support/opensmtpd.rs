@@ -1,5 +1,5 @@
 //! A private OpenSMTPD as [`super::relay`] says: a relay that returns mail. Only its notice of a delay comes with the first
-//! failure, not after 5 seconds.
+//! failure, at once.
 //!
 //! Debian's OpenSMTPD and Postfix cannot be installed together. So it is unpacked, and runs in a world of its own,
 //! which knows its users and has its folders at the places that are built into it. A script decides what is local.

@@ -3,7 +3,7 @@
 //!
 //! - `member.test`: `ok…` is delivered; anybody else is accepted at first and then comes back with 5.1.1
 //! - `full.test`: comes back with 5.2.2
-//! - `later.test`: 4.2.2 again and again; a notice of the delay after 5 seconds, and it comes back after 20
+//! - `later.test`: 4.2.2 again and again; a notice of the delay comes within some 5 seconds, and the mail itself after 20
 //! - `mx.test`: the scripted exchanger decides
 //!
 //! In the other direction all of `sender.test` is one Maildir. Every other domain comes back with 5.4.4: nothing can

@@ -56,7 +56,7 @@ pub(crate) fn insist<T>(
     said: impl Fn(&T) -> String,
 ) -> T {
     let started = (0..5).map(|_| start()).find(|server| {
-        let is_up = wait(Duration::from_secs(10), || answers(server));
+        let is_up = wait(Duration::from_secs(20), || answers(server));
         if !is_up {
             eprintln!("{name} does not answer: {}", said(server));
         }
