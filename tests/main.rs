@@ -22,6 +22,7 @@ mod support {
     pub(crate) mod world;
 }
 
+mod bounce_parse;
 mod cli_exits;
 mod cli_main_job;
 mod database_away;

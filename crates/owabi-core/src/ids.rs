@@ -104,6 +104,18 @@ pub fn verp_address(bounce_address: &str, token: &str) -> String {
     }
 }
 
+/// The token of an address like `local+token@domain`, in lower case, by its shape alone: an id in base 36, `-`, and the MAC.
+/// Whether it is ours, [`Keys::verify_verp`] tells.
+pub fn token_of(address: &str) -> Option<String> {
+    let (local, _) = address.rsplit_once('@')?;
+    let (_, token) = local.rsplit_once('+')?;
+    let token = token.to_ascii_lowercase();
+    let (id, mac) = token.split_once('-')?;
+    let is_id = (1..=13).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_mac = mac.len() == MAC_CHARS && mac.bytes().all(|b| BASE32.contains(&b));
+    (is_id && is_mac).then_some(token)
+}
+
 /// The domain of Message-IDs: that of the bounce address.
 pub fn message_id_domain(bounce_address: &str) -> &str {
     bounce_address.rsplit_once('@').map_or("localhost", |(_, domain)| domain)
@@ -174,6 +186,19 @@ mod tests {
         let far = Subject { member_id: i64::MAX, ..OF };
         let address = verp_address("bounces@example.jp", &keys().verp_token(far));
         assert!(address.split_once('@').unwrap().0.len() <= 64, "{address}");
+    }
+
+    #[test]
+    fn a_token_is_found_in_its_address_by_its_shape() {
+        let token = keys().verp_token(OF);
+        let address = verp_address("bounces+x@example.jp", &token);
+        assert_eq!(token_of(&address), Some(token.clone()));
+        assert_eq!(token_of(&address.to_uppercase()), Some(token));
+        for other in
+            ["bounces@example.jp", "b+tag@example.jp", "b+1-aaaaaaaaaaaaaaaaaaa@x.jp", "b+-aaaaaaaaaaaaaaaaaaaa@x.jp"]
+        {
+            assert_eq!(token_of(other), None, "{other}");
+        }
     }
 
     #[test]
