@@ -31,6 +31,7 @@ mod support {
     pub(crate) mod world;
 }
 
+mod bounce_parse;
 mod cli_exits;
 mod cli_main_job;
 mod cli_receipts;

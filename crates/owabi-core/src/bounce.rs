@@ -143,6 +143,13 @@ pub struct Reading {
     pub subject: String,
 }
 
+impl Reading {
+    /// The VERP token among the addresses of `sent_to`, by its shape.
+    pub fn token(&self) -> Option<String> {
+        self.sent_to.iter().find_map(|address| crate::ids::token_of(address)).map(str::to_ascii_lowercase)
+    }
+}
+
 /// Reads `mail`, whose line ends may be of any kind; only the first [`OCTETS`] are looked at.
 pub fn read(mail: &[u8]) -> Reading {
     let mail = Mail::open(&lines::unified(mail));

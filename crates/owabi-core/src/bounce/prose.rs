@@ -192,9 +192,8 @@ mod tests {
     #[test]
     fn a_header_in_the_middle_of_the_text_is_returned_even_when_quoted() {
         let header = "Received: from a by b; now\nFrom: c@d.jp\nTo: a@b.jp\nMessage-ID: <1@b.jp>\n\nhello\n";
-        let quoted: String = header.lines().map(|line| format!("> {line}\n")).collect();
-        let indented: String = header.lines().map(|line| format!("   {line}\n")).collect();
-        for block in [header, &quoted, &indented] {
+        let each_line = |mark: &str| header.lines().fold(String::new(), |all, line| all + mark + line + "\n");
+        for block in [header, &each_line("> "), &each_line("   ")] {
             let (prose, ids) = split(&format!("No such user: a@b.jp\n\n{block}"));
             assert_eq!((prose.as_str(), ids), ("No such user: a@b.jp", vec![Some("<1@b.jp>".to_owned())]), "{block}");
         }

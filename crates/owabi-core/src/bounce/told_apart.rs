@@ -17,7 +17,7 @@ pub(super) enum Seems {
 /// What the mail seems to be; `prose` are the signs of the server's words without the subject, `has_fields` that it has
 /// recipients in fields of RFC 3464.
 pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
-    if let Some(kind) = by_parts(mail) {
+    if let Some(kind) = by_parts(mail, prose.fails()) {
         return Seems::Surely(kind);
     }
     let sender = Sender::of(mail);
@@ -37,10 +37,11 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
         Sender::Nobody if fails && !away => Kind::Bounce,
         _ if mail.head.has("x-failed-recipients") => Kind::Bounce,
         _ if answers => Kind::AutoReply,
-        Sender::Person { null_path: true } if names_failure && fails => Kind::Bounce,
         _ if names_failure && fails && !prose.has(Sign::Challenge) => return Seems::PerhapsBounce,
-        Sender::Person { null_path: true } if !away && !prose.has(Sign::Challenge) && tells_of_mailbox(prose) => {
-            Kind::Bounce
+        Sender::Person { null_path: true }
+            if !(away || forwarded || prose.has(Sign::Challenge)) && tells_failure(prose) =>
+        {
+            return Seems::PerhapsBounce;
         }
         _ if away => Kind::AutoReply,
         _ => Kind::Other,
@@ -49,20 +50,22 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
 }
 
 /// Reports of other kinds name themselves.
-fn by_parts(mail: &Mail) -> Option<Kind> {
+fn by_parts(mail: &Mail, fails: bool) -> Option<Kind> {
     let has = |role| mail.of(role).next().is_some();
     if has(Role::Feedback) || mail.report_type == "feedback-report" {
         return Some(Kind::Complaint);
     }
-    if has(Role::Disposition) || mail.report_type == "disposition-notification" {
+    // Dovecot refuses a mail in the form of a read receipt.
+    let is_receipt = has(Role::Disposition) || mail.report_type == "disposition-notification";
+    if is_receipt && !(fails && Sender::of(mail) == Sender::Daemon) {
         return Some(Kind::Other);
     }
     let subject = mail.head.first("subject").unwrap_or_default().to_ascii_lowercase();
     subject.starts_with("complaint about message").then_some(Kind::Complaint)
 }
 
-fn tells_of_mailbox(prose: Signs) -> bool {
-    prose.any(&[Sign::Failed, Sign::NoUser, Sign::Full])
+fn tells_failure(prose: Signs) -> bool {
+    prose.any(&[Sign::Failed, Sign::NoUser])
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,13 +171,17 @@ mod tests {
             ("From: MAILER-DAEMON@b.jp\nSubject: failure notice", "I wasn't able to deliver your message."),
             ("From: MAILER-DAEMON@b.jp\nAuto-Submitted: auto-replied\nSubject: Undeliverable: x", "550 User unknown"),
             ("From: <>\nAuto-Submitted: auto-replied\nSubject: x", "That's not a valid user here."),
-            ("Return-Path: <>\nFrom: A <a@b.jp>\nSubject: x", "No such user: c@b.jp"),
             ("From: x@b.jp\nX-Failed-Recipients: a@b.jp\nSubject: x", "x"),
             ("From: Postmaster <p@b.jp>\nSubject: 配信エラー", "宛先が不明です"),
         ] {
             assert_eq!(seems(head, body), Seems::Surely(Kind::Bounce), "{head}");
         }
-        assert_eq!(seems("From: a@b.jp\nSubject: Undeliverable: x", "was not delivered"), Seems::PerhapsBounce);
+        for (head, body) in [
+            ("From: a@b.jp\nSubject: Undeliverable: x", "was not delivered"),
+            ("Return-Path: <>\nFrom: A <a@b.jp>\nSubject: x", "No such user: c@b.jp"),
+        ] {
+            assert_eq!(seems(head, body), Seems::PerhapsBounce, "{head}");
+        }
     }
 
     #[test]

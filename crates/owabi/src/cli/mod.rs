@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Exit codes and `--json` keys are a contract that scripts rely on.
 
 mod approve;
+mod bounce;
 mod check;
 mod completions;
 mod db;
@@ -111,6 +112,8 @@ enum Verb {
     Unreachable(unreachable::Options),
     /// Send one mail to an address on the allow-list  試しに一通送る
     TestSend(test_send::Options),
+    /// Read mails that came back  返ってきたメールを読む
+    Bounce(bounce::Options),
     /// Migrate, copy or examine the database  データベースの管理
     Db(db::Options),
     /// Completions for a shell  シェル補完
@@ -166,6 +169,7 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Member(options) => member::run(session, &options).await,
         Verb::Unreachable(options) => unreachable::run(session, &options).await,
         Verb::TestSend(options) => test_send::run(session, &options).await,
+        Verb::Bounce(options) => Ok(bounce::run(session, &options)),
         Verb::Db(options) => db::run(session, &options).await,
         Verb::Completions(options) => Ok(completions::run(&options)),
         Verb::Man(options) => man::run(session, &options),

@@ -20,7 +20,7 @@ pub(super) enum Rank {
 /// Labels of addresses that are nobody's failure.
 const NOBODY: &str = "\
     sender|mailto|contact|reply|message-id|message id|return-path|postmaster|errors-to|support|from:|\
-    mail from|sent by|reporting|absender|expéditeur|remitente|remetente|отправител|差出人|送信者|送信元|発信者|连络|\
+    mail from|sent by|reporting|absender|expéditeur|remitente|remetente|отправител|差出人|送信者|送信元|発信者|連絡|\
     发件人|問い合わせ|問合せ|連絡先|http|subject";
 
 /// Parts of labels of recipients.
@@ -42,6 +42,7 @@ pub(super) fn rank(prose: &Prose, at: usize, line: &str, found: &Found) -> Optio
     if is_transcript(&lower) {
         return (lower.contains("rcpt")).then_some(Rank::Transcript);
     }
+    let bracketed = line.get(found.start..).is_some_and(|rest| rest.starts_with('<'));
     let has_host = found.address.rsplit_once('@').is_some_and(|(_, host)| host.contains('.') || host.starts_with('['));
     match label(&lower) {
         Some(Label::Recipient) => return Some(Rank::Listed),
@@ -52,7 +53,7 @@ pub(super) fn rank(prose: &Prose, at: usize, line: &str, found: &Found) -> Optio
     if leads(before, &found.address) {
         return listed(prose, at, line, found).then_some(Rank::Listed);
     }
-    (has_host && spoken(prose, at, line, found)).then_some(Rank::Spoken)
+    ((has_host || bracketed) && spoken(prose, at, line, found)).then_some(Rank::Spoken)
 }
 
 /// `RCPT TO:`, `MAIL FROM:` and the like.
@@ -73,7 +74,7 @@ fn label(before: &str) -> Option<Label> {
         before.strip_suffix([':', '：', '=', '＝', '】', ']', '》']).or_else(|| before.strip_suffix("->"))?.trim();
     let label = before.rsplit(['.', ';', '。', ':']).next().unwrap_or_default();
     let label = label.trim_matches(|c: char| !c.is_alphanumeric());
-    if label.chars().count() > 40 {
+    if label.chars().count() > 60 {
         return None;
     }
     let has = |words: &str| words.split('|').any(|word| label.contains(word));

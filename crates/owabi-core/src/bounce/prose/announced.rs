@@ -9,7 +9,7 @@ pub(super) fn announces(line: &str) -> bool {
     if line.len() < 6 || line.len() > 200 || !line.contains(|c: char| c.is_alphabetic()) {
         return false;
     }
-    let ruled = line.starts_with(['-', '=', '*', '_', '#', '+', '‐', '―', 'ー', '─', '━', '＝', '－', '~'])
+    let ruled = line.starts_with(['-', '=', '*', '_', '#', '+', '|', '‐', '―', 'ー', '─', '━', '＝', '－', '~'])
         && ruled_twice(line);
     let says = flat(line.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, ')' | '）')));
     if says.contains('@') || says.contains("was received") {
