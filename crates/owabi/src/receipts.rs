@@ -2,6 +2,9 @@
 //!
 //! A source hands over what arrived and moves it only after the answer: what was recorded twice changes nothing.
 
+pub(crate) mod journal;
+pub(crate) mod maillog;
+
 use owabi_core::maillog::LogEvidence;
 use owabi_store::{Store, StoreError};
 
