@@ -14,7 +14,7 @@ const LONGEST_ENTRY: u64 = 1 << 20;
 /// Octets of what it says on stderr that are looked at.
 const SAID: u64 = 4 << 10;
 /// A program that is silent for so long hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// `journalctl`, as every use of it here begins: in English, and only what syslog calls mail (2).
 pub(super) fn command(extra: &[OsString]) -> Command {

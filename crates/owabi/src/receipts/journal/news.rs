@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout};
 use tokio::time::{sleep, timeout};
 
@@ -16,7 +16,7 @@ const TOGETHER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct News {
     extra: Vec<OsString>,
-    running: Option<(Child, ChildStdout)>,
+    running: Option<(Child, BufReader<ChildStdout>)>,
 }
 
 impl News {
@@ -34,8 +34,12 @@ impl News {
     /// Returns when there is news, or after `longest`. Where it cannot follow, that is all it does.
     pub(super) async fn wait(&mut self, longest: Duration) {
         let Some((_, printed)) = &mut self.running else { return sleep(longest).await };
-        match timeout(longest, printed.read(&mut [0; 64 << 10])).await {
-            Ok(Ok(1..)) => sleep(TOGETHER.min(longest)).await,
+        match timeout(longest, printed.fill_buf()).await {
+            Ok(Ok(news)) if !news.is_empty() => {
+                let read = news.len();
+                printed.consume(read);
+                sleep(TOGETHER.min(longest)).await;
+            }
             // It ended; another one will be started.
             Ok(_) => {
                 self.running = None;
@@ -45,11 +49,11 @@ impl News {
         }
     }
 
-    fn start(&self) -> io::Result<(Child, ChildStdout)> {
+    fn start(&self) -> io::Result<(Child, BufReader<ChildStdout>)> {
         let mut command = command(&self.extra);
         command.args(["--follow", "--lines=0", "--output=cat", "--output-fields=SYSLOG_IDENTIFIER", "--quiet"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let printed = child.stdout.take().ok_or_else(|| io::Error::other("journalctl has no output"))?;
-        Ok((child, printed))
+        Ok((child, BufReader::with_capacity(64 << 10, printed)))
     }
 }

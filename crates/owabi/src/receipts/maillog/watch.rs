@@ -74,7 +74,7 @@ mod tests {
             eprintln!("SKIPPED: there is no inotify here");
             return;
         }
-        let long = Duration::from_secs(60);
+        let long = Duration::from_mins(1);
         fs::write(&log, "one\n").unwrap();
         tokio::time::timeout(long / 2, watch.wait(long)).await.expect("the new file");
         let mut file = OpenOptions::new().append(true).open(&log).unwrap();
