@@ -93,6 +93,11 @@ impl Postfix {
         String::from_utf8_lossy(&fs::read(self.path("maillog")).unwrap_or_default()).into_owned()
     }
 
+    /// Waits until it has logged this; false when it has not in time.
+    pub(crate) fn wait_logged(&self, words: &str, timeout: Duration) -> bool {
+        wait(timeout, || self.log().contains(words))
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

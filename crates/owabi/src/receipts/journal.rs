@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const SOURCE: &str = "journal";
 /// Entries before the cursor that are read again for what they say of mails still under way.
 const BEFORE: usize = 5_000;
+/// Octets of these entries, as they are printed.
+const BEFORE_OCTETS: usize = 8 << 20;
 
 /// Follows the journal until `stop`: reads on from the remembered cursor (from the beginning when there is none) whenever
 /// something is logged, and every `poll`. Trouble is told to the intake; then it tries again. `extra` are further arguments of
@@ -112,14 +114,17 @@ impl Journal {
         let Some(cursor) = &self.cursor else { return Ok(()) };
         let arguments = [format!("--cursor={cursor}"), "--reverse".to_owned(), format!("--lines={BEFORE}")];
         let mut running = Journalctl::start(&arguments, &self.extra)?;
-        let mut entries = Vec::new();
-        while let Some(line) = running.next().await? {
+        let (mut entries, mut room) = (Vec::new(), BEFORE_OCTETS);
+        while room > 0
+            && let Some(line) = running.next().await?
+        {
+            room = room.saturating_sub(line.len());
             entries.extend(Entry::read(line));
         }
         for entry in entries.iter().rev() {
             self.log.line(&entry.line, Some(entry.at));
         }
-        running.end().await
+        if room > 0 { running.end().await } else { Ok(()) }
     }
 
     fn start(&mut self) -> io::Result<Journalctl> {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -139,21 +140,60 @@ pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
 }
 
 fn siblings(log: &Path) -> io::Result<Vec<PathBuf>> {
-    let name = log.file_name().unwrap_or_default().as_encoded_bytes();
-    let is_rotated = |path: &PathBuf| {
-        let rest = path.file_name().and_then(|other| other.as_encoded_bytes().strip_prefix(name));
-        rest.is_some_and(|rest| matches!(rest.first(), Some(b'.' | b'-')))
-    };
+    let log = resolved(log);
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder(log))? {
+    for entry in fs::read_dir(folder(&log))? {
         found.push(entry?.path());
     }
-    found.retain(is_rotated);
+    found.retain(|path| is_rotated(&log, path));
     found.sort();
     Ok(found)
+}
+
+/// `mail.log.1`, `mail.log-20261122`, and with logrotate's `extension`: `mail-20261122.log`.
+fn is_rotated(log: &Path, path: &Path) -> bool {
+    let after = |start: Option<&OsStr>| {
+        let rest = path.file_name()?.as_encoded_bytes().strip_prefix(start?.as_encoded_bytes())?;
+        rest.split_first().filter(|(mark, _)| matches!(mark, b'.' | b'-'))
+    };
+    let is_dated = |rest: &[u8]| rest.first().is_some_and(u8::is_ascii_digit);
+    after(log.file_name()).is_some()
+        || (path.extension() == log.extension() && after(log.file_stem()).is_some_and(|(_, rest)| is_dated(rest)))
+}
+
+/// Where the log really lies: its rotated files lie there, too.
+pub(super) fn resolved(log: &Path) -> PathBuf {
+    fs::canonicalize(log).unwrap_or_else(|_| log.to_owned())
 }
 
 /// The folder of a log file.
 pub(super) fn folder(log: &Path) -> &Path {
     log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotated_files_are_known_by_their_names() {
+        let log = Path::new("/var/log/mail.log");
+        for name in [
+            "mail.log.1",
+            "mail.log-20261122",
+            "mail.log.20261122-183947",
+            "mail-20261122.log",
+            "mail.2.log",
+            "mail.log.2.gz",
+        ] {
+            assert!(is_rotated(log, &log.with_file_name(name)), "{name}");
+        }
+        for name in ["mail.log", "mail.err", "mail.info", "mail-errors.log", "mail.logs", "daemon.log.1", "xmail.log.1"]
+        {
+            assert!(!is_rotated(log, &log.with_file_name(name)), "{name}");
+        }
+        let plain = Path::new("/var/log/maillog");
+        assert!(is_rotated(plain, Path::new("/var/log/maillog-20261122")));
+        assert!(!is_rotated(plain, Path::new("/var/log/maillog2")));
+    }
 }

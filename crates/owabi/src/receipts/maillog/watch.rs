@@ -1,6 +1,6 @@
 //! Says when something happens to a file, so that it need not be looked at all the time (inotify, where it works).
 
-use super::place::folder;
+use super::place::{folder, resolved};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,9 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn on(file: &Path) -> Self {
+        let file = resolved(file);
         let name = file.file_name().unwrap_or_default().to_owned();
-        let mut watch = Self { folder: folder(file).to_owned(), name, news: Arc::default(), watcher: None };
+        let mut watch = Self { folder: folder(&file).to_owned(), name, news: Arc::default(), watcher: None };
         watch.renew();
         watch
     }

@@ -181,6 +181,21 @@ fn all_that_was_rotated_while_nobody_read_is_read_in_its_order() {
 }
 
 #[test]
+fn rotated_files_of_a_log_behind_a_link_are_found_where_they_are() {
+    let logs = Logs::new();
+    logs.append("mail.log", &all_taken(0..2));
+    let place = pass(&mut logs.reader()).2;
+    logs.append("mail.log", &taken(2));
+    logs.rename("mail.log", "mail.log.1");
+    logs.append("mail.log", &taken(3));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("link");
+    std::os::unix::fs::symlink(logs.log(), &link).unwrap();
+    let mut reader = Reader::new(&link, Some(serde_json::from_str(&place).unwrap()));
+    assert_eq!(numbers(&mut reader), [2, 3]);
+}
+
+#[test]
 fn a_restart_in_the_middle_of_rotated_files_goes_on_there() {
     let logs = Logs::new();
     logs.append("mail.log", &taken(0));
