@@ -2,6 +2,8 @@
 
 use crate::support::postfix::{Options, Postfix};
 use crate::support::talk::Talk;
+use owabi_core::bounce::Class;
+use owabi_core::maillog::{Log, LogEvent};
 use std::time::Duration;
 
 #[test]
@@ -40,4 +42,27 @@ fn what_a_test_asks_to_hide_is_not_offered() {
     let offered = Talk::with(postfix.port()).say("EHLO client.test");
     assert!(!offered.contains("CHUNKING") && !offered.contains("PIPELINING"), "{offered}");
     assert_eq!((postfix.delivered().len(), postfix.queue_len()), (0, 0));
+}
+
+#[test]
+fn what_it_logs_of_a_mail_is_understood() {
+    let Some(postfix) = Postfix::start(&Options::default()) else { return };
+    let mut talk = Talk::with(postfix.port());
+    talk.say("EHLO client.test");
+    for line in ["MAIL FROM:<bounces+token@sender.test>", "RCPT TO:<\"a>, b\"@docomo.ne.jp>", "DATA"] {
+        let reply = talk.say(line);
+        assert!(reply.starts_with('2') || reply.starts_with('3'), "{line}: {reply}");
+    }
+    let reply = talk.say("Message-ID: <7.1.token@owabi.test>\r\n\r\nhello\r\n.");
+    let queue_id = reply.trim_end().rsplit(' ').next().unwrap();
+    assert!(postfix.wait_delivered(1, Duration::from_secs(20)), "{}", postfix.log());
+    assert!(postfix.wait_logged(&format!("{queue_id}: removed"), Duration::from_secs(20)), "{}", postfix.log());
+    let mut log = Log::default();
+    let evidence: Vec<_> = postfix.log().lines().filter_map(|line| log.line(line.as_bytes(), None)).collect();
+    let delivered = LogEvent::Delivery { class: Class::Delivered, is_final: true, relayed: false };
+    assert_eq!(evidence.iter().map(|one| one.event).collect::<Vec<_>>(), [LogEvent::Taken, delivered]);
+    for one in &evidence {
+        assert_eq!((one.queue_id.as_str(), one.message_id.as_deref()), (queue_id, Some("7.1.token@owabi.test")));
+    }
+    assert_eq!(evidence[1].recipient.as_deref(), Some("\"a>, b\"@docomo.ne.jp"));
 }

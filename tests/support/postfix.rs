@@ -66,6 +66,11 @@ impl Postfix {
         queues.iter().map(|queue| files_under(&self.0.folder().join("queue").join(queue)).len()).sum()
     }
 
+    /// Waits until it has logged this; false when it has not in time.
+    pub(crate) fn wait_logged(&self, words: &str, timeout: Duration) -> bool {
+        wait(timeout, || self.log().contains(words))
+    }
+
     /// Everything it has logged.
     pub(crate) fn log(&self) -> String {
         self.0.log()

@@ -7,7 +7,9 @@ mod decide;
 pub(crate) mod imap;
 mod intake;
 mod item;
+pub(crate) mod journal;
 pub(crate) mod maildir;
+pub(crate) mod maillog;
 mod matching;
 pub(crate) mod sources;
 #[cfg(test)]

@@ -6,11 +6,14 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::say;
 use super::session::Session;
 use crate::config::Config;
-use crate::receipts::{Arrival, Counted, Failed, IncomingMail, Intake, LARGEST, Verdict, imap, maildir, sources};
+use crate::receipts::maillog::Tally;
+use crate::receipts::{
+    Arrival, Counted, Failed, IncomingMail, Intake, LARGEST, Verdict, imap, journal, maildir, maillog, sources,
+};
 use crate::{clock, keys};
 use serde_json::json;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The options of `track`.
 #[derive(Debug, clap::Args)]
@@ -44,6 +47,13 @@ enum What {
         #[arg(long, value_name = "ADDRESS")]
         to: Option<String>,
     },
+    /// Postfix's log  Postfix のログを読む
+    Maillog {
+        /// The file; - for stdin
+        file: PathBuf,
+    },
+    /// Postfix's log in systemd's journal  journald のログを読む
+    Journal,
     /// What waits for a person  人の確認を待つものを見る
     Review(review::Options),
 }
@@ -61,6 +71,15 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
             let (config, intake) = open(session).await?;
             let mailbox = mailbox(&config)?;
             finish(session, &intake, imap::once(&mailbox, &intake).await).await
+        }
+        What::Maillog { file } => {
+            let (_, intake) = open(session).await?;
+            finish(session, &intake, read_log(file, &intake).await).await
+        }
+        What::Journal => {
+            let (_, intake) = open(session).await?;
+            let read = journal::once(&intake, &[]).await.map(counted).map_err(Failed::from);
+            finish(session, &intake, read).await
         }
     }
 }
@@ -82,6 +101,19 @@ fn mailbox(config: &Config) -> Result<imap::Mailbox, Failure> {
             say!(ja: "host、user、password_file を書いてください。", en: "write its host, user and password_file"),
         )
     })
+}
+
+async fn read_log(file: &Path, intake: &Intake) -> Result<Counted, Failed> {
+    if file == Path::new("-") {
+        return Ok(counted(maillog::once_from(intake, Box::new(std::io::stdin())).await?));
+    }
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    Ok(counted(maillog::once(intake, &absolute).await?))
+}
+
+fn counted(tally: Tally) -> Counted {
+    let Tally { matched, parked, review, ignored, .. } = tally;
+    Counted { matched, parked, review, ignored, ..Counted::default() }
 }
 
 async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed>) -> Answer {

@@ -1,5 +1,6 @@
 //! What one look at a source did, or why it could not.
 
+use super::maillog::Interrupted;
 use super::{Intake, Verdict};
 use owabi_store::StoreError;
 
@@ -45,6 +46,15 @@ pub(crate) enum Failed {
     /// The source cannot be read. What, and what to do; no addresses, no passwords.
     #[error("{0}")]
     Source(String),
+}
+
+impl From<Interrupted> for Failed {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::Store(error) => Self::Store(error),
+            Interrupted::Log(error) => Self::Source(format!("the log cannot be read: {error}")),
+        }
+    }
 }
 
 impl Failed {

@@ -1,9 +1,10 @@
 //! The sources of the configuration, all together: read by the daemon all the time, or once before and after a short run.
 
-use super::{Counted, Failed, Intake, imap, maildir};
+use super::{Failed, Intake, imap, journal, maildir, maillog};
 use crate::config::{Config, ConfigError};
 use crate::dispatch::harmless;
 use owabi_store::StoreError;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -23,27 +24,36 @@ pub(crate) struct Sources {
 enum Source {
     Maildir(maildir::Maildir),
     Imap(imap::Mailbox),
+    Maillog(PathBuf),
+    Journal,
 }
 
 impl Source {
-    fn name(&self) -> &str {
+    fn name(&self) -> String {
         match self {
-            Self::Maildir(maildir) => maildir.source(),
-            Self::Imap(mailbox) => mailbox.source(),
+            Self::Maildir(maildir) => maildir.source().to_owned(),
+            Self::Imap(mailbox) => mailbox.source().to_owned(),
+            Self::Maillog(file) => maillog::source(file),
+            Self::Journal => journal::SOURCE.to_owned(),
         }
     }
 
-    async fn once(&self, intake: &Intake) -> Result<Counted, Failed> {
+    async fn once(&self, intake: &Intake) -> Result<(), Failed> {
         match self {
-            Self::Maildir(maildir) => maildir::once(maildir, intake).await,
-            Self::Imap(mailbox) => imap::once(mailbox, intake).await,
+            Self::Maildir(maildir) => _ = maildir::once(maildir, intake).await?,
+            Self::Imap(mailbox) => _ = imap::once(mailbox, intake).await?,
+            Self::Maillog(file) => _ = maillog::once(intake, file).await?,
+            Self::Journal => _ = journal::once(intake, &[]).await?,
         }
+        Ok(())
     }
 
     async fn follow(self, intake: Intake, poll: Duration, stop: CancellationToken) {
         match self {
             Self::Maildir(maildir) => maildir::follow(maildir, intake, poll, stop).await,
             Self::Imap(mailbox) => imap::follow(mailbox, intake, poll, stop).await,
+            Self::Maillog(file) => maillog::follow(intake, file, poll, stop).await,
+            Self::Journal => journal::follow(intake, poll, Vec::new(), stop).await,
         }
     }
 }
@@ -67,6 +77,8 @@ impl Sources {
         let mut all = Vec::new();
         all.extend(receipts.maildir.as_deref().map(maildir::Maildir::new).map(Source::Maildir));
         all.extend(mailbox(config)?.map(Source::Imap));
+        all.extend(receipts.maillog.clone().map(Source::Maillog));
+        all.extend(receipts.journal.then_some(Source::Journal));
         Ok(Self { intake, all, poll: receipts.poll.into() })
     }
 
@@ -85,7 +97,7 @@ impl Sources {
     }
 
     async fn announce(&self) -> Result<(), StoreError> {
-        let names: Vec<String> = self.all.iter().map(|source| source.name().to_owned()).collect();
+        let names: Vec<String> = self.all.iter().map(Source::name).collect();
         self.intake.follow(&names).await
     }
 
@@ -97,9 +109,9 @@ impl Sources {
         self.announce().await?;
         for source in &self.all {
             match source.once(&self.intake).await {
-                Ok(_) => {}
+                Ok(()) => {}
                 Err(Failed::Store(error)) => return Err(error),
-                Err(failed) => failed.tell(&self.intake, source.name()),
+                Err(failed) => failed.tell(&self.intake, &source.name()),
             }
         }
         self.intake.take_parked().await?;

@@ -1,0 +1,214 @@
+//! A log comes in pieces: each is handed over, and only then its place is remembered.
+
+use super::super::{Arrival, BATCH, Intake, Verdict};
+use super::lines::Lines;
+use owabi_core::maillog::{Log, LogEvidence};
+use owabi_store::StoreError;
+use std::io::{self, Read};
+use std::time::Duration;
+
+/// What is handed over at once, and where the log goes on after it.
+#[derive(Debug, Default)]
+pub(crate) struct Piece {
+    /// At most [`BATCH`].
+    pub(crate) evidence: Vec<LogEvidence>,
+    /// Lines that were read for it.
+    pub(crate) lines: u64,
+    /// Octets of these lines.
+    pub(crate) octets: u64,
+    /// Where the next piece begins; `None`: nowhere that could be found again.
+    pub(crate) place: Option<String>,
+    pub(crate) then: Then,
+}
+
+/// What comes after a piece.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// There may be more.
+    #[default]
+    More,
+    /// The end, for now.
+    End,
+    /// Nothing can be said of what there is: the log is not there, or was never written to.
+    Missing,
+}
+
+/// Octets of one piece, whatever it yields: so often a place is looked at, and a stop is noticed.
+const OCTETS: u64 = 4 << 20;
+
+impl Piece {
+    pub(crate) fn is_full(&self) -> bool {
+        self.evidence.len() >= BATCH || self.octets >= OCTETS
+    }
+
+    /// Reads lines until it is full (false) or the stream ends (true).
+    pub(crate) fn fill<R: Read>(&mut self, lines: &mut Lines<R>, log: &mut Log) -> io::Result<bool> {
+        while !self.is_full() {
+            if !lines.next()? {
+                return Ok(true);
+            }
+            self.octets += lines.octets();
+            self.add(lines.line(), None, log);
+        }
+        Ok(false)
+    }
+
+    /// Adds one line, written at `at` (epoch milliseconds) where the line does not say it itself.
+    pub(crate) fn add(&mut self, line: &[u8], at: Option<i64>, log: &mut Log) {
+        self.lines += 1;
+        self.evidence.extend(log.line(line, at));
+    }
+}
+
+/// A log that is read from some place on.
+pub(crate) trait Pieces {
+    /// The next piece. After an error a new reader begins where the last one left off.
+    async fn next(&mut self) -> io::Result<Piece>;
+}
+
+/// What came of reading a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Lines read.
+    pub(crate) lines: u64,
+    /// Lines that tell of some mail in the relay's queue.
+    pub(crate) evidence: u64,
+    /// How many of these speak of a member.
+    pub(crate) matched: u64,
+    /// How many wait for the outcome of their mail.
+    pub(crate) parked: u64,
+    /// How many a person must look at.
+    pub(crate) review: u64,
+    /// How many are about other programs' mails.
+    pub(crate) ignored: u64,
+}
+
+impl Tally {
+    fn count(&mut self, piece: &Piece, verdicts: &[Verdict]) {
+        self.lines += piece.lines;
+        self.evidence += piece.evidence.len() as u64;
+        for verdict in verdicts {
+            let counter = match verdict {
+                Verdict::Matched => &mut self.matched,
+                Verdict::Parked => &mut self.parked,
+                Verdict::Review => &mut self.review,
+                Verdict::Ignored => &mut self.ignored,
+            };
+            *counter += 1;
+        }
+    }
+}
+
+/// Why a pass ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Interrupted {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] io::Error),
+    /// The database took nothing.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Interrupted {
+    /// Tells the intake. What the database said is told where the database is looked after.
+    pub(crate) fn tell(&self, intake: &Intake, source: &str) {
+        match self {
+            Self::Log(error) => intake.trouble(source, &format!("the log cannot be read: {error}")),
+            Self::Store(error) => tracing::debug!(source, %error, "the log waits for the database"),
+        }
+    }
+}
+
+/// The pauses after failures: from a second on each is twice the one before, to five minutes.
+#[derive(Debug, Default)]
+pub(crate) struct Pauses {
+    failures: u32,
+}
+
+impl Pauses {
+    pub(crate) fn after_failure(&mut self) -> Duration {
+        let pause = Duration::from_secs(1 << self.failures.min(9)).min(Duration::from_mins(5));
+        self.failures += 1;
+        pause
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// Where pieces go.
+pub(crate) trait Taker {
+    async fn take(&self, arrivals: Vec<Arrival>) -> Result<Vec<Verdict>, StoreError>;
+    async fn remember(&self, place: &str) -> Result<(), StoreError>;
+}
+
+/// Hands over to the database as one source.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk<'a> {
+    pub(crate) intake: &'a Intake,
+    pub(crate) source: &'a str,
+}
+
+impl Taker for Desk<'_> {
+    async fn take(&self, arrivals: Vec<Arrival>) -> Result<Vec<Verdict>, StoreError> {
+        self.intake.take(self.source, arrivals).await
+    }
+
+    async fn remember(&self, place: &str) -> Result<(), StoreError> {
+        self.intake.remember(self.source, place).await
+    }
+}
+
+/// Pieces between two places that are remembered on the way: reading some lines again after a crash changes nothing.
+const STRIDE: u32 = 16;
+
+/// One reading of a log, with what was read but not yet handed over.
+#[derive(Debug)]
+pub(crate) struct Passage<P> {
+    log: P,
+    waiting: Option<Piece>,
+    remembered: Option<String>,
+}
+
+impl<P: Pieces> Passage<P> {
+    pub(crate) fn new(log: P, remembered: Option<String>) -> Self {
+        Self { log, waiting: None, remembered }
+    }
+
+    /// Reads to the end. After an error of the database the piece in hand is kept, and the next call begins with it.
+    pub(crate) async fn pass(&mut self, to: &impl Taker) -> Result<(Tally, Then), Interrupted> {
+        let mut tally = Tally::default();
+        for n in 1_u32.. {
+            if self.waiting.is_none() {
+                self.waiting = Some(self.log.next().await?);
+            }
+            let then = self.hand_over(to, &mut tally, n.is_multiple_of(STRIDE)).await?;
+            if then != Then::More {
+                return Ok((tally, then));
+            }
+        }
+        Ok((tally, Then::More))
+    }
+
+    async fn hand_over(&mut self, to: &impl Taker, tally: &mut Tally, remember: bool) -> Result<Then, StoreError> {
+        let Some(piece) = &self.waiting else { return Ok(Then::More) };
+        let mut verdicts = Vec::new();
+        if !piece.evidence.is_empty() {
+            verdicts = to.take(piece.evidence.iter().cloned().map(Arrival::Log).collect()).await?;
+        }
+        let place = piece.place.as_ref().filter(|place| self.remembered.as_ref() != Some(*place));
+        if let Some(place) = place.filter(|_| remember || piece.then != Then::More) {
+            to.remember(place).await?;
+            self.remembered = Some(place.clone());
+        }
+        tally.count(piece, &verdicts);
+        let then = piece.then;
+        self.waiting = None;
+        Ok(then)
+    }
+}
+
+#[cfg(test)]
+mod tests;
