@@ -5,7 +5,7 @@ use crate::cli::exit::Failure;
 use crate::japan;
 use crate::quiet::Silence;
 use owabi_core::lifecycle::Status;
-use owabi_store::{LogFilter, LogRow, MemberStanding, NoticeRow, ReceiptRow, Store};
+use owabi_store::{LogFilter, LogRow, MemberRow, MemberStanding, NoticeRow, ReceiptRow, Store};
 use serde_json::{Value, json};
 
 /// Attempts are read so many at a time.
@@ -24,23 +24,22 @@ pub(super) struct Person {
 }
 
 impl Person {
-    /// Reads row `id` of `notice`; `None` when it is gone.
+    /// Reads what belongs to `row` of `notice`; `None` when it is gone.
     pub(super) async fn read(
         store: &Store,
         notice: &NoticeRow,
-        id: i64,
+        row: MemberRow,
         silence: Option<Silence>,
     ) -> Result<Option<Self>, Failure> {
+        let id = row.id;
         let Some(standing) = store.standings(&[id]).await?.pop() else { return Ok(None) };
         let entries = entries(store, id).await?;
-        let Some(first) = entries.first() else { return Ok(None) };
-        let (name, given_email) = (first.name.clone(), first.given_email.clone());
         let accepted = standing.status == Status::Accepted;
         let quiet = silence.filter(|silence| accepted && silence.covers(standing.updated_at));
         Ok(Some(Self {
             notice: notice.clone(),
-            name,
-            given_email,
+            name: row.member.name,
+            given_email: entries.first().and_then(|entry| entry.given_email.clone()),
             // Somebody without any attempt has one line that says so.
             attempts: entries.into_iter().filter(|entry| entry.attempt > 0).collect(),
             receipts: store.receipts_of(id).await?,

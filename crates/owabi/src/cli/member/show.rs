@@ -66,7 +66,7 @@ async fn read(store: &Store, options: &Options, silence: Option<Silence>) -> Res
     let mut people = Vec::new();
     for notice in notices {
         if let Some(row) = store.member(&notice.id, &options.member_no).await? {
-            people.extend(Person::read(store, &notice, row.id, silence).await?);
+            people.extend(Person::read(store, &notice, row, silence).await?);
         }
     }
     Ok(people)
