@@ -6,6 +6,7 @@
 use crate::clock::now_ms;
 use crate::dispatch::{DatabaseState, Live, RelayState, Trouble};
 use crate::japan;
+use crate::receipts::Troubles;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -36,6 +37,8 @@ pub struct Daemon {
     pub started_at: i64,
     /// What its dispatcher does.
     pub live: Live,
+    /// What is wrong with the sources of receipts. Nothing is sent less for it, so it is told, and is no trouble of the daemon's.
+    pub receipts: Troubles,
 }
 
 /// Answers until it is aborted.
@@ -63,21 +66,21 @@ async fn health(State(daemon): State<Arc<Daemon>>) -> impl IntoResponse {
     let now = now_ms();
     let (database, relays) = (daemon.live.database(now), daemon.live.relays(now));
     let status = if is_well(&database, &relays) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(document(daemon.started_at, &database, &relays)))
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(document(&daemon, &database, &relays)))
 }
 
 fn is_well(database: &DatabaseState, relays: &[RelayState]) -> bool {
     database.trouble().is_none() && relays.iter().all(|relay| relay.up)
 }
 
-fn document(started_at: i64, database: &DatabaseState, relays: &[RelayState]) -> Value {
+fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState]) -> Value {
     let (since, why) = since_and_why(database.trouble());
     let (claiming_since, claiming_why) = since_and_why(database.claiming.as_ref());
     let (beating_since, beating_why) = since_and_why(database.beating.as_ref());
     json!({
         "status": if is_well(database, relays) { "ok" } else { "trouble" },
         "version": env!("CARGO_PKG_VERSION"),
-        "daemon": { "pid": std::process::id(), "started_at": japan::iso(started_at) },
+        "daemon": { "pid": std::process::id(), "started_at": japan::iso(daemon.started_at) },
         "database": {
             "ok": database.trouble().is_none(),
             "since": since,
@@ -92,11 +95,17 @@ fn document(started_at: i64, database: &DatabaseState, relays: &[RelayState]) ->
             "looked_at": database.looked_at.map(japan::iso),
         },
         "beating": { "ok": database.beating.is_none(), "since": beating_since, "why": beating_why },
+        "receipts": daemon.receipts.list().iter().map(source).collect::<Vec<_>>(),
     })
 }
 
 fn since_and_why(trouble: Option<&Trouble>) -> (Option<String>, Option<&str>) {
     (trouble.map(|trouble| japan::iso(trouble.since)), trouble.map(|trouble| trouble.why.as_str()))
+}
+
+fn source((name, trouble): &(String, Trouble)) -> Value {
+    let (since, why) = since_and_why(Some(trouble));
+    json!({ "source": name, "ok": false, "since": since, "why": why })
 }
 
 fn relay(relay: &RelayState) -> Value {
@@ -110,10 +119,14 @@ mod tests {
     use std::net::SocketAddr;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    fn daemon(started_at: i64) -> Daemon {
+        Daemon { started_at, live: Live::default(), receipts: Troubles::default() }
+    }
+
     async fn serving() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, Daemon { started_at: 1_646_179_200_000, live: Live::default() }));
+        tokio::spawn(serve(listener, daemon(1_646_179_200_000)));
         at
     }
 
@@ -164,19 +177,19 @@ mod tests {
         assert!(is_well(&DatabaseState::default(), &relays(true)));
         assert!(!is_well(&DatabaseState::default(), &relays(false)));
         assert!(!is_well(&recording, &relays(true)) && !is_well(&claiming, &relays(true)));
-        let said = document(0, &recording, &relays(false));
+        let said = document(&daemon(0), &recording, &relays(false));
         let since = "2022-03-02T09:00:00.000+09:00";
         let database = json!({ "ok": false, "since": since, "why": "full", "waiting_outcomes": 3 });
         assert_eq!((&said["status"], &said["database"]), (&json!("trouble"), &database));
         let paused =
             json!([{ "name": "main", "up": false, "paused_until": "1970-01-01T09:00:01.000+09:00", "failures": 1 }]);
         assert_eq!((&said["relays"], &said["claiming"]["ok"]), (&paused, &json!(true)));
-        let said = document(0, &claiming, &relays(true));
+        let said = document(&daemon(0), &claiming, &relays(true));
         assert_eq!((&said["database"]["ok"], &said["claiming"]["since"]), (&json!(false), &json!(since)));
         assert_eq!(said["beating"], json!({ "ok": true, "since": null, "why": null }));
         let beating = DatabaseState { beating: claiming.claiming, ..DatabaseState::default() };
         assert!(!is_well(&beating, &relays(true)));
-        let said = document(0, &beating, &relays(true));
+        let said = document(&daemon(0), &beating, &relays(true));
         assert_eq!(said["beating"], json!({ "ok": false, "since": since, "why": "full" }));
         assert_eq!((&said["database"]["ok"], &said["claiming"]["ok"]), (&json!(false), &json!(true)));
     }

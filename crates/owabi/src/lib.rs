@@ -12,7 +12,7 @@ pub mod keys;
 pub mod library;
 pub mod preflight;
 pub(crate) mod quiet;
-pub(crate) mod receipts;
+pub mod receipts;
 pub mod relays;
 pub mod release;
 pub mod telemetry;

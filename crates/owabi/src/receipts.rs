@@ -14,9 +14,11 @@ mod matching;
 pub(crate) mod sources;
 #[cfg(test)]
 mod tests;
+mod troubles;
 
 pub(crate) use counted::{Counted, Failed};
 pub(crate) use intake::Intake;
+pub use troubles::Troubles;
 
 use owabi_core::maillog::LogEvidence;
 

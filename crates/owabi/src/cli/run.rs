@@ -10,8 +10,8 @@ use crate::config::Config;
 use crate::dispatch::{self, Live, Parts, Summary};
 use crate::health;
 use crate::library::Library;
-use crate::receipts::Intake;
 use crate::receipts::sources::Sources;
+use crate::receipts::{Intake, Troubles};
 use crate::{clock, keys, relays};
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
@@ -56,12 +56,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let library = Arc::new(usable_library(session, &config, &store).await?);
     let relays = relays::relays(&config)?;
     let live = Live::default();
-    let health = serve_health(&config, &live).await?;
+    let intake = Intake::new(&config, store.clone(), keys.clone());
+    let health = serve_health(&config, &live, intake.troubles()).await?;
     let begun = clock::monotonic();
     let bar = session.bar(Left::of(&store).await?.to_send(), &say!(ja: "送信", en: "sending"));
     let follower = tokio::spawn(follow(bar.clone(), live.clone()));
     let options = dispatch::Options { until_idle: options.until_idle };
-    let sources = Sources::new(&config, Intake::new(&config, store.clone(), keys.clone()))?;
+    let sources = Sources::new(&config, intake)?;
     // Evidence before any resend: a run that ends by itself looks once before and once after, another one all the time.
     let readers = if options.until_idle {
         sources.look().await?;
@@ -180,7 +181,7 @@ fn finish(session: &Session, summary: &Summary, left: Option<Left>, took: Durati
 }
 
 /// `GET /health`, when the configuration wants it. Aborting it ends it.
-async fn serve_health(config: &Config, live: &Live) -> Result<AbortHandle, Failure> {
+async fn serve_health(config: &Config, live: &Live, receipts: Troubles) -> Result<AbortHandle, Failure> {
     let Some(address) = config.health.address() else { return Ok(tokio::spawn(async {}).abort_handle()) };
     let listening = async {
         let listener = TcpListener::bind(address).await?;
@@ -188,7 +189,7 @@ async fn serve_health(config: &Config, live: &Live) -> Result<AbortHandle, Failu
     };
     let (address, listener) = listening.await.map_err(|error| cannot_listen(address, &error))?;
     tracing::info!(%address, "GET /health says whether all is well");
-    let daemon = health::Daemon { started_at: clock::now_ms(), live: live.clone() };
+    let daemon = health::Daemon { started_at: clock::now_ms(), live: live.clone(), receipts };
     Ok(tokio::spawn(health::serve(listener, daemon)).abort_handle())
 }
 

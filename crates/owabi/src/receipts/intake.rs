@@ -3,6 +3,7 @@
 use super::decide::{Decision, Rules, decide, decide_by_hand};
 use super::item::{Item, What};
 use super::matching::{Seen, folded};
+use super::troubles::Troubles;
 use super::{Arrival, Verdict};
 use crate::clock::now_ms;
 use crate::config::Config;
@@ -12,7 +13,7 @@ use owabi_core::ids::Keys;
 use owabi_core::receipt::Says;
 use owabi_store::{ArrivalRow, SourceName, Store, StoreError};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Octets of content that are written together, about.
@@ -31,8 +32,7 @@ pub(crate) struct Intake {
     store: Store,
     rules: Arc<Rules>,
     host: String,
-    /// What was said of each source that cannot be read.
-    troubles: Arc<Mutex<HashMap<String, String>>>,
+    troubles: Troubles,
 }
 
 impl Intake {
@@ -41,7 +41,7 @@ impl Intake {
         let park_ms = config.receipts.park.as_millis();
         let rules = Rules { keys, relayed_counts: config.receipts.relayed_is_delivered, park_ms };
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { store, rules: Arc::new(rules), host, troubles: Arc::default() }
+        Self { store, rules: Arc::new(rules), host, troubles: Troubles::default() }
     }
 
     /// Reads, matches and records what arrived from `source`; the verdicts are in the order of the arrivals.
@@ -201,8 +201,10 @@ impl Intake {
     pub(crate) async fn looked(&self, source: &str, began_at: i64, remaining: Option<&str>) -> Result<(), StoreError> {
         self.store.source_looked(self.source(source), began_at, remaining).await?;
         match remaining {
-            Some(what) if self.is_news(source, what) => tracing::warn!(source, what, "not all is well with a source"),
-            None if self.troubles().remove(source).is_some() => tracing::info!(source, "a source can be read again"),
+            Some(what) if self.troubles.begin(source, what, now_ms()) => {
+                tracing::warn!(source, what, "not all is well with a source")
+            }
+            None if self.troubles.end(source) => tracing::info!(source, "a source can be read again"),
             _ => {}
         }
         Ok(())
@@ -211,7 +213,7 @@ impl Intake {
     /// Says that a source cannot be read, for status and the log: once, until it works again or something else is wrong.
     /// `what` has no addresses.
     pub(crate) fn trouble(&self, source: &str, what: &str) {
-        if !self.is_news(source, what) {
+        if !self.troubles.begin(source, what, now_ms()) {
             return;
         }
         tracing::warn!(source, what, "a source of receipts cannot be read; trying again");
@@ -219,18 +221,13 @@ impl Intake {
         tokio::spawn(async move {
             if let Err(error) = intake.store.source_trouble(intake.source(&source), &what, now_ms()).await {
                 tracing::debug!(source, error = harmless(&error), "its trouble cannot be recorded");
-                intake.troubles().remove(&source);
             }
         });
     }
 
-    /// Whether this was not the last that was said of a source.
-    fn is_news(&self, source: &str, what: &str) -> bool {
-        self.troubles().insert(source.to_owned(), what.to_owned()).as_deref() != Some(what)
-    }
-
-    fn troubles(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Which sources cannot be read.
+    pub(crate) fn troubles(&self) -> Troubles {
+        self.troubles.clone()
     }
 
     /// Where a source that is read from some place on left off; `None`: never read.
