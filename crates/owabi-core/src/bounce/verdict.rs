@@ -31,7 +31,7 @@ pub(super) fn of_fields(group: Group, words: &str) -> Report {
         diagnostic: shortened(text),
         status: code.map(|code| code.to_string()),
         address: group.address,
-        original: group.original,
+        original: group.original.or_else(|| expanded_from(words)),
         class,
         is_final,
     }
@@ -79,7 +79,7 @@ pub(super) fn of_words(address: String, told: &Told<'_>) -> Report {
         reason: reason(class, code, basic, signs),
         status: code.map(|code| code.to_string()),
         diagnostic: shortened(told.words),
-        original: None,
+        original: expanded_from(told.words),
         relayed: false,
         address,
         class,
@@ -161,6 +161,15 @@ fn by_basic(basic: Option<u16>) -> Reason {
         Some(421 | 450..=451) => Reason::Remote,
         _ => Reason::Other,
     }
+}
+
+/// The address that we wrote, where a server says that it is another's name: `(expanded from: <a@b.jp>)`.
+fn expanded_from(words: &str) -> Option<String> {
+    let words = super::lines::cut(words, 400);
+    let marks = ["expanded from", "generated from", "originally addressed to"];
+    let rest = marks.iter().find_map(|mark| words.find(mark).map(|at| &words[at + mark.len()..]))?;
+    let first = super::addresses::in_line(super::lines::cut(rest, 330)).into_iter().next()?;
+    (first.start <= 6).then_some(first.address)
 }
 
 fn leading_digit(code: u16) -> u8 {
@@ -275,6 +284,14 @@ mod tests {
         ] {
             let report = of_words("a@b.jp".into(), &Told { words, whole: Signs::of(words) });
             assert_eq!((report.class, report.is_final), (class, is_final), "{words}");
+        }
+    }
+
+    #[test]
+    fn the_address_that_was_expanded_is_the_one_that_we_wrote() {
+        for words in ["(expanded from: <a@b.jp>)", "\n    (ultimately generated from a@b.jp)\n 550 no"] {
+            let report = of_words("c@d.jp".into(), &Told { words, whole: Signs::default() });
+            assert_eq!(report.original.as_deref(), Some("a@b.jp"), "{words}");
         }
     }
 
