@@ -10,7 +10,10 @@ const DIAGNOSTIC: usize = 1_000;
 
 /// What DSN fields say; `words` is what the prose says of this recipient.
 pub(super) fn of_fields(group: Group, words: &str) -> Report {
-    let own = format!("{}\n{words}", group.diagnostic);
+    // Sendmail writes its words behind the code.
+    let remark = group.status.split_once('(').map_or("", |(_, remark)| remark.trim_end_matches(')'));
+    let remark = remark.to_owned();
+    let own = format!("{}\n{remark}\n{words}", group.diagnostic);
     let code = full_code(&group, words);
     let signs = Signs::of(&own);
     let class_digit = code.map(|code| code.class).or_else(|| status::basic(&own).map(leading_digit));
@@ -24,11 +27,11 @@ pub(super) fn of_fields(group: Group, words: &str) -> Report {
         "failed" | "failure" | "error" | "undeliverable" | "bounced" => (failed(class_digit), true),
         _ => by_status(class_digit),
     };
-    let text = if group.diagnostic.is_empty() { words } else { &group.diagnostic };
+    let said = [&group.diagnostic, &remark, words].into_iter().find(|text| !text.trim().is_empty()).unwrap_or_default();
     Report {
         relayed: matches!(group.action.as_str(), "relayed" | "expanded"),
         reason: reason(class, code, status::basic(&own), signs),
-        diagnostic: shortened(text),
+        diagnostic: shortened(said),
         status: code.map(|code| code.to_string()),
         address: group.address,
         original: group.original.or_else(|| expanded_from(words)),
@@ -136,6 +139,7 @@ fn by_words(class: Class, signs: Signs) -> Option<Reason> {
     let first = if class == Class::Temporary { Some(expired) } else { None };
     let order = [
         (Sign::Large, Reason::TooLarge),
+        (Sign::Sender, Reason::Policy),
         (Sign::NoUser, Reason::BadAddress),
         (Sign::NoHost, Reason::BadAddress),
         (Sign::Policy, Reason::Policy),
@@ -178,6 +182,7 @@ fn leading_digit(code: u16) -> u8 {
 
 fn shortened(text: &str) -> Option<String> {
     let mut words = String::new();
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || ":.,;->*|\"'=#".contains(c));
     for word in super::lines::cut(text, DIAGNOSTIC * 2).split_whitespace() {
         if !words.is_empty() {
             words.push(' ');
