@@ -225,7 +225,8 @@ fn free_text(mail: &Mail, prose: &Prose, said: &str) -> Vec<Report> {
     recipients.into_iter().take(MOST_REPORTS).map(report).collect()
 }
 
-/// The field X-Failed-Recipients, else those whom the prose names, else the one whom the returned message was for.
+/// The field X-Failed-Recipients, else those whom the prose names, else the subject, else the one whom the returned
+/// message was for.
 fn recipients(mail: &Mail, prose: &Prose, names: &Names<'_>) -> Vec<String> {
     let mut seen = HashSet::new();
     let failed = mail.head.all("x-failed-recipients").flat_map(addresses::in_line).map(|found| found.address);
@@ -233,6 +234,15 @@ fn recipients(mail: &Mail, prose: &Prose, names: &Names<'_>) -> Vec<String> {
     if !failed.is_empty() {
         return failed;
     }
-    let named = names.recipients(&returned::senders(mail, prose));
-    if named.is_empty() { returned::only_recipient(mail, prose).into_iter().collect() } else { named }
+    let senders = returned::senders(mail, prose);
+    let mut recipients = names.recipients(&senders);
+    if recipients.is_empty() {
+        let subject = mail.head.shown("subject");
+        let in_subject = addresses::in_line(&subject).into_iter().map(|found| found.address);
+        recipients.extend(in_subject.filter(|address| !senders.contains(&addresses::key(address))));
+    }
+    if recipients.is_empty() {
+        recipients.extend(returned::only_recipient(mail, prose));
+    }
+    recipients
 }

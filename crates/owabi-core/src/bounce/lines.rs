@@ -26,7 +26,7 @@ pub(super) fn unified(bytes: &[u8]) -> Vec<u8> {
             break;
         }
     }
-    out.extend(std::iter::repeat_n(b'\n', waiting_crs.min(2)));
+    out.extend(std::iter::repeat_n(b'\n', waiting_crs.min(OCTETS)));
     out.truncate(OCTETS);
     out
 }
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_huge_mail_is_cut() {
-        assert_eq!(unified(&vec![b'\r'; OCTETS * 3]).len(), 2);
+        assert_eq!(unified(&vec![b'\r'; OCTETS * 3]).len(), OCTETS);
         assert_eq!(unified(&vec![b'x'; OCTETS + 5]).len(), OCTETS);
     }
 }

@@ -18,8 +18,8 @@ struct Named {
     rank: Rank,
     /// The line that names it.
     line: usize,
-    /// Where in the line its words begin.
-    after: usize,
+    /// The line without the address: what is said before it may be the reason.
+    rest: String,
 }
 
 /// Everybody whom the prose names.
@@ -79,7 +79,7 @@ impl<'a> Names<'a> {
 
     fn behind(&self, named: &Named) -> String {
         let lines = &self.prose.lines;
-        let mut words = lines.get(named.line).and_then(|line| line.get(named.after..)).unwrap_or_default().to_owned();
+        let mut words = named.rest.clone();
         let mut empty_ones = 0;
         for (at, line) in lines.iter().enumerate().skip(named.line + 1).take(15) {
             let said_something = words.chars().any(char::is_alphanumeric);
@@ -140,7 +140,8 @@ fn scan(prose: &Prose) -> Vec<Named> {
                 continue;
             }
             let Some(rank) = rank::rank(prose, at, line, one) else { continue };
-            named.push(Named { address: one.address.clone(), rank, line: at, after: one.end });
+            let rest = format!("{} {}", &line[..one.start], &line[one.end..]);
+            named.push(Named { address: one.address.clone(), rank, line: at, rest });
         }
         if named.len() >= super::MOST_REPORTS {
             break;

@@ -2,7 +2,7 @@
 
 use super::signs::Sign;
 
-const TABLES: [(Sign, &str); 14] = [
+const TABLES: [(Sign, &str); 15] = [
     (Sign::Failed, include_str!("phrases/failed.txt")),
     (Sign::Delay, include_str!("phrases/delayed.txt")),
     (Sign::GaveUp, include_str!("phrases/gave_up.txt")),
@@ -11,6 +11,7 @@ const TABLES: [(Sign, &str); 14] = [
     (Sign::Challenge, include_str!("phrases/challenge.txt")),
     (Sign::Help, include_str!("phrases/help.txt")),
     (Sign::Full, include_str!("phrases/mailbox_full.txt")),
+    (Sign::Sender, include_str!("phrases/sender.txt")),
     (Sign::NoUser, include_str!("phrases/no_user.txt")),
     (Sign::NoHost, include_str!("phrases/no_host.txt")),
     (Sign::Policy, include_str!("phrases/policy.txt")),

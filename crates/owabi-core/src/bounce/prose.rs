@@ -58,7 +58,7 @@ impl Prose {
         if self.inner.is_none()
             && ["mailer-daemon", "postmaster", "mail delivery"].iter().any(|name| from.contains(name))
         {
-            let start = lines.iter().position(|line| named(line).is_some_and(|(name, _)| is_mail_field(name)));
+            let start = lines.iter().position(|line| named(line).is_some_and(|(name, _)| is_one_of(MAIL, name)));
             self.inner = Some(lines[start.unwrap_or(0)..].join("\n"));
         }
         self.returned.push(fields);
@@ -70,57 +70,28 @@ fn bounded(line: &str) -> &str {
     &line[..end]
 }
 
-/// The first header among `lines`, which may be quoted, or have a few lines of another kind before it.
+/// What quotes and indents a line.
+const LEAD: [char; 4] = ['>', '|', ' ', '\t'];
+
+/// The first header among `lines`, which may be quoted or indented, or have a few lines of another kind before it.
 fn header_within(lines: &[&str]) -> Fields {
-    let bare = |line: &&str| line.trim_start_matches(['>', '|']).to_owned();
-    let is_field =
-        |line: &&str| named(line.trim_start_matches(['>', ' ', '|'])).is_some_and(|(name, _)| is_mail_field(name));
+    let is_field = |line: &&str| named(line.trim_start_matches(LEAD)).is_some_and(|(name, _)| is_one_of(MAIL, name));
     let Some(start) = lines.iter().take(60).position(is_field) else { return Fields::default() };
-    let quoted = lines[start].starts_with("> ");
-    let header = lines[start..].iter().take(500).map(bare).take_while(|line| !line.trim().is_empty());
-    let header = header.map(|line| if quoted { line.strip_prefix(' ').unwrap_or(&line).to_owned() } else { line });
-    let indent = lines[start].len() - lines[start].trim_start_matches([' ', '\t']).len();
-    let header = header.map(|line| {
-        line.get(indent..).filter(|_| line.trim_start().len() + indent <= line.len()).unwrap_or(&line).to_owned()
-    });
-    Fields::of(&header.collect::<Vec<_>>().join("\n"))
+    let first = lines[start];
+    let lead = &first[..first.len() - first.trim_start_matches(LEAD).len()];
+    let header = lines[start..].iter().take(500).take_while(|line| !line.trim_matches(LEAD).is_empty());
+    let bare = header.map(|line| line.strip_prefix(lead).unwrap_or_else(|| line.trim_start_matches(['>', '|'])));
+    Fields::of(&bare.collect::<Vec<_>>().join("\n"))
 }
 
-/// Fields that only the header of a mail has.
-fn is_mail_field(name: &str) -> bool {
-    const NAMES: [&str; 16] = [
-        "received",
-        "return-path",
-        "message-id",
-        "mime-version",
-        "date",
-        "from",
-        "to",
-        "subject",
-        "reply-to",
-        "cc",
-        "content-type",
-        "delivered-to",
-        "x-mailer",
-        "dkim-signature",
-        "user-agent",
-        "x-original-to",
-    ];
-    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
-}
+/// Fields that the header of a mail has.
+const MAIL: &str = "received|return-path|message-id|mime-version|date|from|to|subject|reply-to|cc|content-type|\
+    delivered-to|x-mailer|dkim-signature|user-agent|x-original-to";
+/// Those that begin a returned header in the middle of prose: `From:` and `To:` are in the prose of many servers.
+const TRACE: &str = "received|return-path|message-id|mime-version|dkim-signature|x-received|domainkey-signature";
 
-/// Fields that begin a returned header in the middle of prose. `From:` and `To:` are in the prose of many servers.
-fn is_trace_field(name: &str) -> bool {
-    const NAMES: [&str; 7] = [
-        "received",
-        "return-path",
-        "message-id",
-        "mime-version",
-        "dkim-signature",
-        "x-received",
-        "domainkey-signature",
-    ];
-    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+fn is_one_of(names: &str, name: &str) -> bool {
+    names.split('|').any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// The line at `at` begins what is returned.
@@ -130,17 +101,14 @@ fn ends_prose(lines: &[&str], at: usize) -> bool {
 
 /// Three fields in a row, one of them a trace field of a mail.
 fn begins_header(lines: &[&str], at: usize) -> bool {
-    let line = lines[at].trim_start_matches(['>', '|']).trim_start_matches(' ');
-    if named(line).is_none_or(|(name, value)| !is_mail_field(name) && !is_trace_field(name) || value.trim().is_empty())
-    {
+    let first = named(lines[at].trim_start_matches(LEAD)).filter(|(_, value)| !value.trim().is_empty());
+    if !first.is_some_and(|(name, _)| is_one_of(MAIL, name) || is_one_of(TRACE, name)) {
         return false;
     }
-    let unquoted = |line: &&str| line.trim_start_matches(['>', '|']).to_owned();
-    let block: Vec<String> =
-        lines[at..].iter().take(40).map(unquoted).take_while(|line| !line.trim().is_empty()).collect();
+    let block = lines[at..].iter().take(40).take_while(|line| !line.trim_matches(LEAD).is_empty());
     let names: Vec<&str> =
-        block.iter().filter_map(|line| named(line.trim_start_matches(' '))).map(|(name, _)| name).collect();
-    names.len() >= 3 && names.iter().take(12).any(|name| is_trace_field(name))
+        block.filter_map(|line| named(line.trim_start_matches(LEAD))).map(|(name, _)| name).collect();
+    names.len() >= 3 && names.iter().take(12).any(|name| is_one_of(TRACE, name))
 }
 
 #[cfg(test)]
@@ -162,6 +130,8 @@ mod tests {
             "   ----- Original message follows -----",
             "Original message follows.",
             "Message headers follow.",
+            "Below is a copy of the original message:",
+            "Possibly truncated original message follows:",
             "------------------------------ Original message ------------------------------",
             "----- Message header follows -----",
             "-------- Returned Mail --------",
@@ -184,6 +154,10 @@ mod tests {
             "--- The following addresses had delivery problems ---",
             "   ----- Transcript of session follows -----",
             "Your message was not delivered to:",
+            "Your original message was rejected",
+            "Returned mail: User unknown",
+            "The message is too large",
+            "以下は配信できなかった宛先です:",
         ] {
             assert_eq!(split(line).0, line.trim());
         }

@@ -16,6 +16,8 @@ pub(super) enum Sign {
     GaveUp,
     /// The mailbox is full.
     Full,
+    /// Our side of the envelope is refused.
+    Sender,
     /// No such mailbox.
     NoUser,
     /// No such domain or host.
@@ -39,7 +41,7 @@ pub(super) enum Sign {
 }
 
 /// Reasons that a further try would meet again.
-pub(super) const LASTING: &[Sign] = &[Sign::NoUser, Sign::NoHost, Sign::Policy, Sign::Large];
+pub(super) const LASTING: &[Sign] = &[Sign::Sender, Sign::NoUser, Sign::NoHost, Sign::Policy, Sign::Large];
 
 /// A set of signs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -52,7 +52,7 @@ fn basic_at(text: &str, start: usize) -> Option<u16> {
 fn introduced(before: &str) -> bool {
     let before = before.trim_end_matches([' ', '\t', '"', '\'', '<']);
     let end = before.chars().next_back();
-    if end.is_none_or(|c| matches!(c, ':' | '(' | '#' | '>' | '=' | '\n' | '[' | ';' | '-')) {
+    if end.is_none_or(|c| matches!(c, ':' | ',' | '(' | '#' | '>' | '=' | '\n' | '[' | ';' | '-')) {
         return true;
     }
     let word = before.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();

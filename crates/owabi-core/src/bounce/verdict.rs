@@ -10,7 +10,10 @@ const DIAGNOSTIC: usize = 1_000;
 
 /// What DSN fields say; `words` is what the prose says of this recipient.
 pub(super) fn of_fields(group: Group, words: &str) -> Report {
-    let own = format!("{}\n{words}", group.diagnostic);
+    // Sendmail writes its words behind the code.
+    let remark = group.status.split_once('(').map_or("", |(_, remark)| remark.trim_end_matches(')'));
+    let remark = remark.to_owned();
+    let own = format!("{}\n{remark}\n{words}", group.diagnostic);
     let code = full_code(&group, words);
     let signs = Signs::of(&own);
     let class_digit = code.map(|code| code.class).or_else(|| status::basic(&own).map(leading_digit));
@@ -24,14 +27,14 @@ pub(super) fn of_fields(group: Group, words: &str) -> Report {
         "failed" | "failure" | "error" | "undeliverable" | "bounced" => (failed(class_digit), true),
         _ => by_status(class_digit),
     };
-    let text = if group.diagnostic.is_empty() { words } else { &group.diagnostic };
+    let said = [&group.diagnostic, &remark, words].into_iter().find(|text| !text.trim().is_empty()).unwrap_or_default();
     Report {
         relayed: matches!(group.action.as_str(), "relayed" | "expanded"),
         reason: reason(class, code, status::basic(&own), signs),
-        diagnostic: shortened(text),
+        diagnostic: shortened(said),
         status: code.map(|code| code.to_string()),
         address: group.address,
-        original: group.original,
+        original: group.original.or_else(|| expanded_from(words)),
         class,
         is_final,
     }
@@ -79,7 +82,7 @@ pub(super) fn of_words(address: String, told: &Told<'_>) -> Report {
         reason: reason(class, code, basic, signs),
         status: code.map(|code| code.to_string()),
         diagnostic: shortened(told.words),
-        original: None,
+        original: expanded_from(told.words),
         relayed: false,
         address,
         class,
@@ -136,6 +139,7 @@ fn by_words(class: Class, signs: Signs) -> Option<Reason> {
     let first = if class == Class::Temporary { Some(expired) } else { None };
     let order = [
         (Sign::Large, Reason::TooLarge),
+        (Sign::Sender, Reason::Policy),
         (Sign::NoUser, Reason::BadAddress),
         (Sign::NoHost, Reason::BadAddress),
         (Sign::Policy, Reason::Policy),
@@ -163,12 +167,22 @@ fn by_basic(basic: Option<u16>) -> Reason {
     }
 }
 
+/// The address that we wrote, where a server says that it is another's name: `(expanded from: <a@b.jp>)`.
+fn expanded_from(words: &str) -> Option<String> {
+    let words = super::lines::cut(words, 400);
+    let marks = ["expanded from", "generated from", "originally addressed to"];
+    let rest = marks.iter().find_map(|mark| words.find(mark).map(|at| &words[at + mark.len()..]))?;
+    let first = super::addresses::in_line(super::lines::cut(rest, 330)).into_iter().next()?;
+    (first.start <= 6).then_some(first.address)
+}
+
 fn leading_digit(code: u16) -> u8 {
     if code / 100 == 4 { 4 } else { 5 }
 }
 
 fn shortened(text: &str) -> Option<String> {
     let mut words = String::new();
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || ":.,;->*|\"'=#".contains(c));
     for word in super::lines::cut(text, DIAGNOSTIC * 2).split_whitespace() {
         if !words.is_empty() {
             words.push(' ');
@@ -275,6 +289,14 @@ mod tests {
         ] {
             let report = of_words("a@b.jp".into(), &Told { words, whole: Signs::of(words) });
             assert_eq!((report.class, report.is_final), (class, is_final), "{words}");
+        }
+    }
+
+    #[test]
+    fn the_address_that_was_expanded_is_the_one_that_we_wrote() {
+        for words in ["(expanded from: <a@b.jp>)", "\n    (ultimately generated from a@b.jp)\n 550 no"] {
+            let report = of_words("c@d.jp".into(), &Told { words, whole: Signs::default() });
+            assert_eq!(report.original.as_deref(), Some("a@b.jp"), "{words}");
         }
     }
 

@@ -28,10 +28,24 @@ fn ruled_twice(line: &str) -> bool {
     first.is_some() && (chars.next() == first || line.chars().next_back() == first || !line.is_char_boundary(1))
 }
 
-/// `(truncated)`, `follows`, `is below`: nothing that makes it a sentence of its own.
+/// `(truncated)`, `follows`, `of your message, including all headers`: nothing that makes it a sentence of its own.
 fn short_tail(tail: &str) -> bool {
-    tail.starts_with([' ', ',', '(', '（', 'の', 'は', 'を', ':'])
-        && tail.chars().count() <= 32
-        && !tail.contains(" could ")
-        && !tail.contains(" not ")
+    let has = |words: &[&str]| words.iter().any(|word| tail.contains(word));
+    let goes_on = tail.starts_with([' ', ',', '(', '（', 'の', 'は', 'を']);
+    goes_on
+        && tail.chars().count() <= 60
+        && has(&[
+            "follow",
+            "below",
+            "attached",
+            "header",
+            "part",
+            "truncated",
+            "includ",
+            "lines",
+            "message",
+            "mail",
+            "です",
+        ])
+        && !has(&[" not ", " could ", " was ", " were ", " has ", " can", "できま", "されま", "失敗"])
 }
