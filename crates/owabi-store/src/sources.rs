@@ -20,6 +20,8 @@ pub struct SourceName<'a> {
     pub name: &'a str,
     /// Bounces arrive there; otherwise it is a log.
     pub bounces: bool,
+    /// A daemon reads it all the time.
+    pub followed: bool,
 }
 
 /// What is known of a source. Times are epoch milliseconds.
@@ -99,10 +101,10 @@ impl Store {
         at: i64,
         trouble: Option<&str>,
     ) -> Result<(), StoreError> {
-        let SourceName { host, name, bounces } = source;
+        let SourceName { host, name, bounces, followed } = source;
         on_both_in_time!(self, writer, |pool, dialect| {
             let looked = sqlx::query(SOURCE_LOOKED.on(dialect)).bind(host).bind(name).bind(bounces).bind(at);
-            looked.bind(trouble).execute(pool).await?;
+            looked.bind(trouble).bind(followed).execute(pool).await?;
             Ok(())
         })
     }
@@ -112,7 +114,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn source_trouble(&self, source: SourceName<'_>, trouble: &str, at: i64) -> Result<(), StoreError> {
-        let SourceName { host, name, bounces } = source;
+        let SourceName { host, name, bounces, .. } = source;
         on_both_in_time!(self, writer, |pool, dialect| {
             let say = sqlx::query(SOURCE_TROUBLE.on(dialect)).bind(host).bind(name).bind(bounces).bind(at);
             say.bind(trouble).execute(pool).await?;
@@ -136,7 +138,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn remember_position(&self, source: SourceName<'_>, position: &str, now: i64) -> Result<(), StoreError> {
-        let SourceName { host, name, bounces } = source;
+        let SourceName { host, name, bounces, .. } = source;
         on_both_in_time!(self, writer, |pool, dialect| {
             let set = sqlx::query(SOURCE_REMEMBER.on(dialect)).bind(host).bind(name).bind(bounces).bind(now);
             set.bind(position).execute(pool).await?;

@@ -9,8 +9,8 @@ use owabi_store::{
 };
 
 const DAY: i64 = 86_400_000;
-const MAILDIR: SourceName<'static> = SourceName { host: "mail1", name: "maildir:/b", bounces: true };
-const MAILLOG: SourceName<'static> = SourceName { host: "mail1", name: "maillog:/l", bounces: false };
+const MAILDIR: SourceName<'static> = SourceName { host: "mail1", name: "maildir:/b", bounces: true, followed: false };
+const MAILLOG: SourceName<'static> = SourceName { host: "mail1", name: "maillog:/l", bounces: false, followed: false };
 
 /// A store with one member whose mail the relay took.
 async fn one_accepted(place: &Place) -> (Store, Claimed) {
@@ -164,6 +164,10 @@ async fn a_source_that_is_not_read_any_more_is_not_waited_for(place: Place) {
     let followed: Vec<_> = store.sources().await.unwrap().into_iter().filter(|source| source.followed).collect();
     let names: Vec<_> = followed.iter().map(|source| (source.host.as_str(), source.since)).collect();
     assert_eq!(names, [("mail1", 6), ("mail2", 5)]);
+    // Its reader is another daemon of the same host, and still there.
+    store.source_looked(SourceName { followed: true, ..MAILDIR }, 7, None).await.unwrap();
+    store.source_looked(MAILDIR, 8, None).await.unwrap();
+    assert_eq!(store.sources().await.unwrap().iter().filter(|source| source.followed).count(), 3);
 }
 
 on_both_databases!(a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_look);

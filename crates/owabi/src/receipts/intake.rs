@@ -33,6 +33,8 @@ pub(crate) struct Intake {
     rules: Arc<Rules>,
     host: String,
     troubles: Troubles,
+    /// A daemon reads the sources all the time.
+    follows: bool,
 }
 
 impl Intake {
@@ -41,7 +43,7 @@ impl Intake {
         let park_ms = config.receipts.park.as_millis();
         let rules = Rules { keys, relayed_counts: config.receipts.relayed_is_delivered, park_ms };
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { store, rules: Arc::new(rules), host, troubles: Troubles::default() }
+        Self { store, rules: Arc::new(rules), host, troubles: Troubles::default(), follows: false }
     }
 
     /// Reads, matches and records what arrived from `source`; the verdicts are in the order of the arrivals.
@@ -246,6 +248,11 @@ impl Intake {
         self.store.remember_position(self.source(source), position, now_ms()).await
     }
 
+    /// The intake of a daemon, which goes on reading its sources.
+    pub(crate) fn following(self) -> Self {
+        Self { follows: true, ..self }
+    }
+
     /// A daemon begins to read exactly these sources.
     ///
     /// # Errors
@@ -257,7 +264,7 @@ impl Intake {
 
     fn source<'a>(&'a self, name: &'a str) -> SourceName<'a> {
         let bounces = !name.starts_with("maillog:") && name != "journal";
-        SourceName { host: &self.host, name, bounces }
+        SourceName { host: &self.host, name, bounces, followed: self.follows }
     }
 }
 

@@ -79,6 +79,7 @@ impl Sources {
         all.extend(mailbox(config)?.map(Source::Imap));
         all.extend(receipts.maillog.clone().map(Source::Maillog));
         all.extend(receipts.journal.then_some(Source::Journal));
+        let intake = intake.following();
         Ok(Self { intake, all, poll: receipts.poll.into() })
     }
 
