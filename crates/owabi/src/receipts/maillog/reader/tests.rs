@@ -1,5 +1,7 @@
 //! A log file in a private folder, and everything that is done to log files.
 
+mod histories;
+
 use super::super::super::BATCH;
 use super::*;
 use std::fs::OpenOptions;
@@ -272,9 +274,10 @@ fn an_inode_that_was_given_to_another_file_is_noticed() {
 }
 
 #[test]
-fn a_log_of_which_nothing_was_read_yet_is_found_by_its_inode_alone() {
+fn of_a_log_of_which_nothing_was_read_yet_nothing_is_missed() {
     let logs = Logs::new();
     logs.append("mail.log", "");
+    logs.written("mail.log", 1);
     let place = pass(&mut logs.reader()).2;
     logs.append("mail.log", &taken(0));
     logs.rename("mail.log", "mail.log.1");
@@ -283,6 +286,19 @@ fn a_log_of_which_nothing_was_read_yet_is_found_by_its_inode_alone() {
     for (seconds, name) in ["mail.log.0", "mail.log.1", "mail.log"].into_iter().enumerate() {
         logs.written(name, seconds as u64);
     }
+    assert_eq!(numbers(&mut logs.resumed(&place)), [0, 1]);
+}
+
+#[test]
+fn a_log_of_which_nothing_was_read_yet_is_found_in_its_copy_too() {
+    let logs = Logs::new();
+    logs.append("mail.log", "");
+    let mut reader = logs.reader();
+    let place = pass(&mut reader).2;
+    logs.append("mail.log", &taken(0));
+    logs.copy_and_truncate("mail.log.1");
+    logs.append("mail.log", &taken(1));
+    assert_eq!(numbers(&mut reader), [0, 1]);
     assert_eq!(numbers(&mut logs.resumed(&place)), [0, 1]);
 }
 
