@@ -144,7 +144,9 @@ proptest! {
         let mut history = History::new();
         history.logs.append("mail.log", "");
         history.pass();
-        steps.iter().for_each(|step| history.take(*step));
+        for step in steps {
+            history.take(step);
+        }
         history.end_line();
         let last = history.line();
         history.logs.append("mail.log", &last);
