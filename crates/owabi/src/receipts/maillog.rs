@@ -64,7 +64,7 @@ pub(crate) async fn once(intake: &Intake, log: &Path) -> Result<Tally, Interrupt
     let mut passage = resume(intake, &source, log).await?;
     let (tally, then) = passage.pass(&Desk { intake, source: &source }).await?;
     if then == Then::Missing {
-        return Err(io::Error::from(io::ErrorKind::NotFound).into());
+        return Err(io::Error::new(io::ErrorKind::NotFound, "there is no such file").into());
     }
     intake.looked(&source, began_at, None).await?;
     Ok(tally)

@@ -37,6 +37,11 @@ impl Place {
         Ok(Self { device: about.dev(), inode: about.ino(), offset, head, written: written(&about) })
     }
 
+    /// Nothing was read of the file: any other may be taken for it, and it may have been copied and truncated since.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.offset == 0
+    }
+
     /// Whether this file begins as the one that was read did, and reaches as far.
     pub(super) fn is_in(&self, file: &File) -> io::Result<bool> {
         Ok(head(file, self.offset)?.is_some_and(|head| head == self.head) && file.metadata()?.len() >= self.offset)
@@ -96,8 +101,12 @@ fn is_compressed(path: &Path) -> bool {
     path.extension().is_some_and(|end| COMPRESSED.iter().any(|known| end.eq_ignore_ascii_case(known)))
 }
 
-/// The file that holds `place`, among the log and its rotated files: the same inode first, since a copy holds it as well.
+/// The file that holds `place`, among the log and its rotated files: the same inode first, since a copy holds it as well. An
+/// untouched one cannot be found.
 pub(super) fn find(log: &Path, place: &Place) -> io::Result<Option<File>> {
+    if place.is_untouched() {
+        return Ok(None);
+    }
     if let Some((file, true)) = holding(log, place)? {
         return Ok(Some(file));
     }
@@ -118,9 +127,7 @@ fn holding(path: &Path, place: &Place) -> io::Result<Option<(File, bool)>> {
     let Some(file) = open(path)? else { return Ok(None) };
     let about = file.metadata()?;
     let same = (about.dev(), about.ino()) == (place.device, place.inode);
-    // Of a file of which nothing was read yet, any other could be taken for it.
-    let possible = same || place.offset > 0;
-    Ok((possible && place.is_in(&file)?).then_some((file, same)))
+    Ok(place.is_in(&file)?.then_some((file, same)))
 }
 
 /// Opens a log file; `None`: there is none by this name. What is no regular file is refused: opening a pipe could wait for ever.

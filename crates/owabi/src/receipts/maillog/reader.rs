@@ -91,7 +91,7 @@ impl Reader {
     /// Opens what is to be read, unless it is open already and still begins as it did.
     fn begin(&mut self) -> io::Result<()> {
         match (&self.open, self.place.clone()) {
-            (Some(open), Some(place)) if place.is_in(open.file())? => Ok(()),
+            (Some(open), Some(place)) if !place.is_untouched() && place.is_in(open.file())? => Ok(()),
             (_, Some(place)) => self.go_to(&place),
             (_, None) => {
                 self.open = place::open(&self.path)?.map(|log| Open::at(log, 0)).transpose()?;
@@ -110,8 +110,10 @@ impl Reader {
             return Ok(());
         }
         let Some(log) = place::open(&self.path)? else { return Ok(()) };
-        let file = self.path.display();
-        tracing::warn!(%file, "the log was rotated, and the part that was being read is gone or compressed: some receipts may be missed");
+        if !place.is_untouched() {
+            let file = self.path.display();
+            tracing::warn!(%file, "the log was rotated, and the part that was being read is gone or compressed: some receipts may be missed");
+        }
         self.plan(log, place.written, None)?;
         self.open_next()
     }
@@ -154,7 +156,10 @@ impl Reader {
                 self.later.push_back(file);
             }
         }
-        self.later.push_back(log);
+        // As long as it is empty, its writer may still be at the one before.
+        if about.len() > 0 || self.later.is_empty() {
+            self.later.push_back(log);
+        }
         Ok(())
     }
 
