@@ -6,7 +6,6 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::say;
 use super::session::Session;
 use crate::config::Config;
-use crate::receipts::maillog::Tally;
 use crate::receipts::{
     Arrival, Counted, Failed, IncomingMail, Intake, LARGEST, Verdict, imap, journal, maildir, maillog, sources,
 };
@@ -78,8 +77,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         }
         What::Journal => {
             let (_, intake) = open(session).await?;
-            let read = journal::once(&intake, &[]).await.map(counted).map_err(Failed::from);
-            finish(session, &intake, read).await
+            finish(session, &intake, journal::once(&intake, &[]).await).await
         }
     }
 }
@@ -105,15 +103,10 @@ fn mailbox(config: &Config) -> Result<imap::Mailbox, Failure> {
 
 async fn read_log(file: &Path, intake: &Intake) -> Result<Counted, Failed> {
     if file == Path::new("-") {
-        return Ok(counted(maillog::once_from(intake, Box::new(std::io::stdin())).await?));
+        return maillog::once_from(intake, Box::new(std::io::stdin())).await;
     }
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    Ok(counted(maillog::once(intake, &absolute).await?))
-}
-
-fn counted(tally: Tally) -> Counted {
-    let Tally { matched, parked, review, ignored, .. } = tally;
-    Counted { matched, parked, review, ignored, ..Counted::default() }
+    maillog::once(intake, &absolute).await
 }
 
 async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed>) -> Answer {

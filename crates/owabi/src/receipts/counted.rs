@@ -1,8 +1,8 @@
 //! What one look at a source did, or why it could not.
 
-use super::maillog::Interrupted;
 use super::{Intake, Verdict};
 use owabi_store::StoreError;
+use std::io;
 
 /// What a pass over a source did with what lay there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,12 +48,10 @@ pub(crate) enum Failed {
     Source(String),
 }
 
-impl From<Interrupted> for Failed {
-    fn from(interrupted: Interrupted) -> Self {
-        match interrupted {
-            Interrupted::Store(error) => Self::Store(error),
-            Interrupted::Log(error) => Self::Source(format!("the log cannot be read: {error}")),
-        }
+/// A log that cannot be read.
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Source(format!("the log cannot be read: {error}"))
     }
 }
 

@@ -5,8 +5,8 @@ mod child;
 mod entry;
 mod news;
 
-use super::Intake;
-use super::maillog::{Desk, Interrupted, Passage, Pauses, Piece, Pieces, Tally, Then};
+use super::maillog::{Desk, Passage, Pauses, Piece, Pieces, Then};
+use super::{Counted, Failed, Intake};
 use crate::clock::now_ms;
 use child::Journalctl;
 use entry::Entry;
@@ -54,15 +54,15 @@ pub(super) async fn follow(intake: Intake, poll: Duration, extra: Vec<OsString>,
 /// # Errors
 /// When `journalctl` is missing, may not read the journal or finds no mail log in it, or the database does not take what it
 /// says; what was handed over before is taken.
-pub(crate) async fn once(intake: &Intake, extra: &[OsString]) -> Result<Tally, Interrupted> {
+pub(crate) async fn once(intake: &Intake, extra: &[OsString]) -> Result<Counted, Failed> {
     let began_at = now_ms();
     let mut passage = resume(intake, extra).await?;
-    let tally = to_the_end(&mut passage, intake).await?;
+    let counted = to_the_end(&mut passage, intake).await?;
     intake.looked(SOURCE, began_at, None).await?;
-    Ok(tally)
+    Ok(counted)
 }
 
-async fn pass(intake: &Intake, extra: &[OsString], kept: &mut Option<Passage<Journal>>) -> Result<(), Interrupted> {
+async fn pass(intake: &Intake, extra: &[OsString], kept: &mut Option<Passage<Journal>>) -> Result<(), Failed> {
     let began_at = now_ms();
     let mut passage = match kept.take() {
         Some(passage) => passage,
@@ -70,27 +70,27 @@ async fn pass(intake: &Intake, extra: &[OsString], kept: &mut Option<Passage<Jou
     };
     let passed = to_the_end(&mut passage, intake).await;
     // What the database did not take waits in there. After a failure of reading a new one begins at the remembered place.
-    if !matches!(passed, Err(Interrupted::Log(_))) {
+    if !matches!(passed, Err(Failed::Source(_))) {
         *kept = Some(passage);
     }
     passed?;
     Ok(intake.looked(SOURCE, began_at, None).await?)
 }
 
-async fn resume(intake: &Intake, extra: &[OsString]) -> Result<Passage<Journal>, Interrupted> {
+async fn resume(intake: &Intake, extra: &[OsString]) -> Result<Passage<Journal>, Failed> {
     let cursor = intake.position(SOURCE).await?;
     Ok(Passage::new(Journal::new(extra, cursor.clone()), cursor))
 }
 
 /// A journal without any mail log is most likely not the one that the relay writes to.
-async fn to_the_end(passage: &mut Passage<Journal>, intake: &Intake) -> Result<Tally, Interrupted> {
-    let (tally, then) = passage.pass(&Desk { intake, source: SOURCE }).await?;
+async fn to_the_end(passage: &mut Passage<Journal>, intake: &Intake) -> Result<Counted, Failed> {
+    let (counted, then) = passage.pass(&Desk { intake, source: SOURCE }).await?;
     if then == Then::Missing {
         let what =
             "the journal holds nothing of facility mail: does the relay log elsewhere, or may this user not read it?";
-        return Err(io::Error::new(io::ErrorKind::NotFound, what).into());
+        return Err(Failed::Source(what.to_owned()));
     }
-    Ok(tally)
+    Ok(counted)
 }
 
 /// The journal from a cursor on.

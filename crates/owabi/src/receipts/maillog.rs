@@ -9,7 +9,7 @@ mod place;
 mod reader;
 mod watch;
 
-use super::Intake;
+use super::{Counted, Failed, Intake};
 use crate::clock::now_ms;
 use lines::Lines;
 use owabi_core::maillog::{LONGEST_LINE, Log};
@@ -23,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 use watch::Watch;
 
 pub(super) use pieces::{Desk, Passage, Pauses, Piece, Pieces, Then};
-pub(crate) use pieces::{Interrupted, Tally};
 
 /// The name of a log file as a source; `-` is standard input.
 pub(crate) fn source(log: &Path) -> String {
@@ -58,29 +57,29 @@ pub(super) async fn follow(intake: Intake, log: PathBuf, poll: Duration, stop: C
 ///
 /// # Errors
 /// When the file is missing or cannot be read, or the database does not take what it says; what was handed over before is taken.
-pub(crate) async fn once(intake: &Intake, log: &Path) -> Result<Tally, Interrupted> {
+pub(crate) async fn once(intake: &Intake, log: &Path) -> Result<Counted, Failed> {
     let source = source(log);
     let began_at = now_ms();
     let mut passage = resume(intake, &source, log).await?;
-    let (tally, then) = passage.pass(&Desk { intake, source: &source }).await?;
+    let (counted, then) = passage.pass(&Desk { intake, source: &source }).await?;
     if then == Then::Missing {
         return Err(io::Error::new(io::ErrorKind::NotFound, "there is no such file").into());
     }
     intake.looked(&source, began_at, None).await?;
-    Ok(tally)
+    Ok(counted)
 }
 
 /// Reads a log from a stream to its end, its last line also without a line's end. No place is remembered.
 ///
 /// # Errors
 /// When the stream cannot be read, or the database does not take what it says; what was handed over before is taken.
-pub(crate) async fn once_from(intake: &Intake, stream: Box<dyn Read + Send>) -> Result<Tally, Interrupted> {
+pub(crate) async fn once_from(intake: &Intake, stream: Box<dyn Read + Send>) -> Result<Counted, Failed> {
     let log = Input::Stream(Lines::new(stream, LONGEST_LINE), Log::default());
     let mut passage = Passage::new(Blocking(Some(log)), None);
     Ok(passage.pass(&Desk { intake, source: "maillog:-" }).await?.0)
 }
 
-async fn resume(intake: &Intake, source: &str, log: &Path) -> Result<Passage<Blocking>, Interrupted> {
+async fn resume(intake: &Intake, source: &str, log: &Path) -> Result<Passage<Blocking>, Failed> {
     let remembered = intake.position(source).await?;
     let place = remembered.as_deref().and_then(|text| serde_json::from_str::<Place>(text).ok());
     Ok(Passage::new(Blocking(Some(Input::File(Reader::new(log, place)))), remembered))
@@ -98,7 +97,7 @@ struct Follower {
 }
 
 impl Follower {
-    async fn pass(&mut self) -> Result<Then, Interrupted> {
+    async fn pass(&mut self) -> Result<Then, Failed> {
         let began_at = now_ms();
         let mut passage = match self.passage.take() {
             Some(passage) => passage,
@@ -106,7 +105,7 @@ impl Follower {
         };
         let passed = passage.pass(&Desk { intake: &self.intake, source: &self.source }).await;
         // What the database did not take waits in there. After a failure of reading a new one begins at the remembered place.
-        if !matches!(passed, Err(Interrupted::Log(_))) {
+        if !matches!(passed, Err(Failed::Source(_))) {
             self.passage = Some(passage);
         }
         let (_, then) = passed?;

@@ -1,6 +1,6 @@
 //! A log comes in pieces: each is handed over, and only then its place is remembered.
 
-use super::super::{Arrival, BATCH, Intake, Verdict};
+use super::super::{Arrival, BATCH, Counted, Failed, Intake, Verdict};
 use super::lines::Lines;
 use owabi_core::maillog::{Log, LogEvidence};
 use owabi_store::StoreError;
@@ -66,60 +66,6 @@ pub(crate) trait Pieces {
     async fn next(&mut self) -> io::Result<Piece>;
 }
 
-/// What came of reading a log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    /// Lines read.
-    pub(crate) lines: u64,
-    /// Lines that tell of some mail in the relay's queue.
-    pub(crate) evidence: u64,
-    /// How many of these speak of a member.
-    pub(crate) matched: u64,
-    /// How many wait for the outcome of their mail.
-    pub(crate) parked: u64,
-    /// How many a person must look at.
-    pub(crate) review: u64,
-    /// How many are about other programs' mails.
-    pub(crate) ignored: u64,
-}
-
-impl Tally {
-    fn count(&mut self, piece: &Piece, verdicts: &[Verdict]) {
-        self.lines += piece.lines;
-        self.evidence += piece.evidence.len() as u64;
-        for verdict in verdicts {
-            let counter = match verdict {
-                Verdict::Matched => &mut self.matched,
-                Verdict::Parked => &mut self.parked,
-                Verdict::Review => &mut self.review,
-                Verdict::Ignored => &mut self.ignored,
-            };
-            *counter += 1;
-        }
-    }
-}
-
-/// Why a pass ended before its end.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Interrupted {
-    /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] io::Error),
-    /// The database took nothing.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Interrupted {
-    /// Tells the intake. What the database said is told where the database is looked after.
-    pub(crate) fn tell(&self, intake: &Intake, source: &str) {
-        match self {
-            Self::Log(error) => intake.trouble(source, &format!("the log cannot be read: {error}")),
-            Self::Store(error) => tracing::debug!(source, %error, "the log waits for the database"),
-        }
-    }
-}
-
 /// The pauses after failures: from a second on each is twice the one before, to five minutes.
 #[derive(Debug, Default)]
 pub(crate) struct Pauses {
@@ -178,21 +124,21 @@ impl<P: Pieces> Passage<P> {
     }
 
     /// Reads to the end. After an error of the database the piece in hand is kept, and the next call begins with it.
-    pub(crate) async fn pass(&mut self, to: &impl Taker) -> Result<(Tally, Then), Interrupted> {
-        let mut tally = Tally::default();
+    pub(crate) async fn pass(&mut self, to: &impl Taker) -> Result<(Counted, Then), Failed> {
+        let mut counted = Counted::default();
         for n in 1_u32.. {
             if self.waiting.is_none() {
                 self.waiting = Some(self.log.next().await?);
             }
-            let then = self.hand_over(to, &mut tally, n.is_multiple_of(STRIDE)).await?;
+            let then = self.hand_over(to, &mut counted, n.is_multiple_of(STRIDE)).await?;
             if then != Then::More {
-                return Ok((tally, then));
+                return Ok((counted, then));
             }
         }
-        Ok((tally, Then::More))
+        Ok((counted, Then::More))
     }
 
-    async fn hand_over(&mut self, to: &impl Taker, tally: &mut Tally, remember: bool) -> Result<Then, StoreError> {
+    async fn hand_over(&mut self, to: &impl Taker, counted: &mut Counted, remember: bool) -> Result<Then, StoreError> {
         let Some(piece) = &self.waiting else { return Ok(Then::More) };
         let mut verdicts = Vec::new();
         if !piece.evidence.is_empty() {
@@ -203,7 +149,7 @@ impl<P: Pieces> Passage<P> {
             to.remember(place).await?;
             self.remembered = Some(place.clone());
         }
-        tally.count(piece, &verdicts);
+        verdicts.into_iter().for_each(|verdict| counted.add(verdict));
         let then = piece.then;
         self.waiting = None;
         Ok(then)
