@@ -3,7 +3,8 @@
 //!
 //! A mail is taken apart (`mime`); the server's words are told from the message that it returns (`prose`); fields of
 //! RFC 3464 are read wherever they stand (`dsn`). Without such fields the words name the recipients (`named`), and phrases
-//! of real servers (`phrases/`) say what became of them and why (`signs`, `verdict`). No rule knows a single server.
+//! of real servers (`phrases/`) say what became of them and why (`signs`, `verdict`). One sender is known by its format:
+//! Amazon, which mails JSON (`events`).
 
 mod addresses;
 mod charset;
