@@ -1,5 +1,10 @@
 //! Reading what comes back: delivery status notifications, conformant or not (RFC 3464), bounces in free text, and what
 //! is told apart from them: auto-replies, complaints, ordinary mail. Pure, bounded in time and memory on any input.
+//!
+//! A mail is taken apart (`mime`); the server's words are told from the message that it returns (`prose`); fields of
+//! RFC 3464 are read wherever they stand (`dsn`). Without such fields the words name the recipients (`named`), and phrases
+//! of real servers (`phrases/`) say what became of them and why (`signs`, `verdict`). One sender is known by its format:
+//! Amazon, which mails JSON (`events`).
 
 mod addresses;
 mod charset;
@@ -102,9 +107,10 @@ pub fn reason(class: Class, status: Option<&str>, words: &str) -> Reason {
 /// What a bounce says of one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// The recipient that failed, as the server names it, unquoted where it was needlessly quoted (Final-Recipient).
+    /// The recipient that failed, as the server names it, unquoted where it was needlessly quoted (Final-Recipient). Several
+    /// spellings of one recipient are one report.
     pub address: String,
-    /// The recipient as we wrote it, where the server says so (Original-Recipient, ORCPT).
+    /// The recipient as we wrote it, where the server says so (Original-Recipient, ORCPT, `expanded from`).
     pub original: Option<String>,
     /// What became of it.
     pub class: Class,

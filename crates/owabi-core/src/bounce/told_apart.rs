@@ -33,13 +33,14 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
     }
     let kind = match sender {
         Sender::Daemon if names_failure && (fails || !away) => Kind::Bounce,
-        Sender::Daemon if fails && !(away && answers) => Kind::Bounce,
+        Sender::Daemon if prose.any(CLEAR) && !(away && answers) => Kind::Bounce,
+        Sender::Daemon if fails && !(away && answers) => return Seems::PerhapsBounce,
         Sender::Nobody if fails && !away => Kind::Bounce,
         _ if mail.head.has("x-failed-recipients") => Kind::Bounce,
         _ if answers => Kind::AutoReply,
         _ if names_failure && fails && !prose.has(Sign::Challenge) => return Seems::PerhapsBounce,
         Sender::Person { null_path: true }
-            if !(away || forwarded || prose.has(Sign::Challenge)) && tells_failure(prose) =>
+            if !(away || forwarded || prose.has(Sign::Challenge)) && prose.any(&[Sign::Failed, Sign::NoUser]) =>
         {
             return Seems::PerhapsBounce;
         }
@@ -64,9 +65,8 @@ fn by_parts(mail: &Mail, fails: bool) -> Option<Kind> {
     subject.starts_with("complaint about message").then_some(Kind::Complaint)
 }
 
-fn tells_failure(prose: Signs) -> bool {
-    prose.any(&[Sign::Failed, Sign::NoUser])
-}
+/// Signs of a mail that failed, and of nothing else.
+const CLEAR: &[Sign] = &[Sign::Failed, Sign::Delay, Sign::NoUser, Sign::Full];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sender {
@@ -81,42 +81,19 @@ enum Sender {
     },
 }
 
+/// Parts of the names that mail servers give themselves.
+const DAEMONS: &str = "mailer-daemon|mailer_daemon|mailerdaemon|mailer daemon|mail-daemon|mail daemon|mdaemon|postmaster|\
+    mail delivery|maildelivery|mail-delivery|delivery subsystem|delivery system|delivery service|message delivery|\
+    mail system|mail-system|mailsystem|mail administrator|mail_service|mail service|mail router|mail gateway|mailgateway|\
+    mailer@|system administrator|systemadministrator|systemadmin|microsoft outlook|配信システム|メールシステム|エラー通知";
+
 impl Sender {
     fn of(mail: &Mail) -> Self {
-        const NAMES: [&str; 27] = [
-            "mailer-daemon",
-            "mailer_daemon",
-            "mailerdaemon",
-            "mail-daemon",
-            "mail daemon",
-            "mdaemon",
-            "postmaster",
-            "mail delivery",
-            "maildelivery",
-            "mail-delivery",
-            "delivery subsystem",
-            "delivery system",
-            "delivery service",
-            "mail system",
-            "mailsystem",
-            "mail administrator",
-            "mail_service",
-            "mail service",
-            "system administrator",
-            "systemadministrator",
-            "systemadmin",
-            "message delivery",
-            "mail router",
-            "mail gateway",
-            "mailgateway",
-            "mailer",
-            "microsoft outlook",
-        ];
         let from = mail.head.shown("from").to_lowercase();
         let bare = from.trim_matches(['<', '>', '"', ' ']);
         let null_path = mail.head.all("return-path").any(|path| path.trim_matches(['<', '>', ' ']).is_empty());
         match bare {
-            _ if NAMES.iter().any(|name| from.contains(name)) => Self::Daemon,
+            _ if DAEMONS.split('|').any(|name| from.contains(name)) => Self::Daemon,
             "" => Self::Nobody,
             _ => Self::Person { null_path },
         }
