@@ -45,7 +45,7 @@ async fn reach(program: &Program, members: &[(&str, Status, Option<&str>)]) {
     let done = eventually(&async || program.rows().await.iter().all(is_done)).await;
     assert!(done, "{:#?}\n{}", program.rows().await, program.said());
     assert!(running.terminate().success());
-    assert!(!program.said().contains("@"), "an address in the log: {}", program.said());
+    assert!(!program.said().contains('@'), "an address in the log: {}", program.said());
 }
 
 fn receipts_of(program: &Program, member_no: &str) -> Vec<Value> {

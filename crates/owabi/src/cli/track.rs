@@ -14,6 +14,8 @@ use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+const TO_HELP: &str = "The envelope recipient; else $ORIGINAL_RECIPIENT or $RECIPIENT, as Postfix's aliases set them";
+
 /// The options of `track`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -42,8 +44,7 @@ enum What {
     Imap,
     /// One bounce on stdin; always exit 75 when it is not recorded, so that the mail server keeps it  標準入力の一通を読む
     Pipe {
-        /// The envelope recipient; else $ORIGINAL_RECIPIENT or $RECIPIENT, as Postfix's aliases set them
-        #[arg(long, value_name = "ADDRESS")]
+        #[arg(long, value_name = "ADDRESS", help = TO_HELP)]
         to: Option<String>,
     },
     /// Postfix's log  Postfix のログを読む

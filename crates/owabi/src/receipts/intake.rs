@@ -204,7 +204,7 @@ impl Intake {
         self.store.source_looked(self.source(source), began_at, remaining).await?;
         match remaining {
             Some(what) if self.troubles.begin(source, what, now_ms()) => {
-                tracing::warn!(source, what, "not all is well with a source")
+                tracing::warn!(source, what, "not all is well with a source");
             }
             None if self.troubles.end(source) => tracing::info!(source, "a source can be read again"),
             _ => {}

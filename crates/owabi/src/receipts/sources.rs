@@ -23,7 +23,7 @@ pub(crate) struct Sources {
 #[derive(Clone, Debug)]
 enum Source {
     Maildir(maildir::Maildir),
-    Imap(imap::Mailbox),
+    Imap(Box<imap::Mailbox>),
     Maillog(PathBuf),
     Journal,
 }
@@ -51,7 +51,7 @@ impl Source {
     async fn follow(self, intake: Intake, poll: Duration, stop: CancellationToken) {
         match self {
             Self::Maildir(maildir) => maildir::follow(maildir, intake, poll, stop).await,
-            Self::Imap(mailbox) => imap::follow(mailbox, intake, poll, stop).await,
+            Self::Imap(mailbox) => imap::follow(*mailbox, intake, poll, stop).await,
             Self::Maillog(file) => maillog::follow(intake, file, poll, stop).await,
             Self::Journal => journal::follow(intake, poll, Vec::new(), stop).await,
         }
@@ -76,7 +76,7 @@ impl Sources {
         let receipts = &config.receipts;
         let mut all = Vec::new();
         all.extend(receipts.maildir.as_deref().map(maildir::Maildir::new).map(Source::Maildir));
-        all.extend(mailbox(config)?.map(Source::Imap));
+        all.extend(mailbox(config)?.map(Box::new).map(Source::Imap));
         all.extend(receipts.maillog.clone().map(Source::Maillog));
         all.extend(receipts.journal.then_some(Source::Journal));
         let intake = intake.following();

@@ -149,7 +149,9 @@ impl<P: Pieces> Passage<P> {
             to.remember(place).await?;
             self.remembered = Some(place.clone());
         }
-        verdicts.into_iter().for_each(|verdict| counted.add(verdict));
+        for verdict in verdicts {
+            counted.add(verdict);
+        }
         let then = piece.then;
         self.waiting = None;
         Ok(then)
