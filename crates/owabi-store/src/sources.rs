@@ -74,17 +74,25 @@ macro_rules! arrival {
 }
 
 impl Store {
-    /// A daemon starts to read exactly these sources on `host`. From then on a mail in doubt waits for them.
+    /// A daemon starts to read exactly these sources on `host`. From then on a mail in doubt waits for them. `looks_first`:
+    /// it sends nothing before it looked at them, so that the patience with one that cannot be read need not begin anew.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn follow_sources(&self, host: &str, names: &[SourceName<'_>], now: i64) -> Result<(), StoreError> {
+    pub async fn follow_sources(
+        &self,
+        host: &str,
+        names: &[SourceName<'_>],
+        looks_first: bool,
+        now: i64,
+    ) -> Result<(), StoreError> {
         let row = |source: &SourceName<'_>| json!([source.host, source.name, i64::from(source.bounces)]);
         let rows = json_rows(names.iter().map(row));
         on_both_in_time!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin()).await?;
             sqlx::query(SOURCE_UNFOLLOW.on(dialect)).bind(host).execute(&mut *tx).await?;
-            sqlx::query(SOURCE_FOLLOW.on(dialect)).bind(&rows).bind(now).execute(&mut *tx).await?;
+            let follow = sqlx::query(SOURCE_FOLLOW.on(dialect)).bind(&rows).bind(now).bind(looks_first);
+            follow.execute(&mut *tx).await?;
             Ok(tx.commit().await?)
         })
     }

@@ -122,3 +122,21 @@ async fn a_maildir_that_cannot_be_read_holds_the_second_mail_up_for_the_patience
     assert!(source["trouble"].as_str().is_some_and(|trouble| trouble.contains("does not exist")), "{source:#}");
     assert!(running.terminate().success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_end_by_themselves_have_patience_with_such_a_maildir_from_one_to_the_next() {
+    let office = in_doubt(Lost::OnTheWay).await;
+    std::fs::remove_dir_all(office.maildir()).unwrap();
+    office.program.configure("poll: 200ms", "poll: 200ms, patience: 2s");
+    let again = async || {
+        office.run_once();
+        office.mails(0).len() == 2
+    };
+    assert!(eventually(&again).await, "{:?}", office.row(0).await);
+    assert!(office.number(WAITED).await >= 2_000, "sent again before the patience was spent");
+    // What was there all the time counts as soon as it can be read.
+    office.make_maildir();
+    office.run_once();
+    let source = office.program.json(&["status"])["sources"][0].clone();
+    assert!(source["trouble"].is_null() && !source["looked_at"].is_null(), "{source:#}");
+}

@@ -144,7 +144,7 @@ async fn a_mail_in_doubt_is_not_sent_again_before_the_sources_that_are_followed_
     let over = 20 + LEASE;
     store.take_over(&[(NOTICE.to_owned(), Some(1_000))], over, over).await.unwrap();
     let due = over + 1_000;
-    store.follow_sources("mail1", &[MAILDIR, MAILLOG], over).await.unwrap();
+    store.follow_sources("mail1", &[MAILDIR, MAILLOG], false, over).await.unwrap();
     store.source_looked(SourceName { name: "pipe", ..MAILDIR }, 5, None).await.unwrap();
     assert_eq!(store.send_again(DAY, due + 10).await.unwrap(), 0);
     store.source_looked(MAILDIR, due + 1, None).await.unwrap();
@@ -158,12 +158,27 @@ async fn a_mail_in_doubt_is_not_sent_again_before_the_sources_that_are_followed_
 on_both_databases!(a_source_that_is_not_read_any_more_is_not_waited_for);
 async fn a_source_that_is_not_read_any_more_is_not_waited_for(place: Place) {
     let store = released(&place, 0).await;
-    store.follow_sources("mail1", &[MAILDIR, MAILLOG], 5).await.unwrap();
-    store.follow_sources("mail2", &[SourceName { host: "mail2", ..MAILDIR }], 5).await.unwrap();
-    store.follow_sources("mail1", &[MAILLOG], 6).await.unwrap();
+    store.follow_sources("mail1", &[MAILDIR, MAILLOG], false, 5).await.unwrap();
+    store.follow_sources("mail2", &[SourceName { host: "mail2", ..MAILDIR }], false, 5).await.unwrap();
+    store.follow_sources("mail1", &[MAILLOG], false, 6).await.unwrap();
     let followed: Vec<_> = store.sources().await.unwrap().into_iter().filter(|source| source.followed).collect();
     let names: Vec<_> = followed.iter().map(|source| (source.host.as_str(), source.since)).collect();
     assert_eq!(names, [("mail1", 6), ("mail2", 5)]);
+}
+
+on_both_databases!(patience_with_a_source_goes_on_from_one_short_run_to_the_next_until_it_is_read);
+async fn patience_with_a_source_goes_on_from_one_short_run_to_the_next_until_it_is_read(place: Place) {
+    let store = released(&place, 0).await;
+    let since = async |looks_first, now| {
+        store.follow_sources("mail1", &[MAILDIR], looks_first, now).await.unwrap();
+        store.sources().await.unwrap()[0].since
+    };
+    assert_eq!((since(true, 5).await, since(true, 6).await), (5, 6), "nothing is known to be wrong with it");
+    store.source_trouble(MAILDIR, "gone", 6).await.unwrap();
+    assert_eq!((since(true, 7).await, since(true, 8).await), (6, 6));
+    assert_eq!(since(false, 9).await, 9, "who reads while he sends must give it time");
+    store.source_looked(MAILDIR, 10, None).await.unwrap();
+    assert_eq!(since(true, 11).await, 11);
 }
 
 on_both_databases!(a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_look);

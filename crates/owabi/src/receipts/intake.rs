@@ -249,13 +249,13 @@ impl Intake {
         self.store.remember_position(self.source(source), position, now_ms()).await
     }
 
-    /// A daemon begins to read exactly these sources.
+    /// A daemon begins to read exactly these sources; `looks_first`: before it sends anything.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub(crate) async fn follow(&self, sources: &[String]) -> Result<(), StoreError> {
+    pub(crate) async fn follow(&self, sources: &[String], looks_first: bool) -> Result<(), StoreError> {
         let names: Vec<SourceName<'_>> = sources.iter().map(|name| self.source(name)).collect();
-        self.store.follow_sources(&self.host, &names, now_ms()).await
+        self.store.follow_sources(&self.host, &names, looks_first, now_ms()).await
     }
 
     fn source<'a>(&'a self, name: &'a str) -> SourceName<'a> {

@@ -87,7 +87,7 @@ impl Sources {
     /// # Errors
     /// `Unavailable`.
     pub(crate) async fn follow(self, stop: &CancellationToken) -> Result<JoinSet<()>, StoreError> {
-        self.announce().await?;
+        self.announce(false).await?;
         let mut readers = JoinSet::new();
         for source in self.all {
             readers.spawn(source.follow(self.intake.clone(), self.poll, stop.clone()));
@@ -96,9 +96,9 @@ impl Sources {
         Ok(readers)
     }
 
-    async fn announce(&self) -> Result<(), StoreError> {
+    async fn announce(&self, looks_first: bool) -> Result<(), StoreError> {
         let names: Vec<String> = self.all.iter().map(Source::name).collect();
-        self.intake.follow(&names).await
+        self.intake.follow(&names, looks_first).await
     }
 
     /// Reads all of them once. What cannot be read is told, and stops nobody.
@@ -106,7 +106,7 @@ impl Sources {
     /// # Errors
     /// `Unavailable`.
     pub(crate) async fn look(&self) -> Result<(), StoreError> {
-        self.announce().await?;
+        self.announce(true).await?;
         for source in &self.all {
             match source.once(&self.intake).await {
                 Ok(()) => {}
