@@ -181,6 +181,20 @@ async fn patience_with_a_source_goes_on_from_one_short_run_to_the_next_until_it_
     assert_eq!(since(true, 11).await, 11);
 }
 
+on_both_databases!(what_is_parked_is_evidence_that_a_mail_in_doubt_waits_for);
+async fn what_is_parked_is_evidence_that_a_mail_in_doubt_waits_for(place: Place) {
+    let store = released(&place, 2).await;
+    let rows = claim(&store, 20, 2).await;
+    store.record(&Group { intents: rows.iter().map(intent).collect(), settles: vec![] }, 30, 30, false).await.unwrap();
+    let row = ArrivalRow { member_id: Some(rows[0].id), ..arrival("aa", "parked") };
+    store.receive(&Received { arrivals: vec![row], ..Received::default() }, 40).await.unwrap();
+    let over = 20 + LEASE;
+    store.take_over(&[(NOTICE.to_owned(), Some(0))], over, over).await.unwrap();
+    assert_eq!(store.send_again(DAY, over + 1).await.unwrap(), 1, "only the other one");
+    let standing = store.standings(&[rows[0].id]).await.unwrap().remove(0);
+    assert_eq!((standing.status, standing.possible_duplicate), (Status::InDoubt, false));
+}
+
 on_both_databases!(a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_look);
 async fn a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_look(place: Place) {
     let store = released(&place, 0).await;
