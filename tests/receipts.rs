@@ -1,5 +1,7 @@
 //! What comes back finds its member: real notifications of real servers, through each of the ways in.
 
+mod effects;
+
 use crate::support::audit::Row;
 use crate::support::program::Program;
 use crate::support::relay::Relay;

@@ -1,5 +1,8 @@
--- A daemon that starts: what it has seen before is no look of today.
+-- A daemon that starts: what it has seen before is no look of today. The patience with a source that cannot be read goes on, or
+-- one that is started often would wait for ever.
 INSERT INTO sources (host, name, bounces, followed, since) SELECT r.host, r.name, r.bounces <> 0, TRUE, $2
 FROM /*rows $1: host text, name text, bounces bigint*/ r
 WHERE TRUE
-ON CONFLICT (host, name) DO UPDATE SET bounces = excluded.bounces, followed = TRUE, since = excluded.since
+ON CONFLICT (host, name) DO UPDATE
+SET bounces = excluded.bounces, followed = TRUE,
+    since = CASE WHEN sources.trouble IS NULL THEN excluded.since ELSE sources.since END

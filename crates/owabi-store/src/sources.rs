@@ -76,7 +76,8 @@ macro_rules! arrival {
 }
 
 impl Store {
-    /// A daemon starts to read exactly these sources on `host`. From then on a mail in doubt waits for them.
+    /// A daemon starts to read exactly these sources on `host`. From then on a mail in doubt waits for them; the patience with
+    /// one that could not be read before does not begin anew.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -86,7 +87,8 @@ impl Store {
         on_both_in_time!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin()).await?;
             sqlx::query(SOURCE_UNFOLLOW.on(dialect)).bind(host).execute(&mut *tx).await?;
-            sqlx::query(SOURCE_FOLLOW.on(dialect)).bind(&rows).bind(now).execute(&mut *tx).await?;
+            let follow = sqlx::query(SOURCE_FOLLOW.on(dialect)).bind(&rows).bind(now);
+            follow.execute(&mut *tx).await?;
             Ok(tx.commit().await?)
         })
     }

@@ -170,6 +170,34 @@ async fn a_source_that_is_not_read_any_more_is_not_waited_for(place: Place) {
     assert_eq!(store.sources().await.unwrap().iter().filter(|source| source.followed).count(), 3);
 }
 
+on_both_databases!(patience_with_a_source_goes_on_from_one_run_to_the_next_until_it_is_read);
+async fn patience_with_a_source_goes_on_from_one_run_to_the_next_until_it_is_read(place: Place) {
+    let store = released(&place, 0).await;
+    let since = async |now| {
+        store.follow_sources("mail1", &[MAILDIR], now).await.unwrap();
+        store.sources().await.unwrap()[0].since
+    };
+    assert_eq!((since(5).await, since(6).await), (5, 6), "nothing is known to be wrong with it");
+    store.source_trouble(MAILDIR, "gone", 6).await.unwrap();
+    assert_eq!((since(7).await, since(8).await), (6, 6));
+    store.source_looked(MAILDIR, 10, None).await.unwrap();
+    assert_eq!(since(11).await, 11);
+}
+
+on_both_databases!(what_is_parked_is_evidence_that_a_mail_in_doubt_waits_for);
+async fn what_is_parked_is_evidence_that_a_mail_in_doubt_waits_for(place: Place) {
+    let store = released(&place, 2).await;
+    let rows = claim(&store, 20, 2).await;
+    store.record(&Group { intents: rows.iter().map(intent).collect(), settles: vec![] }, 30, 30, false).await.unwrap();
+    let row = ArrivalRow { member_id: Some(rows[0].id), ..arrival("aa", "parked") };
+    store.receive(&Received { arrivals: vec![row], ..Received::default() }, 40).await.unwrap();
+    let over = 20 + LEASE;
+    store.take_over(&[(NOTICE.to_owned(), Some(0))], over, over).await.unwrap();
+    assert_eq!(store.send_again(DAY, over + 1).await.unwrap(), 1, "only the other one");
+    let standing = store.standings(&[rows[0].id]).await.unwrap().remove(0);
+    assert_eq!((standing.status, standing.possible_duplicate), (Status::InDoubt, false));
+}
+
 on_both_databases!(a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_look);
 async fn a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_look(place: Place) {
     let store = released(&place, 0).await;
