@@ -4,8 +4,8 @@ use crate::error::StoreError;
 use crate::open::{Store, on_both, on_both_in_time};
 use crate::receipts::ArrivalRow;
 use crate::sql::{
-    ARRIVAL, ARRIVAL_COUNTS, ARRIVALS_LIKE, ARRIVALS_OPEN, QUIET, SOURCE_FOLLOW, SOURCE_LOOKED, SOURCE_POSITION,
-    SOURCE_REMEMBER, SOURCE_TROUBLE, SOURCE_UNFOLLOW, SOURCES, json_rows,
+    ARRIVAL, ARRIVAL_COUNTS, ARRIVALS_LIKE, ARRIVALS_OPEN, QUIET, SOURCE_FOLLOW, SOURCE_FORGET, SOURCE_LOOKED,
+    SOURCE_POSITION, SOURCE_REMEMBER, SOURCE_TROUBLE, SOURCE_UNFOLLOW, SOURCES, json_rows,
 };
 use serde_json::json;
 use sqlx::Row;
@@ -145,6 +145,17 @@ impl Store {
             let set = sqlx::query(SOURCE_REMEMBER.on(dialect)).bind(host).bind(name).bind(bounces).bind(now);
             set.bind(position).execute(pool).await?;
             Ok(())
+        })
+    }
+
+    /// A source is gone, as with the machine that read it: nothing waits for it any more. Returns whether something did.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn forget_source(&self, host: &str, name: &str) -> Result<bool, StoreError> {
+        on_both!(self, writer, |pool, dialect| {
+            let forget = sqlx::query(SOURCE_FORGET.on(dialect)).bind(host).bind(name);
+            Ok(forget.execute(pool).await?.rows_affected() > 0)
         })
     }
 

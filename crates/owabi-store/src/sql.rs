@@ -264,6 +264,7 @@ statements! {
     SETTLE_MEMBERS = "settle_members";
     SHARED_ADDRESSES = "shared_addresses";
     SOURCE_FOLLOW = "source_follow";
+    SOURCE_FORGET = "source_forget";
     SOURCE_LOOKED = "source_looked";
     SOURCE_POSITION = "source_position";
     SOURCE_REMEMBER = "source_remember";

@@ -167,7 +167,11 @@ async fn a_source_that_is_not_read_any_more_is_not_waited_for(place: Place) {
     // Its reader is another daemon of the same host, and still there.
     store.source_looked(SourceName { followed: true, ..MAILDIR }, 7, None).await.unwrap();
     store.source_looked(MAILDIR, 8, None).await.unwrap();
-    assert_eq!(store.sources().await.unwrap().iter().filter(|source| source.followed).count(), 3);
+    let followed = async || store.sources().await.unwrap().iter().filter(|source| source.followed).count();
+    assert_eq!(followed().await, 3);
+    let forget = async |host| store.forget_source(host, MAILDIR.name).await.unwrap();
+    assert_eq!((forget("mail2").await, forget("mail2").await, forget("mail3").await), (true, false, false));
+    assert_eq!(followed().await, 2);
 }
 
 on_both_databases!(patience_with_a_source_goes_on_from_one_run_to_the_next_until_it_is_read);

@@ -25,6 +25,7 @@ Examples:
   owabi track maillog /var/log/mail.log     from where it was left, rotated files too; - for stdin
   owabi track pipe < bounce.eml             one mail; Postfix: owabi unix - n n - - pipe
                                               flags=q user=owabi argv=/usr/bin/owabi track pipe --to ${original_recipient}
+                                              and in main.cf: owabi_destination_recipient_limit = 1
   owabi track review                        what nobody could be found for
 
 `owabi run` reads the sources of the configuration's `receipts` by itself.")]
@@ -54,6 +55,14 @@ enum What {
     },
     /// Postfix's log in systemd's journal  journald のログを読む
     Journal,
+    /// Wait no longer for a source of a machine that is gone  なくなった機械の読み取り元を待つのをやめる
+    Forget {
+        /// The source, as `owabi status` names it
+        source: String,
+        /// The machine that read it
+        #[arg(long)]
+        host: String,
+    },
     /// What waits for a person  人の確認を待つものを見る
     Review(review::Options),
 }
@@ -62,6 +71,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     match &options.what {
         What::Pipe { to } => Ok(pipe(session, to.clone()).await),
         What::Review(options) => review::run(session, options).await,
+        What::Forget { source, host } => forget(session, host, source).await,
         What::Maildir { dir } => {
             let (_, intake) = open(session).await?;
             let maildir = maildir::Maildir::new(dir);
@@ -81,6 +91,27 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
             finish(session, &intake, journal::once(&intake, &[]).await).await
         }
     }
+}
+
+async fn forget(session: &Session, host: &str, source: &str) -> Answer {
+    let config = session.config()?;
+    let store = session.store(&config).await?;
+    let forgotten = store.forget_source(host, source).await?;
+    if !forgotten {
+        return Err(Failure::with(
+            Exit::Failed,
+            say!(ja: "{host} の {source} を待っているものはありません。", en: "nothing waits for {source} of {host}"),
+            say!(ja: "名前は `owabi status` で確かめてください。", en: "`owabi status` shows the names"),
+        ));
+    }
+    let body = json!({ "host": host, "source": source });
+    store.append_ledger(session.now(), &session.actor(None), "forget_source", None, &body).await?;
+    session.tell(&say!(
+        ja: "{host} の {source} を待たないことにしました。",
+        en: "nothing waits for {source} of {host} any more"
+    ));
+    session.answer(&json!({ "host": host, "source": source, "followed": false }));
+    Ok(Exit::Done)
 }
 
 /// The configuration, and where its receipts go.
@@ -116,7 +147,7 @@ async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed
     let Counted { matched, parked, review, ignored, unreadable, unmoved } = counted;
     session.tell(&say!(
         ja: "記録 {matched}、照合待ち {parked}、確認待ち {review}、対象外 {ignored}",
-        en: "{matched} recorded, {parked} waiting for their mail's outcome, {review} for a person, {ignored} no receipts"
+        en: "{matched} recorded, {parked} waiting for their mail's outcome, {review} for a person, {ignored} of no interest"
     ));
     if review > 0 {
         session.tell(&say!(ja: "`owabi track review` で確かめてください。", en: "look at `owabi track review`"));

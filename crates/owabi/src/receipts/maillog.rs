@@ -63,7 +63,7 @@ pub(crate) async fn once(intake: &Intake, log: &Path) -> Result<Counted, Failed>
     let mut passage = resume(intake, &source, log).await?;
     let (counted, then) = passage.pass(&Desk { intake, source: &source }).await?;
     if then == Then::Missing {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "there is no such file").into());
+        return Err(Failed::Source(format!("there is no file {}", log.display())));
     }
     intake.looked(&source, began_at, None).await?;
     Ok(counted)

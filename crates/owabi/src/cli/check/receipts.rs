@@ -50,8 +50,18 @@ fn may_write(folder: &Path) -> bool {
 }
 
 fn check_readable(session: &Session, file: &Path, found: &mut Found) {
-    if let Err(error) = std::fs::File::open(file) {
-        let shown = file.display();
+    let Err(error) = std::fs::File::open(file) else { return };
+    let shown = file.display();
+    if error.kind() == std::io::ErrorKind::NotFound {
+        found.warning(
+            session,
+            AREA,
+            &say!(
+                ja: "receipts.maillog: {shown} がありません。Postfix がログをファイルに書いているか、名前は正しいかを確かめてください。journald だけなら receipts.journal を使います。",
+                en: "receipts.maillog: there is no {shown}: does Postfix log into a file, and is this its name? With journald alone, use receipts.journal"
+            ),
+        );
+    } else {
         found.warning(session, AREA, &say!(
             ja: "receipts.maillog: {shown} を読めません({error})。owabi を動かすアカウントをグループ adm に入れてください。",
             en: "receipts.maillog: {shown} cannot be read ({error}): put the account that runs owabi into the group adm"

@@ -107,6 +107,10 @@ fn source(source: &SourceRow) -> Text {
         let (what, since): (String, _) = (what.chars().map(plain).collect(), japan::short(*since));
         ja = format!("{since} から読めません({what})。{ja}");
         en = format!("cannot be read since {since} ({what}); {en}");
+        if *followed {
+            ja.push_str("。結果不明のメールの送り直しは、最長で receipts.patience まで待ちます");
+            en.push_str("; mails in doubt wait for it, for receipts.patience at most");
+        }
     }
     let by_hand =
         if *followed { Text::same("") } else { say!(ja: "(常時の読み取りなし)", en: " (no daemon reads it)") };
