@@ -2,8 +2,11 @@
 
 mod crashes;
 mod doubt;
+mod flood;
 mod overtaken;
 mod reversals;
+mod secrecy;
+mod shared;
 
 use crate::support::audit::{Row, connect};
 use crate::support::program::{Program, Running, roster};
@@ -76,10 +79,14 @@ impl Office {
     /// Before anything is imported.
     async fn empty(script: Script, receipts: &str) -> Self {
         let extensions = Extensions { chunking: false, ..Extensions::default() };
-        let options = CaptureOptions { extensions, script, ..CaptureOptions::default() };
-        let relay = CaptureRelay::start(options).await.unwrap();
+        let relay =
+            CaptureRelay::start(CaptureOptions { extensions, script, ..CaptureOptions::default() }).await.unwrap();
         let more = format!("{RELAY}receipts: {{ maildir: bounces, {receipts} }}\n");
-        let office = Self { program: Program::new(relay.addr().port(), &more), relay };
+        Self::of(Program::new(relay.addr().port(), &more), relay)
+    }
+
+    fn of(program: Program, relay: CaptureRelay) -> Self {
+        let office = Self { relay, program };
         office.make_maildir();
         office
     }
@@ -121,6 +128,13 @@ impl Office {
 
     fn start(&self) -> Running {
         self.program.start(&["run"])
+    }
+
+    /// A daemon that logs more.
+    fn start_logging(&self, level: &str, arguments: &[&str]) -> Running {
+        let mut command = self.program.command(arguments);
+        command.env("OWABI_LOG", level);
+        self.program.spawn(command)
     }
 
     /// One `run --until-idle`.

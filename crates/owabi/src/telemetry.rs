@@ -8,8 +8,9 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Libraries that would write statements, addresses or bodies: nothing under a warning passes, whatever is asked for.
-const QUIET: [&str; 8] = ["sqlx", "lettre", "handlebars", "rustls", "tokio", "hyper", "h2", "mio"];
+/// Libraries that would write statements, addresses or bodies, or of each line that is logged another one (notify watches the
+/// folder of the logs): nothing under a warning passes, whatever is asked for.
+const QUIET: [&str; 9] = ["sqlx", "lettre", "handlebars", "rustls", "tokio", "hyper", "h2", "mio", "notify"];
 
 /// Starts logging. The first of these that is set says what is logged: `asked` (`--log`), `$OWABI_LOG`, `log.level`.
 /// `RUST_LOG` has no say. A second call changes nothing.

@@ -1,0 +1,1 @@
+//! A mailbox full of strangers' mails while a notice goes out (C13).
