@@ -176,7 +176,10 @@ fn show(session: &Session, arrival: &ArrivalRow, out: Option<&Path>) -> Answer {
         session.warn(&say!(ja: "全体は {size} バイトで、先頭の {kept} バイトだけを残しています。", en: "only the first {kept} of {size} octets are kept"));
     }
     match out {
-        Some(file) => std::fs::write(file, &raw)?,
+        Some(file) => {
+            std::fs::write(file, &raw)?;
+            session.answer(&document(arrival));
+        }
         None if session.json => {
             let mut document = document(arrival);
             document["content"] = json!(String::from_utf8_lossy(&raw));
