@@ -1,11 +1,5 @@
 //! What comes back finds its member: real notifications of real servers, through each of the ways in.
 
-mod forgery;
-mod letters;
-mod mailbox;
-mod pipe;
-mod relay_log;
-
 use crate::support::audit::Row;
 use crate::support::program::Program;
 use crate::support::relay::Relay;
@@ -15,6 +9,12 @@ use crate::support::{exim, opensmtpd, postfix_returning};
 use owabi_core::lifecycle::Status;
 use serde_json::Value;
 use std::path::Path;
+
+mod forgery;
+mod letters;
+mod mailbox;
+mod pipe;
+mod relay_log;
 
 /// An address, and what must become of it.
 type Member = (&'static str, Status, Option<&'static str>);
@@ -57,7 +57,7 @@ async fn reach(program: &Program, members: &[Member]) {
     let done = eventually(&async || program.rows().await.iter().all(is_done)).await;
     assert!(done, "{:#?}\n{}", program.rows().await, program.said());
     assert!(running.terminate().success());
-    assert!(!program.said().contains("@"), "an address in the log: {}", program.said());
+    assert!(!program.said().contains('@'), "an address in the log: {}", program.said());
 }
 
 fn receipts_of(program: &Program, member_no: &str) -> Vec<Value> {

@@ -39,7 +39,9 @@ impl Past {
     }
 
     fn drop_all(&self, mails: &[Vec<u8>]) {
-        mails.iter().for_each(|mail| letters::drop_into(&self.maildir, mail));
+        for mail in mails {
+            letters::drop_into(&self.maildir, mail);
+        }
     }
 
     fn track(&self) -> Value {

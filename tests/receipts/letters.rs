@@ -88,7 +88,7 @@ pub(super) fn nested(to: &str, depth: usize) -> Vec<u8> {
     for n in 0..depth {
         let inner =
             if n % 2 == 0 { format!("multipart/mixed; boundary=b{n}\n\n--b{n}") } else { "message/rfc822\n".into() };
-        text.push_str(&format!("Content-Type: {inner}\n"));
+        text.extend(["Content-Type: ", &inner, "\n"]);
     }
     (text + "Content-Type: text/plain\n\nwords\n").into_bytes()
 }

@@ -12,7 +12,7 @@ use sqlx::Executor;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -27,7 +27,7 @@ fn program_for_all() -> TempDir {
 fn give_to_nobody(program: &Program) {
     let (uid, gid) = account("nobody");
     let folder = program.path("");
-    for path in files_under(&folder).iter().map(|file| file.as_path()).chain([folder.as_path()]) {
+    for path in files_under(&folder).iter().map(PathBuf::as_path).chain([folder.as_path()]) {
         chown(path, Some(uid), Some(gid)).unwrap();
     }
 }
@@ -125,16 +125,24 @@ async fn whatever_hinders_the_pipe_the_mail_server_is_told_to_come_again() {
 
 /// While a file, and all that belongs to it, is not there, as when a disk was not mounted.
 fn away(program: &Program, name: &str, meanwhile: impl FnOnce()) {
-    let elsewhere = program.path("elsewhere");
+    let (folder, elsewhere) = (program.path(""), program.path("elsewhere"));
     fs::create_dir_all(&elsewhere).unwrap();
-    let folder = program.path("");
-    let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    let ours = |file: &Path| file.to_string_lossy().starts_with(name);
-    let moved: Vec<_> = names.iter().filter(|file| ours(Path::new(file))).collect();
-    assert!(!moved.is_empty(), "{names:?}");
-    moved.iter().for_each(|file| fs::rename(folder.join(file), elsewhere.join(file)).unwrap());
+    let ours = files_of(&folder, name);
+    assert!(!ours.is_empty(), "{name}");
+    for file in &ours {
+        fs::rename(folder.join(file), elsewhere.join(file)).unwrap();
+    }
     meanwhile();
-    let new = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    new.filter(|path| ours(Path::new(path.file_name().unwrap()))).for_each(|path| fs::remove_file(path).unwrap());
-    moved.iter().for_each(|file| fs::rename(elsewhere.join(file), folder.join(file)).unwrap());
+    for file in files_of(&folder, name) {
+        fs::remove_file(folder.join(file)).unwrap();
+    }
+    for file in &ours {
+        fs::rename(elsewhere.join(file), folder.join(file)).unwrap();
+    }
+}
+
+/// The names in a folder that begin so.
+fn files_of(folder: &Path, start: &str) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with(start)).collect()
 }

@@ -176,10 +176,7 @@ fn show(session: &Session, arrival: &ArrivalRow, out: Option<&Path>) -> Answer {
         session.warn(&say!(ja: "全体は {size} バイトで、先頭の {kept} バイトだけを残しています。", en: "only the first {kept} of {size} octets are kept"));
     }
     match out {
-        Some(file) => {
-            std::fs::write(file, &raw)?;
-            session.answer(&document(arrival));
-        }
+        Some(file) => std::fs::write(file, &raw).map_err(|error| cannot_write(file, &error))?,
         None if session.json => {
             let mut document = document(arrival);
             document["content"] = json!(String::from_utf8_lossy(&raw));
@@ -187,7 +184,15 @@ fn show(session: &Session, arrival: &ArrivalRow, out: Option<&Path>) -> Answer {
         }
         None => std::io::stdout().lock().write_all(&raw)?,
     }
+    if out.is_some() {
+        session.answer(&document(arrival));
+    }
     Ok(Exit::Done)
+}
+
+fn cannot_write(file: &Path, error: &std::io::Error) -> Failure {
+    let file = file.display();
+    Failure::new(Exit::Failed, say!(ja: "{file} に書けません: {error}", en: "{file} cannot be written: {error}"))
 }
 
 fn must_wait(arrival: &ArrivalRow) -> Result<(), Failure> {
