@@ -15,6 +15,7 @@ mod support {
     pub(crate) mod audit;
     pub(crate) mod dovecot;
     pub(crate) mod exim;
+    pub(crate) mod journal;
     pub(crate) mod keeper;
     pub(crate) mod opensmtpd;
     pub(crate) mod postfix;

@@ -12,8 +12,17 @@ use owabi_core::lifecycle::Status;
 use serde_json::Value;
 use std::path::Path;
 
+mod forgery;
+mod letters;
+mod mailbox;
+mod pipe;
+mod relay_log;
+
+/// An address, and what must become of it.
+type Member = (&'static str, Status, Option<&'static str>);
+
 /// Whom each private relay can and cannot reach, and what must become of them in the end.
-const MEMBERS: [(&str, Status, Option<&str>); 7] = [
+const MEMBERS: [Member; 7] = [
     ("ok1@member.test", Status::Delivered, None),
     ("unknown@member.test", Status::Bounced, Some("bad_address")),
     ("full@full.test", Status::Bounced, Some("mailbox_full")),
@@ -23,8 +32,11 @@ const MEMBERS: [(&str, Status, Option<&str>); 7] = [
     ("somebody@later.test", Status::Bounced, None),
 ];
 
+/// Those of them whose end comes at once.
+const PROMPT: &[Member] = MEMBERS.split_at(6).0;
+
 /// An installation whose members are these, whose relay asks for all notifications, and which reads `receipts`.
-fn association(port: u16, members: &[(&str, Status, Option<&str>)], receipts: &str) -> Program {
+fn association(port: u16, members: &[Member], receipts: &str) -> Program {
     let more = format!(
         "smtp:\n  notify_success: true\n  relays:\n    - {{ name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: 2 }}\n  \
          bounce: {{ address: bounces@sender.test }}\nreceipts: {{ poll: 200ms, {receipts} }}"
@@ -38,7 +50,7 @@ fn maildir(folder: &Path) -> String {
 }
 
 /// Runs until every member is where it must be.
-async fn reach(program: &Program, members: &[(&str, Status, Option<&str>)]) {
+async fn reach(program: &Program, members: &[Member]) {
     let running = program.start(&["run"]);
     let is_done = |row: &Row| {
         let wanted = members.iter().find(|member| member.0 == row.email).unwrap();

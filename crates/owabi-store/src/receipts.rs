@@ -4,8 +4,8 @@ use crate::error::StoreError;
 use crate::open::{Store, on_both, on_both_in_time};
 use crate::rows::status;
 use crate::sql::{
-    ARRIVAL_UPSERT, KNOWN_EVIDENCE, MEMBERS_BY_EMAIL, MEMBERS_BY_QUEUE_ID, RECEIPT_INSERT, RECEIPT_MEMBERS,
-    RECEIPTS_OF, STANDINGS, json_rows,
+    ARRIVAL_CONTENT, ARRIVAL_UPSERT, KNOWN_EVIDENCE, MEMBERS_BY_EMAIL, MEMBERS_BY_QUEUE_ID, RECEIPT_INSERT,
+    RECEIPT_MEMBERS, RECEIPTS_OF, STANDINGS, json_rows,
 };
 use owabi_core::lifecycle::Status;
 use serde::Serialize;
@@ -163,6 +163,9 @@ pub struct ArrivalRow {
     pub content: Option<String>,
 }
 
+/// Octets of a content that goes into one array with other rows.
+const IN_ONE_ROW: usize = 256 << 10;
+
 impl ArrivalRow {
     fn row(&self) -> Value {
         json!([
@@ -176,8 +179,13 @@ impl ArrivalRow {
             self.sender,
             self.subject,
             self.size,
-            self.content
+            self.content.as_ref().filter(|content| content.len() <= IN_ONE_ROW)
         ])
+    }
+
+    /// What does not go into its row as JSON: there it would be in memory several times over.
+    fn large_content(&self) -> Option<&str> {
+        self.content.as_deref().filter(|content| content.len() > IN_ONE_ROW)
     }
 }
 
@@ -317,6 +325,7 @@ impl Store {
     /// `Unavailable`: nothing is known to be recorded; the same may be handed over again.
     pub async fn receive(&self, received: &Received, now: i64) -> Result<bool, StoreError> {
         let arrivals = json_rows(received.arrivals.iter().map(ArrivalRow::row));
+        let large = received.arrivals.iter().filter_map(|arrival| Some((&arrival.sha256, arrival.large_content()?)));
         let receipts = json_rows(received.receipts.iter().map(NewReceipt::row));
         let change = |c: &MemberChange| {
             json!([c.id, c.fence, c.before.as_str(), c.after.as_str(), c.reason, i64::from(c.possible_duplicate)])
@@ -336,6 +345,9 @@ impl Store {
             }
             if !received.arrivals.is_empty() {
                 sqlx::query(ARRIVAL_UPSERT.on(dialect)).bind(&arrivals).bind(now).execute(&mut *tx).await?;
+            }
+            for (sha256, content) in large {
+                sqlx::query(ARRIVAL_CONTENT.on(dialect)).bind(sha256).bind(content).execute(&mut *tx).await?;
             }
             tx.commit().await?;
             Ok(true)

@@ -213,6 +213,7 @@ statements! {
     APPROVAL_INSERT = "approval_insert";
     APPROVALS = "approvals";
     ARRIVAL = "arrival";
+    ARRIVAL_CONTENT = "arrival_content";
     ARRIVAL_COUNTS = "arrival_counts";
     ARRIVAL_UPSERT = "arrival_upsert";
     ARRIVALS_LIKE = "arrivals_like";

@@ -70,6 +70,14 @@ impl KeyError {
     }
 }
 
+/// Whether `store` was ever used with a key; nothing is sent without one.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn was_used(store: &Store) -> Result<bool, StoreError> {
+    Ok(store.meta(FINGERPRINT).await?.is_some())
+}
+
 /// Loads the key of `store`. The first use of a database creates the key if there is none and records its fingerprint.
 ///
 /// # Errors

@@ -124,6 +124,22 @@ enum Verb {
 
 /// Runs one command line.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let is_pipe = is_pipe(&arguments);
+    match run_line(arguments, environment) {
+        // For any other code a mail server gives the mail up: a slip in its configuration would cost receipts.
+        exit if is_pipe && exit != Exit::Done => Exit::TryAgain,
+        exit => exit,
+    }
+}
+
+/// Whether it is a mail server that calls: `track pipe`.
+fn is_pipe(arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().filter(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    words.any(|word| word == "track") && words.next().is_some_and(|word| word == "pipe")
+}
+
+fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {

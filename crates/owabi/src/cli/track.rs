@@ -118,9 +118,22 @@ async fn forget(session: &Session, host: &str, source: &str) -> Answer {
 async fn open(session: &Session) -> Result<(Config, Intake), Failure> {
     let config = session.config()?;
     let store = session.store(&config).await?;
+    if !keys::was_used(&store).await? {
+        return Err(unused());
+    }
     let keys = keys::load(&config, &store).await?;
     let intake = Intake::new(&config, store, keys);
     Ok((config, intake))
+}
+
+/// Of an empty database nothing can come back: most likely the disk with the right one is not there, and every receipt
+/// would be called forged.
+fn unused() -> Failure {
+    Failure::with(
+        Exit::BadConfig,
+        say!(ja: "このデータベースからは、まだ何も送られていません。", en: "nothing was ever sent from this database"),
+        say!(ja: "database.url が正しいか、そのディスクがつながっているか確かめてください。", en: "see whether database.url is right, and its disk is there"),
+    )
 }
 
 fn mailbox(config: &Config) -> Result<imap::Mailbox, Failure> {

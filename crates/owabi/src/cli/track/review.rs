@@ -184,6 +184,9 @@ fn show(session: &Session, arrival: &ArrivalRow, out: Option<&Path>) -> Answer {
         }
         None => std::io::stdout().lock().write_all(&raw)?,
     }
+    if out.is_some() {
+        session.answer(&document(arrival));
+    }
     Ok(Exit::Done)
 }
 

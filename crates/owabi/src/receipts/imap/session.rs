@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Mails that are listed at once.
 const WINDOW: u32 = 500;
 /// Octets that are held at once.
-const HELD: u64 = 32 << 20;
+const HELD: u64 = 16 << 20;
 
 /// A connection with the folder open.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 /// Names that are held at once; a fuller folder is listed again.
 const LISTED: usize = 10_000;
 /// Octets that are held at once.
-const HELD: u64 = 32 << 20;
+const HELD: u64 = 16 << 20;
 
 /// The folder that holds `new`, `cur` and `tmp`.
 #[derive(Clone, Debug)]
