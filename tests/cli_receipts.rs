@@ -276,7 +276,7 @@ async fn status_says_how_far_receipts_were_read_and_what_of_them_waits_for_a_per
     let said = lines(&site, &["status"]);
     let wanted = [
         "receipts mail1 maildir:/b: read up to 2022-03-03 09:00:00",
-        "receipts mail2 maillog:/var/log/mail.log: cannot be read since 2022-03-02 09:00:00 (permission denied); not read yet",
+        "receipts mail2 maillog:/var/log/mail.log: cannot be read since 2022-03-02 09:00:00 (permission denied); not read yet; mails in doubt wait for it, for receipts.patience at most",
         "receipts that wait for the outcome of their mail: 1",
         "mails that came back and wait for a person: 1 (`owabi track review`)",
         "forged bounces, ignored: 1",

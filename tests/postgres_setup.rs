@@ -17,7 +17,8 @@ fn older(database: &Database) -> Site {
     let site = site_at(database.url(), "");
     site.run(&["status"]).exits(0);
     // As the first schema: what the second one added is taken away.
-    database.psql("DROP TABLE daemons; DELETE FROM meta WHERE key IN ('fleet', 'queue'); DELETE FROM _sqlx_migrations WHERE version = 2;
+    database.psql("DROP TABLE daemons, receipts, arrivals, sources; DROP INDEX affected_members_email;
+        DELETE FROM meta WHERE key IN ('fleet', 'queue'); DELETE FROM _sqlx_migrations WHERE version > 1;
         ALTER TABLE attempts DROP COLUMN fence; DROP FUNCTION owabi_intake CASCADE; DROP FUNCTION owabi_wake CASCADE; DROP FUNCTION owabi_closed CASCADE;
         DROP INDEX affected_members_due; DROP INDEX affected_members_sending;
         CREATE INDEX affected_members_due ON affected_members (due_at); CREATE INDEX affected_members_sending ON affected_members (due_at)");
@@ -32,7 +33,7 @@ fn an_empty_database_is_all_that_owabi_needs_and_check_says_what_it_found() {
     assert!(said.stdout.contains("check --connect") && !said.stdout.contains("PostgreSQL 1"), "{}", said.stdout);
     assert_eq!(database.psql("SELECT to_regclass('notices') IS NULL"), "t", "it was not even looked at");
     let said = site.run(&["--json", "check", "--connect"]).exits(69).json();
-    assert_eq!((&said["database"]["tls"], &said["database"]["schema"]), (&json!(null), &json!(2)));
+    assert_eq!((&said["database"]["tls"], &said["database"]["schema"]), (&json!(null), &json!(3)));
     assert!(said["database"]["version"].as_str().unwrap().starts_with(char::is_numeric), "{said}");
     let warned = |problem: &&serde_json::Value| problem["area"] == "database" && problem["warning"] == true;
     assert_eq!(
@@ -45,7 +46,7 @@ fn an_empty_database_is_all_that_owabi_needs_and_check_says_what_it_found() {
         (&said["ok"], &said["schema"], said["warnings"].as_array().unwrap().len()),
         (&json!(true), &json!(2), 2)
     );
-    assert_eq!(site.json(&["db", "migrate"]), json!({ "from": 2, "to": 2, "copy": null }));
+    assert_eq!(site.json(&["db", "migrate"]), json!({ "from": 2, "to": 3, "copy": null }));
     let said = site.run(&["db", "backup", "copy.db"]).exits(1);
     assert!(
         said.stderr.contains(&format!("pg_dump --format=custom --file=owabi.dump '{}'", database.url())),
@@ -62,12 +63,12 @@ fn an_older_schema_waits_for_db_migrate_or_for_run_with_migrate() {
     let site = older(&database);
     let said = site.run(&["run", "--until-idle"]).exits(78);
     assert!(said.stderr.contains("owabi db migrate"), "{}", said.stderr);
-    assert_eq!(site.json(&["db", "migrate"]), json!({ "from": 1, "to": 2, "copy": null }));
+    assert_eq!(site.json(&["db", "migrate"]), json!({ "from": 1, "to": 3, "copy": null }));
     site.run(&["status"]).exits(0);
     let database = Server::shared().database();
     let site = older(&database);
     site.run(&["--json", "run", "--until-idle", "--migrate"]).exits(0);
-    assert_eq!(database.psql("SELECT max(version) FROM _sqlx_migrations"), "2");
+    assert_eq!(database.psql("SELECT max(version) FROM _sqlx_migrations"), "3");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use owabi_core::lifecycle::Status;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::Row;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A member's row as evidence finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -300,7 +300,10 @@ impl Store {
         let queue_ids = json_rows(queue_ids.iter().map(|id| json!([id])));
         on_both_in_time!(self, reader, |pool, dialect| {
             let query = sqlx::query(MEMBERS_BY_QUEUE_ID.on(dialect)).bind(&queue_ids).bind(source);
-            Ok(query.fetch_all(pool).await?.iter().map(|row| (row.get(0), row.get(1))).collect())
+            let rows = query.fetch_all(pool).await?;
+            // A mail may have many receipts.
+            let found: BTreeSet<(String, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+            Ok(found.into_iter().collect())
         })
     }
 

@@ -50,14 +50,19 @@ static OFTEN: &[&Statement] = &[
     &FAIL_UNSENT,
     &GIVE_BACK,
     &INTEND,
+    &KNOWN_EVIDENCE,
     &KNOWN_MEMBERS,
     &MEMBER_BY_NO,
+    &MEMBERS_BY_EMAIL,
+    &MEMBERS_BY_QUEUE_ID,
     &MEMBERS_PAGE,
     &MERGE_MEMBERS,
     &NEXT_DUE,
+    &RECEIPT_MEMBERS,
     &SEND_AGAIN,
     &SETTLE_ATTEMPTS,
     &SETTLE_MEMBERS,
+    &STANDINGS,
     &TAKE_OVER_ATTEMPTS,
     &TAKE_OVER_DOUBT,
     &TAKE_OVER_QUEUE,
@@ -86,8 +91,8 @@ async fn no_statement_that_runs_often_reads_or_sorts_the_whole_queue_on_sqlite()
 /// A notice on its way, 20,000 members: the first SENT of them have their mail, most others wait.
 const QUEUE: &str = "
     INSERT INTO notices (id, title, state, updated_at) VALUES ('n1', 't', 'released', 1), ('n2', 't', 'withdrawn', 1);
-    INSERT INTO affected_members (notice_id, member_no, name, status, due_at, queued_at, tries, fence)
-    SELECT 'n1', 'M' || n, 'x', CASE WHEN n <= SENT THEN 'accepted' WHEN n % 400 = 0 THEN 'in_doubt'
+    INSERT INTO affected_members (notice_id, member_no, name, email, status, due_at, queued_at, tries, fence)
+    SELECT 'n1', 'M' || n, 'x', 'u' || n || '@example.jp', CASE WHEN n <= SENT THEN 'accepted' WHEN n % 400 = 0 THEN 'in_doubt'
                WHEN n % 200 = 0 THEN 'sending' ELSE 'queued' END,
            n / 100, 1, CASE WHEN n <= SENT THEN 1 ELSE 0 END, 1
     FROM generate_series(1, 20000) n;
@@ -97,7 +102,7 @@ const QUEUE: &str = "
     SELECT id, 1, 1, 5, 'accepted', TRUE FROM affected_members WHERE status = 'accepted'";
 
 /// The statements of PostgreSQL that run often, each with arguments that give it something to do there.
-fn often_on_postgres() -> [(&'static str, String); 17] {
+fn often_on_postgres() -> [(&'static str, String); 22] {
     let rows = |row: fn(i64) -> Value| json_rows((0..20).map(|n| row(15_400 + 200 * n)));
     let claims = rows(|id| json!([id, 1, 5, "accepted", "accepted", null, 1, null, 0]));
     let numbers = rows(|id| json!([format!("M{id}")]));
@@ -113,6 +118,11 @@ fn often_on_postgres() -> [(&'static str, String); 17] {
         (on(&MEMBERS_PAGE), "'n1', 10000, '', 1000".into()),
         (on(&MERGE_MEMBERS), format!("'{claims}', 5")),
         (on(&NEXT_DUE), "'n1'".into()),
+        (on(&KNOWN_EVIDENCE), "'[[\"aa\"]]'".into()),
+        (on(&MEMBERS_BY_EMAIL), "'[[\"u7@example.jp\"], [\"u8@example.jp\"]]'".into()),
+        (on(&MEMBERS_BY_QUEUE_ID), "'[[\"4F1B\"]]', 'maillog:/l'".into()),
+        (on(&RECEIPT_MEMBERS), format!("'{}', 5", rows(|id| json!([id, 1, "accepted", "bounced", null, 0])))),
+        (on(&STANDINGS), format!("'{}'", rows(|id| json!([id])))),
         (on(&SEND_AGAIN), "1000, 86400000".into()),
         (on(&TAKE_OVER_ATTEMPTS), "'[[20000, 7]]', 5".into()),
         (on(&TAKE_OVER_DOUBT), "5, 1000, '[[\"n1\", 5]]'".into()),

@@ -129,8 +129,8 @@ async fn members_are_found_by_address_and_by_what_a_log_called_their_mail(place:
     let (store, row) = one_accepted(&place).await;
     let found = store.members_by_email(&["u0@example.jp".into(), "nobody@example.jp".into()]).await.unwrap();
     assert_eq!(found, [(row.id, "u0@example.jp".to_owned())]);
-    let receipts = vec![receipt(&row, "aa", (Status::Accepted, Status::Accepted))];
-    store.receive(&Received { receipts, ..Received::default() }, 60).await.unwrap();
+    let twice = ["aa", "bb"].map(|evidence| receipt(&row, evidence, (Status::Accepted, Status::Accepted)));
+    store.receive(&Received { receipts: twice.to_vec(), ..Received::default() }, 60).await.unwrap();
     let ids = ["4F1Bxy".to_owned()];
     assert_eq!(store.members_by_queue_id(MAILDIR.name, &ids).await.unwrap(), [("4F1Bxy".to_owned(), row.id)]);
     assert!(store.members_by_queue_id("maillog:/other", &ids).await.unwrap().is_empty(), "queue ids are a host's own");

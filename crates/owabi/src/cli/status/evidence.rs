@@ -164,7 +164,10 @@ mod tests {
         assert_eq!(words(&by_hand), "receipts mail1 pipe (no daemon reads it): not read yet");
         let gone = row("maildir:/b", true, Some(nine), Some(("permission\ndenied".into(), nine)));
         let said = "cannot be read since 2022-03-02 09:00:00 (permission denied); read up to 2022-03-02 09:00:00";
-        assert_eq!(words(&gone), format!("receipts mail1 maildir:/b: {said}"));
+        let wait = "mails in doubt wait for it, for receipts.patience at most";
+        assert_eq!(words(&gone), format!("receipts mail1 maildir:/b: {said}; {wait}"));
+        let by_hand = row("pipe", false, None, Some(("gone".into(), nine)));
+        assert!(!words(&by_hand).contains(wait));
         assert!(source(&gone).of(Lang::Ja).contains("読めません(permission denied)"));
     }
 
