@@ -43,7 +43,7 @@ fn drop_large_ones(office: &Office, many: usize) {
 }
 
 /// With `OWABI_SOAK=full` the flood is read to its end, and large mails are in it: how many, and how many MiB are too much.
-/// A large one alone takes some 300 while it is recorded.
+/// A large one alone takes many times its size while it is recorded.
 fn size() -> (usize, u64) {
     if std::env::var_os("OWABI_SOAK").is_some_and(|word| word == "full") { (100, 600) } else { (0, 200) }
 }
