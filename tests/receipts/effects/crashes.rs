@@ -32,7 +32,9 @@ async fn c14_however_often_the_program_is_killed_while_it_reads_every_bounce_cou
     let mut dice = Dice::new(14);
     // Some more of them before each start, so that every kill finds something to interrupt.
     for some in mails.chunks(BOUNCES / KILLS) {
-        some.iter().for_each(|mail| office.deliver(&bounce(mail, Says::Failed)));
+        for mail in some {
+            office.deliver(&bounce(mail, Says::Failed));
+        }
         killed_while_reading(&office, &mut dice).await;
         assert_eq!(office.relay.captured().len(), BOUNCES, "nothing is sent again");
     }

@@ -59,8 +59,7 @@ fn maillog(mail: &Captured) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_of_what_comes_back_is_ever_logged_even_at_trace_level() {
     let office = Office::empty(Script::new(), "poll: 50ms, maillog: mail.log").await;
-    let lines: String =
-        (0..2).map(|n| format!("Q{n},{} {},{}\n", NAMES[2 * n], NAMES[2 * n + 1], ADDRESSES[n])).collect();
+    let lines = [0, 1].map(|n| format!("Q{n},{} {},{}\n", NAMES[2 * n], NAMES[2 * n + 1], ADDRESSES[n])).concat();
     office.program.import(&office.program.write("roster.csv", &format!("会員番号,氏名,メールアドレス\n{lines}")));
     office.program.release();
     office.program.write("mail.log", "");
