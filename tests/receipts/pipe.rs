@@ -2,6 +2,7 @@
 
 use super::{PROMPT, association, letters, reach, receipts_of};
 use crate::support::postfix_returning;
+use crate::support::postgres::Server;
 use crate::support::program::Program;
 use crate::support::scripted_mx::ScriptedMx;
 use crate::support::servers::{self, account, files_under, text_of};
@@ -121,6 +122,23 @@ async fn whatever_hinders_the_pipe_the_mail_server_is_told_to_come_again() {
     assert_eq!(program.rows().await[0].status, Status::Accepted);
     assert_eq!(code(&pipe, &mail), Some(0));
     assert_eq!(program.rows().await[0].status, Status::Bounced);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_a_giant_is_taken_and_kept_in_part() {
+    let database = Server::shared().database();
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let keys = format!("url: \"{}\"", database.url().replace("postgres@", ""));
+    let program = Program::released_on(&database, &keys, &relay, "", 1);
+    program.json(&["run", "--until-idle"]);
+    let sender = relay.captured()[0].mail_from().to_owned();
+    let returned = format!("Subject: words\n\n{}", "0123456789 abcdefghijklmnopqrstuvwxyz\n".repeat(400_000));
+    let giant = letters::failure(&sender, "u0@example.jp", "", &returned);
+    let taken = feed(program.command(&["track", "pipe", "--to", &sender]), &giant);
+    assert!(taken.status.success(), "{taken:?}");
+    assert_eq!(program.rows().await[0].status, Status::Bounced);
+    let text = "SELECT length(content), size FROM arrivals";
+    assert_eq!(database.psql(text).trim(), format!("{}|{}", (10_usize << 20).div_ceil(3) * 4, giant.len()));
 }
 
 /// While a file, and all that belongs to it, is not there, as when a disk was not mounted.
