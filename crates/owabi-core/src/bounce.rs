@@ -185,16 +185,16 @@ fn judged(mail: &Mail, prose: &Prose, groups: Vec<dsn::Group>) -> (Kind, Vec<Rep
     let signs = Signs::of_flat(&said);
     let seems = told_apart::kind(mail, signs, !groups.is_empty());
     let Seems::Surely(kind) = seems else {
-        let reports = free_text(mail, prose, &said);
+        let reports = free_text(mail, prose, &said, false);
         return if reports.is_empty() { (Kind::Other, reports) } else { (Kind::Bounce, reports) };
     };
     match kind {
         Kind::Bounce if groups.is_empty() => {
-            let reports = free_text(mail, prose, &said);
+            let reports = free_text(mail, prose, &said, true);
             let inner = prose.inner.as_deref().filter(|_| reports.is_empty());
             (kind, inner.map_or(reports, handed_on))
         }
-        Kind::Bounce => (kind, by_fields(prose, groups)),
+        Kind::Bounce => (kind, by_fields(mail, prose, groups)),
         Kind::AutoReply | Kind::Complaint | Kind::Other => (kind, Vec::new()),
     }
 }
@@ -207,8 +207,12 @@ fn handed_on(inner: &str) -> Vec<Report> {
     judged(&mail, &prose, groups).1
 }
 
-fn by_fields(prose: &Prose, groups: Vec<dsn::Group>) -> Vec<Report> {
+fn by_fields(mail: &Mail, prose: &Prose, mut groups: Vec<dsn::Group>) -> Vec<Report> {
     let names = Names::of(prose);
+    if groups.iter().any(|group| !group.address.contains('@')) {
+        let known = recipients(mail, prose, &names);
+        groups.iter_mut().for_each(|group| group.complete(&known));
+    }
     let alone = groups.len() == 1;
     let mut seen = HashSet::new();
     let groups = groups.into_iter().filter(|group| seen.insert(addresses::key(&group.address)));
@@ -219,9 +223,13 @@ fn by_fields(prose: &Prose, groups: Vec<dsn::Group>) -> Vec<Report> {
     groups.take(MOST_REPORTS).map(report).collect()
 }
 
-fn free_text(mail: &Mail, prose: &Prose, said: &str) -> Vec<Report> {
+/// What the words of a server say; `surely` that nothing but a server speaks.
+fn free_text(mail: &Mail, prose: &Prose, said: &str, surely: bool) -> Vec<Report> {
     let names = Names::of(prose);
-    let recipients = recipients(mail, prose, &names);
+    let mut recipients = recipients(mail, prose, &names);
+    if recipients.is_empty() && surely && !told_apart::has_own_path(mail) {
+        recipients.extend(names.only_mention(&returned::senders(mail, prose)));
+    }
     let whole = Signs::of_flat(&format!("{} {said}", lines::flat(&mail.head.shown("subject"))));
     let alone = recipients.len() == 1;
     let report = |address: String| {

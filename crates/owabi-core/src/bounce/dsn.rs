@@ -25,6 +25,19 @@ pub(super) struct Group {
     pub(super) diagnostic: String,
 }
 
+impl Group {
+    /// A local name, as some servers write, becomes the address of that local part that the mail names elsewhere.
+    pub(super) fn complete(&mut self, known: &[String]) {
+        let is_it = |address: &&String| {
+            let local = address.rsplit_once('@').map(|(local, _)| local);
+            local.is_some_and(|local| local.eq_ignore_ascii_case(&self.address))
+        };
+        if let Some(address) = known.iter().find(is_it).filter(|_| !self.address.contains('@')) {
+            self.address = address.clone();
+        }
+    }
+}
+
 /// The fields of all parts that have such.
 pub(super) fn groups(mail: &Mail, prose: &Prose) -> (Envelope, Vec<Group>) {
     let (mut envelope, mut groups) = (Envelope::default(), Vec::new());
@@ -57,7 +70,7 @@ fn read(part: &str, envelope: &mut Envelope, groups: &mut Vec<Group>) {
         if let Some(sender) = fields.first("x-postfix-sender").and_then(addresses::in_field) {
             envelope.sender.get_or_insert(sender);
         }
-        if open.is_complete() && !fields.is_empty() {
+        if open.is_complete() && !fields.is_empty() && !open.goes_on_in(&fields) {
             groups.extend(std::mem::take(&mut open).group());
         }
         for (name, value) in fields.iter() {
@@ -97,6 +110,13 @@ impl Raw {
     /// A recipient and what became of it. What comes after an empty line is another's.
     fn is_complete(&self) -> bool {
         self.finally.is_some() && self.action.is_some()
+    }
+
+    /// Some servers put an empty line between all fields: what is missing comes without another recipient.
+    fn goes_on_in(&self, fields: &Fields) -> bool {
+        let has = |name| fields.has(name);
+        !(has("final-recipient") || has("original-recipient") || has("action"))
+            && ((self.status.is_none() && has("status")) || (self.diagnostic.is_none() && has("diagnostic-code")))
     }
 
     /// The recipient's field again, without an empty line between.

@@ -2,7 +2,7 @@
 
 mod rank;
 
-use super::addresses;
+use super::addresses::{self, Found};
 use super::prose::Prose;
 use super::signs::{Sign, Signs};
 use rank::Rank;
@@ -50,6 +50,22 @@ impl<'a> Names<'a> {
         let mut seen = HashSet::new();
         let chosen = chosen.into_iter().filter(|named| seen.insert(addresses::key(&named.address)));
         chosen.map(|named| named.address.clone()).collect()
+    }
+
+    /// The one address in the prose that is neither the sender's nor a daemon's nor stands where nobody fails.
+    pub(super) fn only_mention(&self, never: &HashSet<String>) -> Option<String> {
+        let lines = self.prose.lines.iter().enumerate().take(MENTIONS).filter(|(_, line)| line.contains('@'));
+        let all = lines.flat_map(|(at, line)| {
+            let found = addresses::in_line(line).into_iter();
+            found.filter(move |one| !rank::is_of_nobody(self.prose, at, line, one))
+        });
+        let mut keys = HashSet::new();
+        let foreign = |found: &Found| !never.contains(&addresses::key(&found.address)) && !is_daemon(&found.address);
+        let all: Vec<Found> = all.filter(foreign).filter(|found| keys.insert(addresses::key(&found.address))).collect();
+        match all.as_slice() {
+            [one] => Some(one.address.clone()),
+            _ => None,
+        }
     }
 
     /// What the prose says of `address`: the rest of its line and what follows, up to an empty line or the next recipient.
@@ -126,28 +142,45 @@ fn telling_lines(prose: &Prose, from: usize) -> Option<String> {
 
 fn scan(prose: &Prose) -> Vec<Named> {
     let mut named = Vec::new();
-    for (at, line) in prose.lines.iter().enumerate() {
-        if !line.contains('@') {
-            continue;
-        }
-        let all = addresses::in_line(line);
-        for (number, one) in all.iter().enumerate() {
-            // `a@b <c@d>` is c@d, whose name is an address, too.
-            let next = all.get(number + 1).and_then(|next| line.get(one.end..next.start));
-            if next.is_some_and(|between| between.trim().is_empty() && line[..one.end].ends_with(|c: char| c != '>'))
-                && line[one.end..].trim_start().starts_with('<')
-            {
-                continue;
-            }
-            let Some(rank) = rank::rank(prose, at, line, one) else { continue };
-            let rest = format!("{} {}", &line[..one.start], &line[one.end..]);
-            named.push(Named { address: one.address.clone(), rank, line: at, rest });
-        }
+    for (at, line) in prose.lines.iter().enumerate().filter(|(_, line)| line.contains('@')) {
+        scan_line(prose, at, line, &mut named);
         if named.len() >= super::MOST_REPORTS {
             break;
         }
     }
     named
+}
+
+fn scan_line(prose: &Prose, at: usize, line: &str, named: &mut Vec<Named>) {
+    let all = addresses::in_line(line);
+    // The rank of the address before, and where that ended.
+    let mut before: Option<(Option<Rank>, usize)> = None;
+    for (number, one) in all.iter().enumerate() {
+        if is_name_of_next(line, one, all.get(number + 1)) {
+            continue;
+        }
+        let in_list = before.filter(|(_, end)| line.get(*end..one.start).is_some_and(enumerates));
+        let rank = in_list.map_or_else(|| rank::rank(prose, at, line, one), |(rank, _)| rank);
+        before = Some((rank, one.end));
+        let Some(rank) = rank else { continue };
+        let rest = format!("{} {}", &line[..one.start], &line[one.end..]);
+        named.push(Named { address: one.address.clone(), rank, line: at, rest });
+    }
+}
+
+/// `a@b <c@d>` is c@d, whose name is an address, too.
+fn is_name_of_next(line: &str, one: &Found, next: Option<&Found>) -> bool {
+    let between = next.and_then(|next| line.get(one.end..next.start));
+    between.is_some_and(|between| between.trim().is_empty())
+        && line[..one.end].ends_with(|c: char| c != '>')
+        && line[one.end..].trim_start().starts_with('<')
+}
+
+/// What stands between two addresses of one list.
+fn enumerates(between: &str) -> bool {
+    let between = between.trim();
+    [",", ";", "、", "，", "and", "und", "et", "y", "e", "/"].contains(&between)
+        || between.strip_prefix(',').is_some_and(|word| ["and", "und"].contains(&word.trim()))
 }
 
 /// Local parts of machines, which nobody is notified of a leak by.

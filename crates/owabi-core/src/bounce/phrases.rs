@@ -20,6 +20,7 @@ const TABLES: [(Sign, &str); 15] = [
     (Sign::Remote, include_str!("phrases/remote_fault.txt")),
 ];
 const SUBJECTS: &str = include_str!("phrases/subjects.txt");
+const ABOUT_MAIL: &str = include_str!("phrases/about_mail.txt");
 const BETWEEN_RULES: &str = include_str!("phrases/returned_between_rules.txt");
 const WHOLE_LINES: &str = include_str!("phrases/returned_whole_line.txt");
 
@@ -31,6 +32,11 @@ pub(super) fn signs() -> impl Iterator<Item = (Sign, &'static str)> {
 /// What the subject of a bounce says.
 pub(super) fn subjects() -> impl Iterator<Item = &'static str> {
     lines(SUBJECTS)
+}
+
+/// What the subject of a mail about mail says that tells of no failure of ours.
+pub(super) fn about_mail() -> impl Iterator<Item = &'static str> {
+    lines(ABOUT_MAIL)
 }
 
 /// What a line that begins with a rule says when it begins the returned message.

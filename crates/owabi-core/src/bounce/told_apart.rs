@@ -23,8 +23,10 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
     let sender = Sender::of(mail);
     let subject = lines::flat(&mail.head.shown("subject"));
     let (bare, forwarded) = without_prefix(&subject);
-    let names_failure =
-        phrases::subjects().any(|phrase| bare.contains(phrase)) && !(forwarded && sender != Sender::Daemon);
+    let names_failure = names_failure(mail, sender, bare) && !(forwarded && sender != Sender::Daemon);
+    if !names_failure && !has_fields && phrases::about_mail().any(|phrase| bare.contains(phrase)) {
+        return Seems::Surely(Kind::Other);
+    }
     let away = Signs::of_flat(&subject).has(Sign::Away) || prose.has(Sign::Away);
     let answers = says_auto_reply(mail);
     let fails = prose.fails();
@@ -34,7 +36,7 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
     let kind = match sender {
         Sender::Daemon if names_failure && (fails || !away) => Kind::Bounce,
         Sender::Daemon if prose.any(CLEAR) && !(away && answers) => Kind::Bounce,
-        Sender::Daemon if fails && !(away && answers) => return Seems::PerhapsBounce,
+        Sender::Daemon if (fails || prose.has(Sign::Delivered)) && !(away && answers) => return Seems::PerhapsBounce,
         Sender::Nobody if fails && !away => Kind::Bounce,
         _ if mail.head.has("x-failed-recipients") => Kind::Bounce,
         _ if answers => Kind::AutoReply,
@@ -98,6 +100,28 @@ impl Sender {
             _ => Self::Person { null_path },
         }
     }
+}
+
+/// The subject is a bounce's. An account of its own, a newsletter or a list may speak of bounces, too: theirs must begin so.
+fn names_failure(mail: &Mail, sender: Sender, subject: &str) -> bool {
+    let is_server = match sender {
+        Sender::Daemon | Sender::Nobody => true,
+        Sender::Person { .. } => !has_own_path(mail) && !is_to_many(mail),
+    };
+    let start = subject.trim_start_matches(|c: char| !c.is_alphanumeric());
+    phrases::subjects().any(|phrase| if is_server { subject.contains(phrase) } else { start.starts_with(phrase) })
+}
+
+/// The envelope sender is an account's: bounces have none, or a daemon's.
+pub(super) fn has_own_path(mail: &Mail) -> bool {
+    let is_daemon = |path: &str| DAEMONS.split('|').any(|name| path.contains(name));
+    mail.head.all("return-path").any(|path| path.contains('@') && !is_daemon(&path.to_ascii_lowercase()))
+}
+
+/// A newsletter or the mail of a list.
+fn is_to_many(mail: &Mail) -> bool {
+    let is_list = mail.head.all("precedence").any(|value| value.trim().eq_ignore_ascii_case("list"));
+    is_list || ["list-unsubscribe", "list-id", "list-post"].iter().any(|name| mail.head.has(name))
 }
 
 /// The header says that it is an answer of a machine (RFC 3834 5, and what came before it).

@@ -20,7 +20,7 @@ pub(super) fn of_fields(group: Group, words: &str) -> Report {
     let (class, is_final) = match group.action.as_str() {
         "delivered" | "relayed" | "expanded" => (Class::Delivered, true),
         // OpenSMTPD calls it a delay, too, when a mail has grown too old.
-        "delayed" | "delay" => {
+        "delayed" | "delay" | "deferred" => {
             (Class::Temporary, signs.has(Sign::GaveUp) && own.to_lowercase().contains("envelope expired"))
         }
         "expired" => (Class::Temporary, true),

@@ -35,10 +35,29 @@ const SOMEBODY_ELSE: &str = "\
     from|by|contact|sender|via|mailto|von|de|от|email|e-mail|envelope-from|reply-to|id|at|cc|\
     kontaktieren|sender's|expéditeur";
 
+/// What the cell before the sender's address says.
+const SENDER_CELLS: [&str; 12] = [
+    "from",
+    "sender",
+    "original sender",
+    "sender address",
+    "mail from",
+    "von",
+    "absender",
+    "expéditeur",
+    "remitente",
+    "差出人",
+    "送信者",
+    "发件人",
+];
+
 /// How `found`, in line number `at` of the prose, stands there; `None` when it is no recipient.
 pub(super) fn rank(prose: &Prose, at: usize, line: &str, found: &Found) -> Option<Rank> {
     let before = line.get(..found.start)?;
     let lower = before.to_lowercase();
+    if let Some(name) = lower.strip_suffix("mailto:").and_then(|name| name.strip_suffix(['<', '['])) {
+        return linked(prose, at, name, &line[found.end..]);
+    }
     if is_transcript(&lower) {
         return (lower.contains("rcpt")).then_some(Rank::Transcript);
     }
@@ -51,9 +70,30 @@ pub(super) fn rank(prose: &Prose, at: usize, line: &str, found: &Found) -> Optio
         None => {}
     }
     if leads(before, &found.address) {
+        if is_below_sender(prose, at) {
+            return None;
+        }
         return listed(prose, at, line, found).then_some(Rank::Listed);
     }
     ((has_host || bracketed) && spoken(prose, at, line, found)).then_some(Rank::Spoken)
+}
+
+/// A label, the word before it or the line above makes the address somebody else's, or help is offered there.
+pub(super) fn is_of_nobody(prose: &Prose, at: usize, line: &str, found: &Found) -> bool {
+    let Some(before) = line.get(..found.start) else { return true };
+    let lower = before.to_lowercase();
+    is_transcript(&lower)
+        || matches!(label(&lower), Some(Label::Nobody))
+        || is_somebody_else(after_last_stop(before))
+        || is_below_sender(prose, at)
+        || Signs::of(line).has(Sign::Help)
+        || offers_help(prose, at)
+}
+
+/// `A Person<mailto:a@b.jp>`, alone in its line: how Outlook writes a link as text.
+fn linked(prose: &Prose, at: usize, name: &str, rest: &str) -> Option<Rank> {
+    let alone = !rest.contains(char::is_alphanumeric) && name.chars().count() <= 80 && !name.contains(':');
+    (alone && !offers_help(prose, at)).then_some(Rank::Listed)
 }
 
 /// `RCPT TO:`, `MAIL FROM:` and the like.
@@ -86,6 +126,12 @@ fn label(before: &str) -> Option<Label> {
         return Some(Label::To);
     }
     has(RECIPIENT).then_some(Label::Recipient)
+}
+
+/// The line above, a cell of a table, says whose address this is: the sender's.
+fn is_below_sender(prose: &Prose, at: usize) -> bool {
+    let above = prose.lines[..at].iter().rev().take(3).map(|line| line.trim()).find(|line| !line.is_empty());
+    above.is_some_and(|above| SENDER_CELLS.contains(&above.trim_end_matches([':', '：']).to_lowercase().as_str()))
 }
 
 /// Nothing but bullets, quotes and perhaps the recipient's name stands before the address.
@@ -146,7 +192,8 @@ fn spoken(prose: &Prose, at: usize, line: &str, found: &Found) -> bool {
     let behind = format!("{rest} {next}");
     let signs = Signs::of(&format!("{sentence} x {behind}"));
     let lead_signs = Signs::of(sentence);
-    signs.fails() && (lead_signs.fails() || !lead_signs.has(Sign::Help))
+    let tells = |signs: Signs| signs.fails() || signs.has(Sign::Delivered);
+    tells(signs) && (tells(lead_signs) || !lead_signs.has(Sign::Help))
 }
 
 fn after_last_stop(text: &str) -> &str {
