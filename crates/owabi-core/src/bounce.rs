@@ -211,7 +211,9 @@ fn by_fields(mail: &Mail, prose: &Prose, mut groups: Vec<dsn::Group>) -> Vec<Rep
     let names = Names::of(prose);
     if groups.iter().any(|group| !group.address.contains('@')) {
         let known = recipients(mail, prose, &names);
-        groups.iter_mut().for_each(|group| group.complete(&known));
+        for group in &mut groups {
+            group.complete(&known);
+        }
     }
     let alone = groups.len() == 1;
     let mut seen = HashSet::new();
