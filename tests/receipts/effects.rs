@@ -1,5 +1,6 @@
 //! What receipts do to deliveries: the built program, a scripted relay, and bounces that the test itself drops into a Maildir.
 
+mod again;
 mod crashes;
 mod doubt;
 mod flood;
