@@ -1,5 +1,6 @@
 //! What receipts do to deliveries: the built program, a scripted relay, and bounces that the test itself drops into a Maildir.
 
+mod again;
 mod crashes;
 mod doubt;
 mod flood;
@@ -9,6 +10,7 @@ mod secrecy;
 mod shared;
 
 use crate::support::audit::{Row, connect};
+use crate::support::postgres::Database;
 use crate::support::program::{Program, Running, roster};
 use crate::support::world::{addresses, eventually};
 use owabi_core::lifecycle::Status;
@@ -78,11 +80,22 @@ impl Office {
 
     /// Before anything is imported.
     async fn empty(script: Script, receipts: &str) -> Self {
+        Self::made(script, receipts, |program| program).await
+    }
+
+    /// The same with the queue in `database`.
+    async fn on(database: &Database, members: usize, script: Script, receipts: &str) -> Self {
+        let office = Self::made(script, receipts, |program| program.on(database)).await;
+        office.fill(members);
+        office
+    }
+
+    async fn made(script: Script, receipts: &str, make: impl FnOnce(Program) -> Program) -> Self {
         let extensions = Extensions { chunking: false, ..Extensions::default() };
         let relay =
             CaptureRelay::start(CaptureOptions { extensions, script, ..CaptureOptions::default() }).await.unwrap();
         let more = format!("{RELAY}receipts: {{ maildir: bounces, {receipts} }}\n");
-        Self::of(Program::new(relay.addr().port(), &more), relay)
+        Self::of(make(Program::new(relay.addr().port(), &more)), relay)
     }
 
     fn of(program: Program, relay: CaptureRelay) -> Self {

@@ -1,6 +1,7 @@
 //! A mail whose reply was lost: evidence decides before anything is sent again.
 
 use super::{HERE, Office, Says, bounce};
+use crate::support::postgres::{Database, Server};
 use crate::support::world::eventually;
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{Hangup, Moment, Point, Script, Then};
@@ -16,11 +17,20 @@ enum Lost {
 
 /// One member, whose mail the relay has, and nobody knows.
 async fn in_doubt(lost: Lost) -> Office {
+    in_doubt_on(None, lost).await
+}
+
+/// The same with the queue in a database.
+async fn in_doubt_on(database: Option<&Database>, lost: Lost) -> Office {
     let then = match lost {
         Lost::OnTheWay => Then::Drop(Hangup::Rst, Moment::BeforeReply),
         Lost::WithTheProgram => Then::PauseUntil(HERE.into(), Moment::BeforeReply),
     };
-    let office = Office::with(1, Script::new().once(Point::Dot, then), "poll: 200ms").await;
+    let script = Script::new().once(Point::Dot, then);
+    let office = match database {
+        Some(database) => Office::on(database, 1, script, "poll: 200ms").await,
+        None => Office::with(1, script, "poll: 200ms").await,
+    };
     match lost {
         Lost::OnTheWay => office.run_once(),
         Lost::WithTheProgram => {
@@ -28,6 +38,8 @@ async fn in_doubt(lost: Lost) -> Office {
             office.relay.wait_reached(HERE).await;
             running.kill();
             office.relay.release(HERE);
+            // What the killed daemon held waits for its lease there; nobody waits for that here.
+            database.inspect(|queue| _ = queue.psql("UPDATE affected_members SET due_at = 1 WHERE status = 'sending'"));
         }
     }
     let row = office.row(0).await;
@@ -48,26 +60,31 @@ enum Run {
 }
 
 async fn decides(lost: Lost, run: Run) {
-    for (says, status) in
-        [(Says::Failed, Status::Bounced), (Says::Delayed, Status::Accepted), (Says::Delivered, Status::Delivered)]
-    {
-        let office = in_doubt(lost).await;
-        office.deliver(&bounce(&office.mails(0)[0], says));
-        match run {
-            Run::AllTheTime => {
-                let running = office.start();
-                office.reaches(0, status).await;
-                assert!(running.terminate().success());
-            }
-            Run::UntilIdle => office.run_once(),
-        }
-        // Whatever were still to be sent would be sent now.
-        office.run_once();
-        let row = office.row(0).await;
-        assert_eq!((row.status, row.possible_duplicate, row.tries), (status, false, 1), "{says:?} {row:?}");
-        assert_eq!((office.mails(0).len(), office.said_of(0).len()), (1, 1), "{says:?}");
-        assert_eq!((office.files("new"), office.files("cur")), (0, 1));
+    for (says, status) in WORDS {
+        decides_on(&in_doubt(lost).await, says, status, run).await;
     }
+}
+
+/// What is said of the mail, and what its member is then.
+const WORDS: [(Says, Status); 3] =
+    [(Says::Failed, Status::Bounced), (Says::Delayed, Status::Accepted), (Says::Delivered, Status::Delivered)];
+
+async fn decides_on(office: &Office, says: Says, status: Status, run: Run) {
+    office.deliver(&bounce(&office.mails(0)[0], says));
+    match run {
+        Run::AllTheTime => {
+            let running = office.start();
+            office.reaches(0, status).await;
+            assert!(running.terminate().success());
+        }
+        Run::UntilIdle => office.run_once(),
+    }
+    // Whatever were still to be sent would be sent now.
+    office.run_once();
+    let row = office.row(0).await;
+    assert_eq!((row.status, row.possible_duplicate, row.tries), (status, false, 1), "{says:?} {row:?}");
+    assert_eq!((office.mails(0).len(), office.said_of(0).len()), (1, 1), "{says:?}");
+    assert_eq!((office.files("new"), office.files("cur")), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,6 +101,16 @@ async fn what_came_back_for_a_mail_that_a_kill_put_in_doubt_decides_before_it_is
 async fn a_run_that_ends_by_itself_lets_evidence_decide_too() {
     decides(Lost::OnTheWay, Run::UntilIdle).await;
     decides(Lost::WithTheProgram, Run::UntilIdle).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgresql_evidence_decides_before_a_second_mail_too() {
+    for lost in [Lost::OnTheWay, Lost::WithTheProgram] {
+        for (says, status) in WORDS {
+            let database = Server::shared().database();
+            decides_on(&in_doubt_on(Some(&database), lost).await, says, status, Run::AllTheTime).await;
+        }
+    }
 }
 
 /// The second mail came, and both the row and the log say that there may be two.
