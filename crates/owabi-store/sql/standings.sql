@@ -1,6 +1,6 @@
 -- One row a mail of a member; one for a member without any.
 SELECT m.id, m.notice_id, m.member_no, m.email, m.status, m.reason, m.round, m.fence, m.possible_duplicate, m.due_at, m.updated_at,
-       i.number, i.message_id, i.envid, i.rcpt_to, a.outcome, a.queue_id
+       i.number, i.message_id, i.envid, i.rcpt_to, a.outcome, a.queue_id, a.phase
 FROM /*rows $1: id bigint*/ r
 JOIN affected_members m ON m.id = r.id
 LEFT JOIN intents i ON i.member_id = m.id

@@ -57,6 +57,20 @@ pub struct SentMail {
     pub outcome: Option<String>,
     /// The relay's queue id, when its 250 said one.
     pub queue_id: Option<String>,
+    /// Where in the SMTP session the outcome was decided.
+    pub phase: Option<String>,
+}
+
+impl SentMail {
+    /// The reply to its body was lost, or is not known yet.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.outcome.as_deref(), None | Some("in_doubt"))
+    }
+
+    /// Its body may have left: the relay took it, refused it only then, or nobody knows.
+    pub fn may_have_left(&self) -> bool {
+        self.is_lost() || self.outcome.as_deref() == Some("accepted") || self.phase.as_deref() == Some("dot")
+    }
 }
 
 /// One receipt to record.
@@ -265,8 +279,8 @@ impl Store {
                 let member = members.entry(id).or_insert(found);
                 if let Some(number) = row.get::<Option<i64>, _>(11) {
                     let (message_id, envid, rcpt_to) = (row.get(12), row.get(13), row.get(14));
-                    let (outcome, queue_id) = (row.get(15), row.get(16));
-                    member.sent.push(SentMail { number, message_id, envid, rcpt_to, outcome, queue_id });
+                    let (outcome, queue_id, phase) = (row.get(15), row.get(16), row.get(17));
+                    member.sent.push(SentMail { number, message_id, envid, rcpt_to, outcome, queue_id, phase });
                 }
             }
             for member in members.values_mut() {

@@ -119,7 +119,7 @@ impl Store {
         let SourceName { host, name, bounces, .. } = source;
         on_both_in_time!(self, writer, |pool, dialect| {
             let say = sqlx::query(SOURCE_TROUBLE.on(dialect)).bind(host).bind(name).bind(bounces).bind(at);
-            say.bind(trouble).execute(pool).await?;
+            say.bind(trouble).bind(source.followed).execute(pool).await?;
             Ok(())
         })
     }

@@ -64,17 +64,19 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let options = dispatch::Options { until_idle: options.until_idle };
     let sources = Sources::new(&config, intake)?;
     // Evidence before any resend: a run that ends by itself looks once before and once after, another one all the time.
-    let readers = if options.until_idle {
-        sources.look().await?;
-        JoinSet::new()
+    let reading = stop.child_token();
+    let mut readers = JoinSet::new();
+    if options.until_idle {
+        stop.run_until_cancelled(sources.look()).await.unwrap_or(Ok(()))?;
     } else {
-        sources.clone().follow(&stop).await?
-    };
+        readers = sources.clone().follow(&reading).await?;
+    }
     let parts = Parts { relays, store: store.clone(), library, keys };
-    let summary = dispatch::run(&config, parts, options, live, stop).await;
-    readers.join_all().await;
+    let summary = dispatch::run(&config, parts, options, live, stop.child_token()).await;
+    reading.cancel();
+    while readers.join_next().await.is_some() {}
     if options.until_idle && summary.is_ok() {
-        look_again(&sources).await;
+        stop.run_until_cancelled(look_again(&sources)).await;
     }
     follower.abort();
     bar.finish_and_clear();

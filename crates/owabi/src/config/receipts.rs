@@ -19,8 +19,6 @@ pub struct Receipts {
     pub journal: bool,
     /// How often sources are looked at that do not tell of news themselves.
     pub poll: Span,
-    /// How long a receipt waits for the outcome of its mail before a person looks at it.
-    pub park: Span,
     /// After this long without a bounce an accepted mail is shown as "accepted, no bounce by".
     pub quiet: Span,
     /// The longest that a mail in doubt waits for a source that cannot be read before it is sent again.
@@ -37,7 +35,6 @@ impl Default for Receipts {
             maillog: None,
             journal: false,
             poll: Span::seconds(30),
-            park: Span::hours(1),
             quiet: Span::days(5),
             patience: Span::days(1),
             relayed_is_delivered: true,
@@ -144,7 +141,7 @@ impl Receipts {
 
     pub(super) fn validate(&self, found: &mut Findings) {
         self.imap.validate(found);
-        for (key, span) in [("poll", self.poll), ("park", self.park), ("quiet", self.quiet)] {
+        for (key, span) in [("poll", self.poll), ("quiet", self.quiet)] {
             if span == Span::ZERO {
                 found.refuse(format!("receipts.{key}"), "must be longer than 0s");
             }

@@ -16,8 +16,6 @@ pub(super) struct Rules {
     pub(super) keys: Keys,
     /// "Another host took it" counts as delivered.
     pub(super) relayed_counts: bool,
-    /// How long a receipt waits for its mail's outcome.
-    pub(super) park_ms: i64,
 }
 
 /// What is to be recorded.
@@ -35,8 +33,8 @@ impl Decision {
 }
 
 /// Decides on `items` in their order.
-pub(super) fn decide(items: &[Item], seen: &Seen, rules: &Rules, now: i64) -> Decision {
-    let mut table = Table { seen, rules, now, members: BTreeMap::new(), decision: Decision::default() };
+pub(super) fn decide(items: &[Item], seen: &Seen, rules: &Rules) -> Decision {
+    let mut table = Table { seen, rules, members: BTreeMap::new(), decision: Decision::default() };
     for item in items {
         let verdict = table.take(item);
         table.decision.verdicts.push(verdict);
@@ -45,11 +43,11 @@ pub(super) fn decide(items: &[Item], seen: &Seen, rules: &Rules, now: i64) -> De
 }
 
 /// Decides as a person says: `item` says `says` of the member in row `id`.
-pub(super) fn decide_by_hand(item: &Item, id: i64, says: Says, seen: &Seen, rules: &Rules, now: i64) -> Decision {
-    let mut table = Table { seen, rules, now, members: BTreeMap::new(), decision: Decision::default() };
+pub(super) fn decide_by_hand(item: &Item, id: i64, says: Says, seen: &Seen, rules: &Rules) -> Decision {
+    let mut table = Table { seen, rules, members: BTreeMap::new(), decision: Decision::default() };
     let meant = Meant { id, round: None, number: None, by: "person", words: vec![0] };
     let word = Word { says, ..item.words().into_iter().next().unwrap_or_else(Word::silent) };
-    let waits = effect(says, table.standing(table.member(id), &meant), rules.relayed_counts) == Effect::Wait;
+    let waits = table.effect_of(&word, &meant) == Effect::Wait;
     if !waits {
         table.say(item, &meant, &word, 0);
         table.decision.received.arrivals.push(item.row("matched", Some("person"), Some(id), true));
@@ -62,7 +60,6 @@ pub(super) fn decide_by_hand(item: &Item, id: i64, says: Says, seen: &Seen, rule
 struct Table<'a> {
     seen: &'a Seen,
     rules: &'a Rules,
-    now: i64,
     members: BTreeMap<i64, MemberStanding>,
     decision: Decision,
 }
@@ -80,25 +77,22 @@ impl Table<'_> {
         }
         match (&item.what, meant(item, self.seen, &self.rules.keys)) {
             (What::Log(_), Err(_)) => Verdict::Ignored,
-            (What::Mail(_, reading), found) if reading.kind == Kind::AutoReply => {
-                let member = found.ok().and_then(|found| found.first().map(|meant| meant.id));
-                self.keep(item, "ignored", "auto_reply", member)
-            }
-            (_, Err(Nobody::Forged)) => self.keep(item, "ignored", "forged", None),
-            (What::Mail(_, reading), Err(why)) if reading.kind == Kind::Bounce => {
-                let why = if why == Nobody::Ambiguous { "ambiguous" } else { "unmatched" };
-                self.keep(item, "review", why, None)
-            }
-            (What::Mail(_, reading), found) if reading.kind != Kind::Bounce => {
-                let why = if reading.kind == Kind::Complaint { "complaint" } else { "no_bounce" };
-                let member = found.ok().and_then(|found| found.first().map(|meant| meant.id));
-                self.keep(item, "review", why, member)
-            }
-            (_, Ok(found)) if found.iter().all(|meant| meant.words.is_empty()) => {
-                self.keep(item, "review", "no_recipient", found.first().map(|meant| meant.id))
-            }
-            (_, Ok(found)) => self.matched(item, &found),
-            (_, Err(_)) => self.keep(item, "review", "unmatched", None),
+            (What::Log(_), Ok(found)) => self.matched(item, &found),
+            (What::Mail(_, reading), found) => match (reading.kind, found) {
+                (Kind::AutoReply, found) => self.came_back(item, found.ok(), "ignored", "auto_reply"),
+                (_, Err(Nobody::Forged)) => self.keep(item, "ignored", "forged", None),
+                (Kind::Bounce, Err(Nobody::Ambiguous)) => self.keep(item, "review", "ambiguous", None),
+                (Kind::Bounce, Err(Nobody::Unmatched)) => self.keep(item, "review", "unmatched", None),
+                (Kind::Complaint, found) => self.came_back(item, found.ok(), "review", "complaint"),
+                (Kind::Other, found) => self.came_back(item, found.ok(), "review", "no_bounce"),
+                (Kind::Bounce, Ok(found)) if item.words().is_empty() => {
+                    self.came_back(item, Some(found), "review", "no_recipient")
+                }
+                (Kind::Bounce, Ok(found)) if !self.is_proof(item, &found) => {
+                    self.keep(item, "review", "unproven", found.first().map(|meant| meant.id))
+                }
+                (Kind::Bounce, Ok(found)) => self.matched(item, &found),
+            },
         }
     }
 
@@ -108,32 +102,51 @@ impl Table<'_> {
         if state == "review" { Verdict::Review } else { Verdict::Ignored }
     }
 
-    fn matched(&mut self, item: &Item, found: &[Meant]) -> Verdict {
-        let member = found.first().map(|meant| meant.id);
-        if found.iter().any(|meant| self.waits(item, meant)) {
-            if item.parked_at.is_some_and(|at| at.saturating_add(self.rules.park_ms) < self.now) {
-                return self.keep(item, "review", "still_sending", member);
-            }
-            self.decision.received.arrivals.push(item.row("parked", Some("sending"), member, true));
-            return Verdict::Parked;
+    /// Keeps a mail that tells of no delivery. Whatever came back to a member's own signed address proves that the relay had
+    /// that member's mail.
+    fn came_back(&mut self, item: &Item, found: Option<Vec<Meant>>, state: &str, why: &str) -> Verdict {
+        let signed = found.into_iter().flatten().find(|meant| meant.by != "recipient");
+        let Some(meant) = signed else { return self.keep(item, state, why, None) };
+        if self.effect_of(&Word::taken(), &meant) == Effect::Wait {
+            return self.park(item, meant.id);
         }
+        self.say(item, &meant, &Word::taken(), 0);
+        self.keep(item, state, why, Some(meant.id))
+    }
+
+    /// An address alone is no signature: anybody could write such a bounce. It makes told members bounced, whom a letter then
+    /// tells once more; it tells nobody, and takes nobody from the queue or out of doubt.
+    fn is_proof(&self, item: &Item, found: &[Meant]) -> bool {
         let words = item.words();
-        let said = found.iter().flat_map(|meant| meant.words.iter().map(move |at| (meant, *at)));
-        for (part, (meant, at)) in said.enumerate() {
+        let is_told = |id| matches!(self.member(id).status, Status::Accepted | Status::Delivered | Status::Bounced);
+        let is_failure = |at: &usize| matches!(words[*at].says, Says::Failed | Says::Delayed);
+        found.iter().all(|meant| meant.by != "recipient" || (is_told(meant.id) && meant.words.iter().all(is_failure)))
+    }
+
+    fn park(&mut self, item: &Item, member_id: i64) -> Verdict {
+        self.decision.received.arrivals.push(item.row("parked", Some("sending"), Some(member_id), true));
+        Verdict::Parked
+    }
+
+    fn matched(&mut self, item: &Item, found: &[Meant]) -> Verdict {
+        let words = item.words();
+        let said = || found.iter().flat_map(|meant| meant.words.iter().map(move |at| (meant, *at)));
+        if let Some((meant, _)) = said().find(|(meant, at)| self.effect_of(&words[*at], meant) == Effect::Wait) {
+            return self.park(item, meant.id);
+        }
+        for (part, (meant, at)) in said().enumerate() {
             self.say(item, meant, &words[at], part);
         }
-        if item.parked_at.is_some() || matches!(item.what, What::Mail(..)) {
+        if item.is_kept || matches!(item.what, What::Mail(..)) {
             let all_well = words.iter().all(|word| matches!(word.says, Says::Delivered | Says::Relayed));
+            let member = found.first().map(|meant| meant.id);
             self.decision.received.arrivals.push(item.row("matched", None, member, !all_well));
         }
         Verdict::Matched
     }
 
-    fn waits(&self, item: &Item, meant: &Meant) -> bool {
-        let member = self.member(meant.id);
-        let effect_of = |word: &Word<'_>| effect(word.says, self.standing(member, meant), self.rules.relayed_counts);
-        let words = item.words();
-        meant.words.iter().any(|at| effect_of(&words[*at]) == Effect::Wait)
+    fn effect_of(&self, word: &Word<'_>, meant: &Meant) -> Effect {
+        effect(word.says, self.standing(self.member(meant.id), meant), self.rules.relayed_counts)
     }
 
     fn member(&self, id: i64) -> &MemberStanding {
@@ -153,21 +166,21 @@ impl Table<'_> {
 
     fn standing(&self, member: &MemberStanding, meant: &Meant) -> Standing {
         let mails = self.mails(member, meant);
-        let is_lost = |mail: &&&SentMail| matches!(mail.outcome.as_deref(), None | Some("in_doubt"));
-        let lost = mails.iter().filter(is_lost).count();
+        let lost = mails.iter().filter(|mail| mail.is_lost()).count();
+        let left = mails.iter().filter(|mail| mail.may_have_left()).count();
         // A mail of an earlier round is not the one that is being sent.
         let status = if mails.is_empty() && member.status == Status::Sending && meant.round.is_some() {
             Status::Held
         } else {
             member.status
         };
-        Standing { status, left: mails.len(), lost }
+        Standing { status, left, lost }
     }
 
     /// Records one word about one member, and what it makes of it.
     fn say(&mut self, item: &Item, meant: &Meant, word: &Word<'_>, part: usize) {
         let member = self.member(meant.id).clone();
-        let becomes = match effect(word.says, self.standing(&member, meant), self.rules.relayed_counts) {
+        let becomes = match self.effect_of(word, meant) {
             Effect::Becomes(event) => Some(event),
             Effect::Nothing | Effect::Wait => None,
         };
@@ -198,7 +211,7 @@ impl Table<'_> {
             status: word.status.map(str::to_owned),
             reason: word.why().map(str::to_owned),
             detail: word.detail.map(str::to_owned),
-            queue_id: item.clues().queue_id.map(str::to_owned),
+            queue_id: item.queue_id().map(str::to_owned),
             change: (member.status, status_after),
         });
         if let Some(after) = after {
@@ -233,8 +246,7 @@ fn changed(member: &MemberStanding, event: Event, word: &Word<'_>, mails: &[&Sen
         _ => None,
     };
     // What waits to be sent a second time, and now is not, was not sent twice.
-    let copies =
-        mails.iter().filter(|mail| !matches!(mail.outcome.as_deref(), Some("failed" | "deferred" | "not_sent")));
+    let copies = mails.iter().filter(|mail| mail.may_have_left());
     let twice = member.status != Status::Queued || copies.count() > 1;
     let possible_duplicate = member.possible_duplicate && twice;
     Some(MemberStanding { status, reason, possible_duplicate, ..member.clone() })

@@ -10,8 +10,9 @@ use crate::config::Config;
 use crate::dispatch::harmless;
 use owabi_core::bounce::Kind;
 use owabi_core::ids::Keys;
+use owabi_core::lifecycle::Status;
 use owabi_core::receipt::Says;
-use owabi_store::{ArrivalRow, SourceName, Store, StoreError};
+use owabi_store::{ArrivalRow, Received, SourceName, Store, StoreError};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +24,8 @@ const WAITS: usize = 3;
 const WAIT: Duration = Duration::from_millis(300);
 /// How often members may change under a decision before the database is said to be busy.
 const TRIES: usize = 20;
-/// Arrivals that one further look goes through.
-const AGAIN: i64 = 10_000;
+/// Arrivals that a further look takes from the database at once.
+const PAGE: i64 = 500;
 
 /// Where arrivals are matched and recorded.
 #[derive(Clone, Debug)]
@@ -40,8 +41,7 @@ pub(crate) struct Intake {
 impl Intake {
     /// An intake into `store`, by the configuration's rules.
     pub(crate) fn new(config: &Config, store: Store, keys: Keys) -> Self {
-        let park_ms = config.receipts.park.as_millis();
-        let rules = Rules { keys, relayed_counts: config.receipts.relayed_is_delivered, park_ms };
+        let rules = Rules { keys, relayed_counts: config.receipts.relayed_is_delivered };
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Self { store, rules: Arc::new(rules), host, troubles: Troubles::default(), follows: false }
     }
@@ -64,8 +64,31 @@ impl Intake {
         let mut rest = items;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(together(rest));
-            verdicts.extend(self.take_group(now, waits).await?);
+            match self.take_group(now, waits).await {
+                Ok(taken) => verdicts.extend(taken),
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                Err(_) => verdicts.extend(self.take_singly(now).await?),
+            }
             rest = later;
+        }
+        Ok(verdicts)
+    }
+
+    /// One that cannot be recorded as it is must not keep back the others: a person looks at it.
+    async fn take_singly(&self, items: &[Item]) -> Result<Vec<Verdict>, StoreError> {
+        let mut verdicts = Vec::with_capacity(items.len());
+        for item in items {
+            let verdict = match self.take_group(std::slice::from_ref(item), 0).await {
+                Ok(verdicts) => verdicts.first().copied().unwrap_or(Verdict::Review),
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(evidence = item.sha256, error = harmless(&error), "a receipt cannot be recorded");
+                    let arrivals = vec![item.row("review", Some("unrecordable"), None, true)];
+                    self.store.receive(&Received { arrivals, ..Received::default() }, now_ms()).await?;
+                    Verdict::Review
+                }
+            };
+            verdicts.push(verdict);
         }
         Ok(verdicts)
     }
@@ -74,14 +97,14 @@ impl Intake {
     async fn take_group(&self, items: &[Item], mut waits: usize) -> Result<Vec<Verdict>, StoreError> {
         for _ in 0..TRIES {
             let Decision { received, verdicts } = loop {
-                let decision = decide(items, &self.look(items).await?, &self.rules, now_ms());
+                let decision = decide(items, &self.look(items).await?, &self.rules);
                 if waits == 0 || !decision.waits() {
                     break decision;
                 }
                 waits -= 1;
                 tokio::time::sleep(WAIT).await;
             };
-            if received == owabi_store::Received::default() || self.store.receive(&received, now_ms()).await? {
+            if received == Received::default() || self.store.receive(&received, now_ms()).await? {
                 return Ok(verdicts);
             }
             tokio::time::sleep(WAIT / 10).await;
@@ -142,7 +165,7 @@ impl Intake {
         self.store.members_by_queue_id(&source, &ids).await
     }
 
-    /// Looks again at what waits for the outcome of its mail. Returns how many found it.
+    /// Looks again at what waits for the outcome of its mail. Returns how many found their member.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -150,24 +173,48 @@ impl Intake {
         self.take_again("parked").await
     }
 
-    async fn take_again(&self, state: &str) -> Result<usize, StoreError> {
-        let mut settled = 0;
-        for row in self.store.arrivals(state, 0, AGAIN).await? {
-            let Some(row) = self.store.arrival(&row.sha256).await? else { continue };
-            let Some(item) = Item::kept(row) else { continue };
-            let verdicts = self.take_items(&[item], 0).await?;
-            let open = if state == "review" { Verdict::Review } else { Verdict::Parked };
-            settled += verdicts.iter().filter(|verdict| **verdict != open).count();
-        }
-        Ok(settled)
-    }
-
-    /// Looks again at what waits for a person: a newer owabi may understand it. Returns how many it settled.
+    /// Looks again at what waits for a person: a newer owabi may understand it. Returns how many found their member.
     ///
     /// # Errors
     /// `Unavailable`.
     pub(crate) async fn take_reviewed(&self) -> Result<usize, StoreError> {
         self.take_again("review").await
+    }
+
+    async fn take_again(&self, state: &str) -> Result<usize, StoreError> {
+        let (mut settled, mut from, mut looked_at) = (0, 0, BTreeSet::new());
+        loop {
+            let mut page = self.store.arrivals(state, from, PAGE).await?;
+            page.retain(|row| !looked_at.contains(&row.sha256));
+            let Some(last) = page.last() else { return Ok(settled) };
+            from = last.at;
+            looked_at.extend(page.iter().map(|row| row.sha256.clone()));
+            let sending = self.being_sent(&page).await?;
+            for row in page.iter().filter(|row| !row.member_id.is_some_and(|id| sending.contains(&id))) {
+                settled += usize::from(self.take_kept(&row.sha256).await? == Verdict::Matched);
+            }
+        }
+    }
+
+    /// The members of these arrivals whose mails are being sent: what is parked for them goes on waiting.
+    async fn being_sent(&self, page: &[ArrivalRow]) -> Result<BTreeSet<i64>, StoreError> {
+        let ids: BTreeSet<i64> =
+            page.iter().filter(|row| row.state == "parked").filter_map(|row| row.member_id).collect();
+        let standings = self.store.standings(&ids.into_iter().collect::<Vec<_>>()).await?;
+        let sending = standings.into_iter().filter(|member| member.status == Status::Sending);
+        Ok(sending.map(|member| member.id).collect())
+    }
+
+    /// What was kept is read anew; what cannot be read any more waits for a person.
+    async fn take_kept(&self, sha256: &str) -> Result<Verdict, StoreError> {
+        let Some(row) = self.store.arrival(sha256).await? else { return Ok(Verdict::Ignored) };
+        let unreadable = ArrivalRow { state: "review".to_owned(), why: Some("unreadable".to_owned()), ..row.clone() };
+        let kept = tokio::task::spawn_blocking(move || Item::kept(row)).await.ok().flatten();
+        let Some(item) = kept else {
+            self.store.receive(&Received { arrivals: vec![unreadable], ..Received::default() }, now_ms()).await?;
+            return Ok(Verdict::Review);
+        };
+        Ok(self.take_items(&[item], 0).await?.first().copied().unwrap_or(Verdict::Review))
     }
 
     /// Records a person's word on what waits for review: this arrival says `says` of this member. `false`: it is not
@@ -184,7 +231,7 @@ impl Intake {
             if !seen.members.contains_key(&member_id) {
                 return Err(StoreError::Row { id: member_id, what: "there is no such row".to_owned() });
             }
-            let decision = decide_by_hand(&item, member_id, says, &seen, &self.rules, now_ms());
+            let decision = decide_by_hand(&item, member_id, says, &seen, &self.rules);
             if decision.waits() {
                 return Ok(false);
             }
@@ -215,14 +262,17 @@ impl Intake {
     /// Says that a source cannot be read, for status and the log: once, until it works again or something else is wrong.
     /// `what` has no addresses.
     pub(crate) fn trouble(&self, source: &str, what: &str) {
-        if !self.troubles.begin(source, what, now_ms()) {
+        if self.troubles.begin(source, what, now_ms()) {
+            tracing::warn!(source, what, "a source of receipts cannot be read; trying again");
+        }
+        if !self.troubles.is_unrecorded(source) {
             return;
         }
-        tracing::warn!(source, what, "a source of receipts cannot be read; trying again");
         let (intake, source, what) = (self.clone(), source.to_owned(), what.to_owned());
         tokio::spawn(async move {
-            if let Err(error) = intake.store.source_trouble(intake.source(&source), &what, now_ms()).await {
-                tracing::debug!(source, error = harmless(&error), "its trouble cannot be recorded");
+            match intake.store.source_trouble(intake.source(&source), &what, now_ms()).await {
+                Ok(()) => intake.troubles.recorded(&source),
+                Err(error) => tracing::debug!(source, error = harmless(&error), "its trouble cannot be recorded yet"),
             }
         });
     }

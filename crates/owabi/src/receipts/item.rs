@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 pub(super) struct Item {
     pub(super) sha256: String,
     pub(super) source: String,
-    /// When it arrived first, if it is parked.
-    pub(super) parked_at: Option<i64>,
+    /// It was kept: parked, or in review.
+    pub(super) is_kept: bool,
     pub(super) what: What,
 }
 
@@ -62,11 +62,11 @@ impl Item {
         let source = source.to_owned();
         match arrival {
             Arrival::Mail(mail) => {
-                let sha256 = hex(&Sha256::digest(&mail.raw));
-                let reading = Box::new(bounce::read(&mail.raw));
-                Self { sha256, source, parked_at: None, what: What::Mail(mail, reading) }
+                let sha256 = mail_sha256(&mail.raw);
+                let reading = Box::new(read_or_nothing(&mail.raw));
+                Self { sha256, source, is_kept: false, what: What::Mail(mail, reading) }
             }
-            Arrival::Log(line) => Self { sha256: line.sha256.clone(), source, parked_at: None, what: What::Log(line) },
+            Arrival::Log(line) => Self { sha256: line.sha256.clone(), source, is_kept: false, what: What::Log(line) },
         }
     }
 
@@ -79,7 +79,7 @@ impl Item {
             let (raw, whole_size) = (STANDARD.decode(content).ok()?, row.size.unsigned_abs());
             Arrival::Mail(IncomingMail { raw, to: row.envelope_to, whole_size })
         };
-        Some(Self { sha256: row.sha256, parked_at: Some(row.at), ..Self::read(arrival, &row.source) })
+        Some(Self { sha256: row.sha256, is_kept: true, ..Self::read(arrival, &row.source) })
     }
 
     /// The word for what it is.
@@ -102,6 +102,14 @@ impl Item {
         }
     }
 
+    /// The relay's name for the mail, from its log.
+    pub(super) fn queue_id(&self) -> Option<&str> {
+        match &self.what {
+            What::Mail(..) => None,
+            What::Log(line) => Some(&line.queue_id),
+        }
+    }
+
     pub(super) fn clues(&self) -> Clues<'_> {
         match &self.what {
             What::Mail(mail, reading) => {
@@ -113,7 +121,9 @@ impl Item {
             }
             What::Log(line) => {
                 let message_ids = line.message_id.iter().map(String::as_str).collect();
-                Clues { message_ids, queue_id: Some(&line.queue_id), ..Clues::default() }
+                // Queue ids are used again; the Message-ID says whose mail it is now.
+                let queue_id = line.message_id.is_none().then_some(line.queue_id.as_str());
+                Clues { message_ids, queue_id, ..Clues::default() }
             }
         }
     }
@@ -184,7 +194,11 @@ impl<'a> Word<'a> {
             LogEvent::Delivery { class, .. } => class,
             LogEvent::Taken => Class::Delivered,
         };
-        let reason = bounce::reason(class, status, &line.text);
+        let gave_up = matches!(line.event, LogEvent::Delivery { class: Class::Temporary, is_final: true, .. });
+        let reason = match bounce::reason(class, status, &line.text) {
+            Reason::Other if gave_up => Reason::Expired,
+            reason => reason,
+        };
         Self {
             says: Says::from(line.event),
             recipient: line.recipient.as_deref(),
@@ -193,6 +207,11 @@ impl<'a> Word<'a> {
             reason,
             detail,
         }
+    }
+
+    /// Of a mail that proves no more than that the relay had ours.
+    pub(super) fn taken() -> Self {
+        Self { says: Says::Taken, ..Self::silent() }
     }
 
     /// Of an arrival that says nothing that we understand.
@@ -204,5 +223,36 @@ impl<'a> Word<'a> {
     /// Why it failed; nothing for what did not.
     pub(super) fn why(&self) -> Option<&'static str> {
         matches!(self.says, Says::Failed | Says::Delayed).then(|| self.reason.as_str())
+    }
+}
+
+/// A defect of the reader must not keep back the mails behind this one: a person reads it.
+fn read_or_nothing(raw: &[u8]) -> Reading {
+    std::panic::catch_unwind(|| bounce::read(raw)).unwrap_or_else(|_| bounce::read(b""))
+}
+
+/// Names a mail by its octets, whatever the line ends with which a mailbox hands it out.
+fn mail_sha256(raw: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\r', rest) {
+        hash.update(&rest[..at]);
+        hash.update(b"\n");
+        rest = &rest[at + 1..];
+        rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+    }
+    hash.update(rest);
+    hex(&hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_has_one_name_whatever_its_line_ends() {
+        let names = ["a\nb\n\nc", "a\r\nb\r\n\r\nc", "a\rb\r\rc"].map(|raw| mail_sha256(raw.as_bytes()));
+        assert!(names[0] == names[1] && names[1] == names[2]);
+        assert_ne!(names[0], mail_sha256(b"a\nb\nc"));
     }
 }

@@ -47,7 +47,13 @@ pub(super) fn meant(item: &Item, seen: &Seen, keys: &Keys) -> Result<Vec<Meant>,
     let (clues, words) = (item.clues(), item.words());
     if let Some(found) = by_identifier(&clues, seen, keys) {
         let member = &seen.members[&found.id];
-        return Ok(vec![Meant { words: concerning(member, &words), ..found }]);
+        let own = of_its_own(member, &words);
+        // A relay's log also tells of copies to others (always_bcc), and uses its queue ids again.
+        return match item.what {
+            What::Log(_) if own.is_empty() => Err(Nobody::Unmatched),
+            What::Mail(..) if own.is_empty() => Ok(vec![Meant { words: (0..words.len()).collect(), ..found }]),
+            _ => Ok(vec![Meant { words: own, ..found }]),
+        };
     }
     if !clues.tokens.is_empty() {
         return Err(Nobody::Forged);
@@ -97,7 +103,7 @@ fn by_message_id(message_id: &str, seen: &Seen, keys: &Keys) -> Option<Meant> {
     Some(Meant { round: Some(round), ..one(id, "message_id") })
 }
 
-/// The relay's own name for a mail; a mail whose 250 said it, or of which its log told before.
+/// The relay's own name for a mail of which its log told before.
 fn by_queue_id(queue_id: &str, seen: &Seen) -> Option<Meant> {
     let [id] = seen.by_queue_id.get(queue_id)?[..] else { return None };
     let sent = &seen.members.get(&id)?.sent;
@@ -131,19 +137,13 @@ fn was_sent_to(member: &MemberStanding) -> bool {
     !member.sent.is_empty() && !matches!(member.status, Status::Held | Status::Unreachable)
 }
 
-/// The words about this member's own address; all of them when none is: the mail was forwarded.
-fn concerning(member: &MemberStanding, words: &[Word<'_>]) -> Vec<usize> {
-    let own: Vec<String> = member
-        .email
-        .iter()
-        .map(String::as_str)
-        .chain(member.sent.iter().map(|mail| mail.rcpt_to.as_str()))
-        .map(folded)
-        .collect();
+/// The words about this member's own address, or about nobody by name. A mail that was forwarded tells of other addresses alone.
+fn of_its_own(member: &MemberStanding, words: &[Word<'_>]) -> Vec<usize> {
+    let sent = member.sent.iter().map(|mail| mail.rcpt_to.as_str());
+    let own: Vec<String> = member.email.iter().map(String::as_str).chain(sent).map(folded).collect();
     let is_own = |address: Option<&str>| address.is_some_and(|address| own.contains(&folded(address)));
-    let about = |word: &Word<'_>| is_own(word.recipient) || is_own(word.original);
-    let mine: Vec<usize> = (0..words.len()).filter(|at| about(&words[*at])).collect();
-    if mine.is_empty() { (0..words.len()).collect() } else { mine }
+    let about = |word: &Word<'_>| word.recipient.is_none() || is_own(word.recipient) || is_own(word.original);
+    (0..words.len()).filter(|at| about(&words[*at])).collect()
 }
 
 /// An address as addresses are compared: without quotation marks, in lower case.

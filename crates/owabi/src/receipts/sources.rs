@@ -91,7 +91,7 @@ impl Sources {
         self.announce().await?;
         let mut readers = JoinSet::new();
         for source in self.all {
-            readers.spawn(source.follow(self.intake.clone(), self.poll, stop.clone()));
+            readers.spawn(tireless(source, self.intake.clone(), self.poll, stop.clone()));
         }
         readers.spawn(match_the_parked(self.intake, stop.clone()));
         Ok(readers)
@@ -111,12 +111,24 @@ impl Sources {
         for source in &self.all {
             match source.once(&self.intake).await {
                 Ok(()) => {}
-                Err(Failed::Store(error)) => return Err(error),
+                Err(Failed::Store(error @ StoreError::Unavailable(_))) => return Err(error),
                 Err(failed) => failed.tell(&self.intake, &source.name()),
             }
         }
         self.intake.take_parked().await?;
         Ok(())
+    }
+}
+
+/// A reader that ends in a panic of ours is told of, and begins anew.
+async fn tireless(source: Source, intake: Intake, poll: Duration, stop: CancellationToken) {
+    loop {
+        let reading = tokio::spawn(source.clone().follow(intake.clone(), poll, stop.clone()));
+        if reading.await.is_ok() || stop.is_cancelled() {
+            return;
+        }
+        intake.trouble(&source.name(), "its reader ended by a defect of owabi; it begins anew");
+        stop.run_until_cancelled(tokio::time::sleep(LOOK_AT_PARKED)).await;
     }
 }
 

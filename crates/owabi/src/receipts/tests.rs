@@ -11,11 +11,9 @@ use owabi_core::maillog::{LogEvent, LogEvidence};
 use owabi_store::{MemberStanding, SentMail};
 
 const NOTICE: &str = "leak";
-const NOW: i64 = 1_000_000;
-const PARK: i64 = 3_600_000;
 
 fn rules() -> Rules {
-    Rules { keys: Keys::new(&[7; 32]).unwrap(), relayed_counts: true, park_ms: PARK }
+    Rules { keys: Keys::new(&[7; 32]).unwrap(), relayed_counts: true }
 }
 
 fn subject(id: i64, round: i64) -> Subject<'static> {
@@ -39,6 +37,7 @@ fn member(id: i64, status: Status, outcomes: &[Option<&str>]) -> MemberStanding 
         rcpt_to: format!("u{id}@example.jp"),
         outcome: outcomes[n].map(str::to_owned),
         queue_id: None,
+        phase: None,
     };
     MemberStanding {
         id,
@@ -94,7 +93,7 @@ fn reading(kind: Kind, to: &str, reports: Vec<Report>) -> Reading {
 
 fn mail(name: &str, reading: Reading) -> Item {
     let incoming = IncomingMail { raw: b"raw".to_vec(), to: None, whole_size: 3 };
-    Item { sha256: name.into(), source: "pipe".into(), parked_at: None, what: What::Mail(incoming, Box::new(reading)) }
+    Item { sha256: name.into(), source: "pipe".into(), is_kept: false, what: What::Mail(incoming, Box::new(reading)) }
 }
 
 fn bounce_to(to: &str, address: &str, class: Class, is_final: bool) -> Item {
@@ -109,7 +108,7 @@ fn line(name: &str, message_id: Option<String>, event: LogEvent) -> Item {
     let (queue_id, recipient, text) = ("4F1B".to_owned(), Some("u1@example.jp".to_owned()), "250 ok".to_owned());
     let evidence =
         LogEvidence { sha256: name.into(), queue_id, message_id, recipient, event, status: None, text, at: None };
-    Item { sha256: name.into(), source: "maillog:/l".into(), parked_at: None, what: What::Log(evidence) }
+    Item { sha256: name.into(), source: "maillog:/l".into(), is_kept: false, what: What::Log(evidence) }
 }
 
 fn sent(relayed: bool) -> LogEvent {
@@ -117,7 +116,7 @@ fn sent(relayed: bool) -> LogEvent {
 }
 
 fn one(item: Item, seen: &Seen) -> (Verdict, Decision) {
-    let decision = decide(&[item], seen, &rules(), NOW);
+    let decision = decide(&[item], seen, &rules());
     (decision.verdicts[0], decision)
 }
 
@@ -214,18 +213,16 @@ fn answers_of_people_and_their_programs_are_no_failures() {
 }
 
 #[test]
-fn a_bounce_that_overtakes_our_own_commit_waits_for_it_and_for_a_person_after_a_while() {
+fn a_bounce_that_overtakes_our_own_commit_waits_for_it() {
     let all = seen(vec![member(1, Status::Sending, &[None])]);
     let item = bounce_to(&verp(1), "u1@example.jp", Class::Permanent, true);
     let (verdict, decision) = one(item.clone(), &all);
     assert_eq!(verdict, Verdict::Parked);
     assert!(decision.received.receipts.is_empty() && decision.received.arrivals[0].content.is_some());
-    let since = |parked_at| Item { parked_at: Some(parked_at), ..item.clone() };
-    assert_eq!(one(since(NOW - PARK), &all).0, Verdict::Parked);
-    let (verdict, decision) = one(since(NOW - PARK - 1), &all);
-    assert_eq!((verdict, decision.received.arrivals[0].why.as_deref()), (Verdict::Review, Some("still_sending")));
+    let kept = Item { is_kept: true, ..item.clone() };
+    assert_eq!(one(kept.clone(), &all).0, Verdict::Parked, "it waits for as long as the mail is being sent");
     let settled = seen(vec![member(1, Status::Accepted, &[Some("accepted")])]);
-    let (verdict, decision) = one(since(NOW - 5), &settled);
+    let (verdict, decision) = one(kept, &settled);
     assert_eq!((verdict, decision.received.arrivals[0].state.as_str()), (Verdict::Matched, "matched"));
     assert_eq!(becomes(&decision).unwrap().1, Status::Bounced);
 }
@@ -264,7 +261,7 @@ fn one_batch_may_say_several_things_of_one_member_and_the_row_is_written_once() 
         line("bb", Some(message_id(1, 1)), sent(true)),
         mail("cc", reading(Kind::Bounce, &verp(1), vec![report("u1@example.jp", Class::Permanent, true)])),
     ];
-    let decision = decide(&items, &all, &rules(), NOW);
+    let decision = decide(&items, &all, &rules());
     assert_eq!(becomes(&decision), Some((Status::InDoubt, Status::Bounced, Some("bad_address"))));
     let steps: Vec<_> = decision.received.receipts.iter().map(|receipt| receipt.change).collect();
     let way = [Status::InDoubt, Status::Accepted, Status::Delivered, Status::Bounced];
@@ -307,7 +304,7 @@ fn behind_a_smarthost_what_is_handed_on_is_not_called_delivered() {
     let all = seen(vec![member(1, Status::Accepted, &[Some("accepted")])]);
     let item = line("aa", Some(message_id(1, 1)), sent(true));
     let told = |relayed_counts| {
-        becomes(&decide(std::slice::from_ref(&item), &all, &Rules { relayed_counts, ..rules() }, NOW)).map(|it| it.1)
+        becomes(&decide(std::slice::from_ref(&item), &all, &Rules { relayed_counts, ..rules() })).map(|it| it.1)
     };
     assert_eq!((told(true), told(false)), (Some(Status::Delivered), None));
 }
@@ -326,4 +323,70 @@ fn several_recipients_of_one_notification_without_a_token_are_several_members() 
     assert_eq!(becomes(&decision), Some((Status::Delivered, Status::Bounced, Some("bad_address"))));
     let said: Vec<_> = decision.received.receipts.iter().map(|it| (it.member_id, it.part, it.says)).collect();
     assert_eq!(said, [(1, 0, "delayed"), (2, 1, "failed")]);
+}
+
+#[test]
+fn a_copy_to_somebody_else_in_the_relays_log_says_nothing_of_the_member() {
+    let all = seen(vec![member(1, Status::Accepted, &[Some("accepted")])]);
+    let mut archived = line("aa", Some(message_id(1, 1)), sent(false));
+    let What::Log(evidence) = &mut archived.what else { unreachable!() };
+    evidence.recipient = Some("archive@example.jp".into());
+    let (verdict, decision) = one(archived, &all);
+    assert_eq!((verdict, decision.received), (Verdict::Ignored, owabi_store::Received::default()));
+}
+
+#[test]
+fn a_queue_id_that_is_used_again_by_somebody_elses_mail_says_nothing_of_the_member() {
+    let mut all = seen(vec![member(1, Status::Accepted, &[Some("accepted")])]);
+    all.by_queue_id.insert("4F1B".into(), vec![1]);
+    let failed = LogEvent::Delivery { class: Class::Permanent, is_final: true, relayed: false };
+    let with = |message_id: Option<&str>, recipient: &str| {
+        let mut it = line("aa", message_id.map(str::to_owned), failed);
+        let What::Log(evidence) = &mut it.what else { unreachable!() };
+        evidence.recipient = Some(recipient.into());
+        one(it, &all).0
+    };
+    assert_eq!(with(None, "u1@example.jp"), Verdict::Matched, "a mail of ours that was deferred for days");
+    assert_eq!(with(None, "stranger@example.jp"), Verdict::Ignored);
+    assert_eq!(with(Some("20261122.X@host.example"), "u1@example.jp"), Verdict::Ignored, "its Message-ID is another's");
+}
+
+#[test]
+fn an_address_alone_makes_nobody_told_and_takes_nobody_from_the_queue_or_out_of_doubt() {
+    let cases = [
+        (Status::Accepted, Class::Delivered, Verdict::Review),
+        (Status::InDoubt, Class::Permanent, Verdict::Review),
+        (Status::Queued, Class::Delivered, Verdict::Review),
+        (Status::Failed, Class::Delivered, Verdict::Review),
+        (Status::Sending, Class::Permanent, Verdict::Review),
+        (Status::Delivered, Class::Permanent, Verdict::Matched),
+    ];
+    for (status, class, wanted) in cases {
+        let all = seen(vec![member(1, status, &[Some("in_doubt")])]);
+        let (verdict, decision) = one(bounce_to("bounces@example.jp", "u1@example.jp", class, true), &all);
+        assert_eq!(verdict, wanted, "{status} {class:?}");
+        let to_bounced = (status, Status::Bounced, Some("bad_address"));
+        assert_eq!(becomes(&decision), (verdict == Verdict::Matched).then_some(to_bounced));
+    }
+}
+
+#[test]
+fn whatever_comes_back_to_a_members_signed_address_proves_that_the_relay_had_a_mail_in_doubt() {
+    for kind in [Kind::AutoReply, Kind::Complaint, Kind::Other, Kind::Bounce] {
+        let all = seen(vec![member(1, Status::InDoubt, &[Some("in_doubt")])]);
+        let (_, decision) = one(mail("aa", reading(kind, &verp(1), vec![])), &all);
+        assert_eq!(becomes(&decision), Some((Status::InDoubt, Status::Accepted, Some("evidence"))), "{kind:?}");
+        let all = seen(vec![member(1, Status::Sending, &[None])]);
+        assert_eq!(one(mail("aa", reading(kind, &verp(1), vec![])), &all).0, Verdict::Parked, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_the_relay_refused_before_it_had_the_body_cannot_have_been_delivered() {
+    let refused = |phase: &str| {
+        let mut it = member(1, Status::Queued, &[Some("deferred")]);
+        it.sent[0].phase = Some(phase.into());
+        becomes(&one(line("aa", Some(message_id(1, 1)), sent(false)), &seen(vec![it])).1).map(|change| change.1)
+    };
+    assert_eq!((refused("rcpt"), refused("dot")), (None, Some(Status::Delivered)));
 }

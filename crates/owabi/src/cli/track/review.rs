@@ -129,8 +129,12 @@ fn why(row: &ArrivalRow) -> Text {
             say!(ja: "不達通知。何が起きたのか読み取れない", en: "a bounce that does not say what happened")
         }
         Some("complaint") => say!(ja: "迷惑メールの報告", en: "an abuse report"),
-        Some("still_sending") => {
-            say!(ja: "送信の結果が記録されないまま届いた通知", en: "its mail's own outcome was never recorded")
+        Some("unproven") => say!(
+            ja: "不達通知。会員のアドレスはあるが、owabi の署名がない",
+            en: "a bounce that names a member's address and carries nothing that we signed"
+        ),
+        Some("unreadable" | "unrecordable") => {
+            say!(ja: "そのままでは読み取れない、または記録できないもの", en: "it could not be read, or not be recorded as it is")
         }
         _ => say!(ja: "不達通知ではないメール(返信など)", en: "no bounce: an ordinary mail, perhaps an answer"),
     }
