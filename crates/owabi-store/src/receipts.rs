@@ -67,9 +67,14 @@ impl SentMail {
         matches!(self.outcome.as_deref(), None | Some("in_doubt"))
     }
 
-    /// Its body may have left: the relay took it, refused it only then, or nobody knows.
+    /// The relay took it, or may have.
+    pub fn may_be_there(&self) -> bool {
+        self.is_lost() || self.outcome.as_deref() == Some("accepted")
+    }
+
+    /// Its body may have left: the relay has it, or refused it only then.
     pub fn may_have_left(&self) -> bool {
-        self.is_lost() || self.outcome.as_deref() == Some("accepted") || self.phase.as_deref() == Some("dot")
+        self.may_be_there() || self.phase.as_deref() == Some("dot")
     }
 }
 

@@ -246,7 +246,7 @@ fn changed(member: &MemberStanding, event: Event, word: &Word<'_>, mails: &[&Sen
         _ => None,
     };
     // What waits to be sent a second time, and now is not, was not sent twice.
-    let copies = mails.iter().filter(|mail| mail.may_have_left());
+    let copies = mails.iter().filter(|mail| mail.may_be_there());
     let twice = member.status != Status::Queued || copies.count() > 1;
     let possible_duplicate = member.possible_duplicate && twice;
     Some(MemberStanding { status, reason, possible_duplicate, ..member.clone() })
