@@ -211,7 +211,9 @@ fn by_fields(mail: &Mail, prose: &Prose, mut groups: Vec<dsn::Group>) -> Vec<Rep
     let names = Names::of(prose);
     if groups.iter().any(|group| !group.address.contains('@')) {
         let known = recipients(mail, prose, &names);
-        groups.iter_mut().for_each(|group| group.complete(&known));
+        for group in &mut groups {
+            group.complete(&known);
+        }
     }
     let alone = groups.len() == 1;
     let mut seen = HashSet::new();
@@ -227,6 +229,7 @@ fn by_fields(mail: &Mail, prose: &Prose, mut groups: Vec<dsn::Group>) -> Vec<Rep
 fn free_text(mail: &Mail, prose: &Prose, said: &str, surely: bool) -> Vec<Report> {
     let names = Names::of(prose);
     let mut recipients = recipients(mail, prose, &names);
+    let surely = surely || told_apart::is_mailer_daemon(mail);
     if recipients.is_empty() && surely && !told_apart::has_own_path(mail) {
         recipients.extend(names.only_mention(&returned::senders(mail, prose)));
     }

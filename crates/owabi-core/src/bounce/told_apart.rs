@@ -37,9 +37,13 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
         Sender::Daemon if names_failure && (fails || !away) => Kind::Bounce,
         Sender::Daemon if prose.any(CLEAR) && !(away && answers) => Kind::Bounce,
         Sender::Daemon if (fails || prose.has(Sign::Delivered)) && !(away && answers) => return Seems::PerhapsBounce,
+        Sender::Daemon if is_mailer_daemon(mail) && !(away || answers || has_own_path(mail)) => {
+            return Seems::PerhapsBounce;
+        }
         Sender::Nobody if fails && !away => Kind::Bounce,
         _ if mail.head.has("x-failed-recipients") => Kind::Bounce,
         _ if answers => Kind::AutoReply,
+        Sender::Person { .. } if has_own_path(mail) && !prose.gives_reason() && !away => Kind::Other,
         _ if names_failure && fails && !prose.has(Sign::Challenge) => return Seems::PerhapsBounce,
         Sender::Person { null_path: true }
             if !(away || forwarded || prose.has(Sign::Challenge)) && prose.any(&[Sign::Failed, Sign::NoUser]) =>
@@ -110,6 +114,12 @@ fn names_failure(mail: &Mail, sender: Sender, subject: &str) -> bool {
     };
     let start = subject.trim_start_matches(|c: char| !c.is_alphanumeric());
     phrases::subjects().any(|phrase| if is_server { subject.contains(phrase) } else { start.starts_with(phrase) })
+}
+
+/// Only servers are called so, whatever language they speak.
+pub(super) fn is_mailer_daemon(mail: &Mail) -> bool {
+    let from = mail.head.shown("from").to_lowercase();
+    ["mailer-daemon", "mailer_daemon", "mailerdaemon", "mailer daemon"].iter().any(|name| from.contains(name))
 }
 
 /// The envelope sender is an account's: bounces have none, or a daemon's.
