@@ -20,9 +20,13 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
     if let Some(kind) = by_parts(mail, prose.fails()) {
         return Seems::Surely(kind);
     }
-    let sender = Sender::of(mail);
     let subject = lines::flat(&mail.head.shown("subject"));
     let (bare, forwarded) = without_prefix(&subject);
+    let sender = match Sender::of(mail) {
+        // A postmaster who answers in person.
+        Sender::Daemon if forwarded && !is_mailer_daemon(mail) && has_path(mail) => Sender::Person { null_path: false },
+        sender => sender,
+    };
     let names_failure = names_failure(mail, sender, bare) && !(forwarded && sender != Sender::Daemon);
     if !names_failure && !has_fields && phrases::about_mail().any(|phrase| bare.contains(phrase)) {
         return Seems::Surely(Kind::Other);
@@ -114,6 +118,10 @@ fn names_failure(mail: &Mail, sender: Sender, subject: &str) -> bool {
     };
     let start = subject.trim_start_matches(|c: char| !c.is_alphanumeric());
     phrases::subjects().any(|phrase| if is_server { subject.contains(phrase) } else { start.starts_with(phrase) })
+}
+
+fn has_path(mail: &Mail) -> bool {
+    mail.head.all("return-path").any(|path| path.contains('@'))
 }
 
 /// Only servers are called so, whatever language they speak.
