@@ -40,8 +40,8 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
     let kind = match sender {
         Sender::Daemon if names_failure && (fails || !away) => Kind::Bounce,
         Sender::Daemon if prose.any(CLEAR) && !(away && answers) => Kind::Bounce,
-        Sender::Daemon if (fails || prose.has(Sign::Delivered)) && !(away && answers) => return Seems::PerhapsBounce,
-        Sender::Daemon if is_mailer_daemon(mail) && !(away || answers || has_own_path(mail)) => {
+        Sender::Daemon if (fails || prose.delivers()) && !(away && answers) => return Seems::PerhapsBounce,
+        Sender::Daemon if is_mailer_daemon(mail) && !(away || answers || forwarded || has_own_path(mail)) => {
             return Seems::PerhapsBounce;
         }
         Sender::Nobody if fails && !away => Kind::Bounce,
