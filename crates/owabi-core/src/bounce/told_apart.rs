@@ -3,7 +3,7 @@
 use super::mime::{Mail, Role};
 use super::phrases;
 use super::signs::{Sign, Signs};
-use super::{Kind, lines};
+use super::{Kind, addresses, lines};
 
 /// How sure it is that a mail is what it seems to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
     if let Some(kind) = by_parts(mail, prose.fails()) {
         return Seems::Surely(kind);
     }
-    let subject = lines::flat(&mail.head.shown("subject"));
+    let subject = without_addresses(&lines::flat(&mail.head.shown("subject")));
     let (bare, forwarded) = without_prefix(&subject);
     let sender = match Sender::of(mail) {
         // A postmaster who answers in person.
@@ -47,7 +47,8 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
         Sender::Nobody if fails && !away => Kind::Bounce,
         _ if mail.head.has("x-failed-recipients") => Kind::Bounce,
         _ if answers => Kind::AutoReply,
-        Sender::Person { .. } if has_own_path(mail) && !prose.gives_reason() && !away => Kind::Other,
+        // Somebody who tells us of a bounce, or asks: a person looks at it.
+        Sender::Person { .. } if has_own_path(mail) && !away => Kind::Other,
         _ if names_failure && fails && !prose.has(Sign::Challenge) => return Seems::PerhapsBounce,
         Sender::Person { null_path: true }
             if !(away || forwarded || prose.has(Sign::Challenge)) && prose.any(&[Sign::Failed, Sign::NoUser]) =>
@@ -110,11 +111,21 @@ impl Sender {
     }
 }
 
-/// The subject is a bounce's. An account of its own, a newsletter or a list may speak of bounces, too: theirs must begin so.
+/// `bounce@` in an address says nothing.
+fn without_addresses(subject: &str) -> String {
+    let (mut rest, mut from) = (String::with_capacity(subject.len()), 0);
+    for found in addresses::in_line(subject) {
+        rest.push_str(&subject[from..found.start]);
+        from = found.end;
+    }
+    rest + &subject[from..]
+}
+
+/// The subject is a bounce's. A newsletter or a list may speak of bounces, too: theirs must begin so.
 fn names_failure(mail: &Mail, sender: Sender, subject: &str) -> bool {
     let is_server = match sender {
         Sender::Daemon | Sender::Nobody => true,
-        Sender::Person { .. } => !has_own_path(mail) && !is_to_many(mail),
+        Sender::Person { .. } => !is_to_many(mail),
     };
     let start = subject.trim_start_matches(|c: char| !c.is_alphanumeric());
     phrases::subjects().any(|phrase| if is_server { subject.contains(phrase) } else { start.starts_with(phrase) })
@@ -122,6 +133,11 @@ fn names_failure(mail: &Mail, sender: Sender, subject: &str) -> bool {
 
 fn has_path(mail: &Mail) -> bool {
     mail.head.all("return-path").any(|path| path.contains('@'))
+}
+
+/// A mail server by its name.
+pub(super) fn is_server(mail: &Mail) -> bool {
+    Sender::of(mail) == Sender::Daemon
 }
 
 /// Only servers are called so, whatever language they speak.
