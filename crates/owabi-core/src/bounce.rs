@@ -229,6 +229,8 @@ fn by_fields(mail: &Mail, prose: &Prose, mut groups: Vec<dsn::Group>) -> Vec<Rep
 fn free_text(mail: &Mail, prose: &Prose, said: &str, surely: bool) -> Vec<Report> {
     let names = Names::of(prose);
     let mut recipients = recipients(mail, prose, &names);
+    let has_code = || status::fullest(said).is_some() || status::basic(said).is_some();
+    let surely = surely || told_apart::is_mailer_daemon(mail) || (told_apart::is_server(mail) && has_code());
     if recipients.is_empty() && surely && !told_apart::has_own_path(mail) {
         recipients.extend(names.only_mention(&returned::senders(mail, prose)));
     }

@@ -17,7 +17,9 @@ impl Fields {
         let mut fields: Vec<(String, String)> = Vec::new();
         let mut open = false;
         for line in block.lines() {
-            if line.starts_with([' ', '\t']) {
+            // A value that ends with a semicolon goes on, even where the fold has lost its white space.
+            let waits = open && fields.last().is_some_and(|(_, value)| value.ends_with(';')) && named(line).is_none();
+            if line.starts_with([' ', '\t']) || waits {
                 if let Some((_, value)) = fields.last_mut().filter(|(_, value)| open && value.len() < LONGEST) {
                     value.push(' ');
                     value.push_str(line.trim());

@@ -93,11 +93,18 @@ impl Mail {
 }
 
 fn part(content: &ContentType, encoding: &str, body: &[u8]) -> Part {
-    let role = role(&content.kind);
-    if role == Role::Other {
+    let mut role = role(&content.kind);
+    let may_be_fields = content.kind == "application/octet-stream";
+    if role == Role::Other && !may_be_fields {
         return Part { role, text: String::new() };
     }
     let bytes = unencoded(&body[..body.len().min(2 * PART)], encoding);
+    if may_be_fields {
+        if !begins_with_fields(&bytes) {
+            return Part { role, text: String::new() };
+        }
+        role = Role::Status;
+    }
     let text = charset::decoded(&bytes[..bytes.len().min(PART)], Some(content.attribute("charset")));
     let text = if role == Role::Page && html::is_page(&text) { html::text_of(&text) } else { text };
     Part { role, text }
@@ -114,6 +121,14 @@ fn role(kind: &str) -> Role {
         kind if kind.starts_with("text/") || kind.starts_with("multipart/") || !kind.contains('/') => Role::Text,
         _ => Role::Other,
     }
+}
+
+/// Gateways that do not know `message/delivery-status` call it octets.
+fn begins_with_fields(bytes: &[u8]) -> bool {
+    let start = bytes.trim_ascii_start();
+    ["reporting-mta:", "final-recipient:", "original-recipient:"]
+        .iter()
+        .any(|name| start.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes())))
 }
 
 /// The transfer encoding undone; what breaks its rules is taken as it stands, or as far as it keeps them.

@@ -241,6 +241,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_the_first_of_a_list_is_said_of_all() {
+        assert_eq!(named("Could not be delivered to: a@b.jp, c@d.jp and <e@f.jp>"), ["a@b.jp", "c@d.jp", "e@f.jp"]);
+        assert_eq!(named("For help contact a@b.jp, c@d.jp"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_only_foreign_address_is_told_and_one_of_several_is_not() {
+        let only = |text: &str| Names::of(&prose(text)).only_mention(&HashSet::from(["me@example.jp".to_owned()]));
+        assert_eq!(only("Laiškas nuo me@example.jp adresu a@b.jp nepriimtas").as_deref(), Some("a@b.jp"));
+        assert_eq!(only("a@b.jp c@d.jp"), None);
+        assert_eq!(only("For help: a@b.jp"), None);
+    }
+
+    #[test]
     fn the_words_of_a_recipient_are_its_own() {
         let text = "Failed:\n<a@b.jp>:\n550 5.1.1 no user\n\n<c@d.jp>:\nmailbox full\n\nbye";
         let prose = prose(text);

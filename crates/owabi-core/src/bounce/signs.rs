@@ -73,6 +73,11 @@ impl Signs {
         self.any(&[Sign::Failed, Sign::Delay]) || self.gives_reason()
     }
 
+    /// It was delivered, and nothing else is said: a mail that waits for a moderator or in a quarantine was not.
+    pub(super) fn delivers(self) -> bool {
+        self.has(Sign::Delivered) && !self.fails() && !self.has(Sign::Challenge)
+    }
+
     /// It says why.
     pub(super) fn gives_reason(self) -> bool {
         self.any(&[Sign::GaveUp, Sign::Full, Sign::Unreached, Sign::Remote]) || self.any(LASTING)
@@ -98,6 +103,19 @@ mod tests {
         for (sign, phrase) in phrases::signs() {
             assert_eq!(flat(phrase), phrase, "a phrase must be flat to be found");
             assert!(Signs::of(&format!("x {phrase} x")).has(sign), "{phrase}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_delivered_that_failed_or_waits_for_somebody() {
+        assert!(Signs::of("Your message was successfully delivered").delivers());
+        for text in [
+            "not successfully delivered",
+            "has been delivered to the moderator for approval",
+            "successfully delivered to one; the other could not be delivered",
+            "正常に配信されませんでした",
+        ] {
+            assert!(!Signs::of(text).delivers(), "{text}");
         }
     }
 

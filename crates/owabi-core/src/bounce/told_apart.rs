@@ -3,7 +3,7 @@
 use super::mime::{Mail, Role};
 use super::phrases;
 use super::signs::{Sign, Signs};
-use super::{Kind, lines};
+use super::{Kind, addresses, lines};
 
 /// How sure it is that a mail is what it seems to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +20,13 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
     if let Some(kind) = by_parts(mail, prose.fails()) {
         return Seems::Surely(kind);
     }
-    let sender = Sender::of(mail);
-    let subject = lines::flat(&mail.head.shown("subject"));
+    let subject = without_addresses(&lines::flat(&mail.head.shown("subject")));
     let (bare, forwarded) = without_prefix(&subject);
+    let sender = match Sender::of(mail) {
+        // A postmaster who answers in person.
+        Sender::Daemon if forwarded && !is_mailer_daemon(mail) && has_path(mail) => Sender::Person { null_path: false },
+        sender => sender,
+    };
     let names_failure = names_failure(mail, sender, bare) && !(forwarded && sender != Sender::Daemon);
     if !names_failure && !has_fields && phrases::about_mail().any(|phrase| bare.contains(phrase)) {
         return Seems::Surely(Kind::Other);
@@ -36,10 +40,15 @@ pub(super) fn kind(mail: &Mail, prose: Signs, has_fields: bool) -> Seems {
     let kind = match sender {
         Sender::Daemon if names_failure && (fails || !away) => Kind::Bounce,
         Sender::Daemon if prose.any(CLEAR) && !(away && answers) => Kind::Bounce,
-        Sender::Daemon if (fails || prose.has(Sign::Delivered)) && !(away && answers) => return Seems::PerhapsBounce,
+        Sender::Daemon if (fails || prose.delivers()) && !(away && answers) => return Seems::PerhapsBounce,
+        Sender::Daemon if is_mailer_daemon(mail) && !(away || answers || forwarded || has_own_path(mail)) => {
+            return Seems::PerhapsBounce;
+        }
         Sender::Nobody if fails && !away => Kind::Bounce,
         _ if mail.head.has("x-failed-recipients") => Kind::Bounce,
         _ if answers => Kind::AutoReply,
+        // Somebody who tells us of a bounce, or asks: a person looks at it.
+        Sender::Person { .. } if has_own_path(mail) && !away => Kind::Other,
         _ if names_failure && fails && !prose.has(Sign::Challenge) => return Seems::PerhapsBounce,
         Sender::Person { null_path: true }
             if !(away || forwarded || prose.has(Sign::Challenge)) && prose.any(&[Sign::Failed, Sign::NoUser]) =>
@@ -102,14 +111,39 @@ impl Sender {
     }
 }
 
-/// The subject is a bounce's. An account of its own, a newsletter or a list may speak of bounces, too: theirs must begin so.
+/// `bounce@` in an address says nothing.
+fn without_addresses(subject: &str) -> String {
+    let (mut rest, mut from) = (String::with_capacity(subject.len()), 0);
+    for found in addresses::in_line(subject) {
+        rest.push_str(&subject[from..found.start]);
+        from = found.end;
+    }
+    rest + &subject[from..]
+}
+
+/// The subject is a bounce's. A newsletter or a list may speak of bounces, too: theirs must begin so.
 fn names_failure(mail: &Mail, sender: Sender, subject: &str) -> bool {
     let is_server = match sender {
         Sender::Daemon | Sender::Nobody => true,
-        Sender::Person { .. } => !has_own_path(mail) && !is_to_many(mail),
+        Sender::Person { .. } => !is_to_many(mail),
     };
     let start = subject.trim_start_matches(|c: char| !c.is_alphanumeric());
     phrases::subjects().any(|phrase| if is_server { subject.contains(phrase) } else { start.starts_with(phrase) })
+}
+
+fn has_path(mail: &Mail) -> bool {
+    mail.head.all("return-path").any(|path| path.contains('@'))
+}
+
+/// A mail server by its name.
+pub(super) fn is_server(mail: &Mail) -> bool {
+    Sender::of(mail) == Sender::Daemon
+}
+
+/// Only servers are called so, whatever language they speak.
+pub(super) fn is_mailer_daemon(mail: &Mail) -> bool {
+    let from = mail.head.shown("from").to_lowercase();
+    ["mailer-daemon", "mailer_daemon", "mailerdaemon", "mailer daemon"].iter().any(|name| from.contains(name))
 }
 
 /// The envelope sender is an account's: bounces have none, or a daemon's.

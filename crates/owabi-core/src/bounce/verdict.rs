@@ -97,7 +97,7 @@ fn class_of_words(code: Option<Enhanced>, basic: Option<u16>, own: Signs, whole:
         Some(5) => (Class::Permanent, true),
         _ if whole.has(Sign::Delay) => (Class::Temporary, false),
         Some(4) => (Class::Temporary, true),
-        _ if whole.has(Sign::Delivered) && !whole.fails() => (Class::Delivered, true),
+        _ if whole.delivers() => (Class::Delivered, true),
         // A server that was tried for days, or never reached, says nothing of the address.
         _ if (gave_up || own.has(Sign::Unreached)) && !own.any(LASTING) => (Class::Temporary, true),
         _ => (Class::Permanent, true),
