@@ -40,8 +40,8 @@ impl Summary<'_> {
         // As it was started: after `./x demo` the program is not on the PATH.
         let program = std::env::args().next().unwrap_or_else(|| "owabi".to_owned());
         session.tell(&say!(
-            ja: "\n{seconds:.1} 秒。メールは {dir}/mails/new、拒否した行は {dir}/refused.csv にあります。\n\n次に試すこと:\n  {program} --config {dir}/owabi.yaml status\n  {program} --config {dir}/owabi.yaml log --status failed\n  {program} --config {dir}/owabi.yaml log --member 10010\n  {program} --config {dir}/owabi.yaml preview --notice {NOTICE} --member 10010 --out {dir}/preview\n  rm -r {dir}    (片付け)",
-            en: "\n{seconds:.1} s. The mails lie in {dir}/mails/new, refused lines in {dir}/refused.csv.\n\nTry next:\n  {program} --config {dir}/owabi.yaml status\n  {program} --config {dir}/owabi.yaml log --status failed\n  {program} --config {dir}/owabi.yaml log --member 10010\n  {program} --config {dir}/owabi.yaml preview --notice {NOTICE} --member 10010 --out {dir}/preview\n  rm -r {dir}    (to clean up)"
+            ja: "\n{seconds:.1} 秒。メールは {dir}/mails/new、拒否した行は {dir}/refused.csv にあります。\n\n次に試すこと:\n  {program} --config {dir}/owabi.yaml status\n  {program} --config {dir}/owabi.yaml log --status failed\n  {program} --config {dir}/owabi.yaml member show 10010\n  {program} --config {dir}/owabi.yaml unreachable --notice {NOTICE}\n  {program} --config {dir}/owabi.yaml preview --notice {NOTICE} --member 10010 --out {dir}/preview\n  rm -r {dir}    (片付け)",
+            en: "\n{seconds:.1} s. The mails lie in {dir}/mails/new, refused lines in {dir}/refused.csv.\n\nTry next:\n  {program} --config {dir}/owabi.yaml status\n  {program} --config {dir}/owabi.yaml log --status failed\n  {program} --config {dir}/owabi.yaml member show 10010\n  {program} --config {dir}/owabi.yaml unreachable --notice {NOTICE}\n  {program} --config {dir}/owabi.yaml preview --notice {NOTICE} --member 10010 --out {dir}/preview\n  rm -r {dir}    (to clean up)"
         ));
         session.answer(&self.document());
         if self.adds_up() {
