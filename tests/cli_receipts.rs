@@ -162,6 +162,21 @@ async fn an_accepted_mail_of_which_nothing_came_back_is_never_called_delivered()
 }
 
 #[tokio::test]
+async fn a_mailbox_that_was_read_by_hand_counts_for_the_silence_until_it_is_forgotten() {
+    let site = accepted().await;
+    looked(&site, 6).await;
+    let by_hand = "INSERT INTO sources (host, name, bounces, followed, since, looked_at)
+                   VALUES ('mail1', 'maildir:/old', TRUE, FALSE, :N, :N + :D), ('mail1', 'maildir:/never', TRUE, FALSE, :N, NULL)";
+    sql(&site, by_hand).await;
+    let by = |site: &Site| site.json(&["status"])["notices"][0]["no_bounce"]["by"].clone();
+    assert_eq!(by(&site), "2022-03-03");
+    let forget = ["track", "forget", "maildir:/old", "--host", "mail1"];
+    site.run(&forget).exits(0);
+    assert_eq!(by(&site), "2022-03-08");
+    site.run(&forget).exits(1);
+}
+
+#[tokio::test]
 async fn what_happens_with_a_mail_in_doubt_is_said() {
     let site = accepted().await;
     let doubt = "UPDATE affected_members SET status = 'in_doubt', reason = 'in_doubt', due_at = :N + 3600000, possible_duplicate = TRUE

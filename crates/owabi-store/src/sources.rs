@@ -148,7 +148,8 @@ impl Store {
         })
     }
 
-    /// A source is gone, as with the machine that read it: nothing waits for it any more. Returns whether something did.
+    /// A source is gone, as with the machine that read it, or was a mistake: nothing waits for it, and its silence does not
+    /// count. Returns whether there was one. Should anybody read it again, that begins anew.
     ///
     /// # Errors
     /// `Unavailable`.

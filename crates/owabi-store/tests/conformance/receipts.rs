@@ -174,6 +174,16 @@ async fn a_source_that_is_not_read_any_more_is_not_waited_for(place: Place) {
     assert_eq!(followed().await, 2);
 }
 
+on_both_databases!(a_source_that_was_read_by_hand_is_forgotten_whole);
+async fn a_source_that_was_read_by_hand_is_forgotten_whole(place: Place) {
+    let store = released(&place, 0).await;
+    store.source_looked(MAILDIR, 7, None).await.unwrap();
+    assert!(store.forget_source("mail1", MAILDIR.name).await.unwrap());
+    assert!(store.sources().await.unwrap().is_empty());
+    store.source_looked(MAILDIR, 9, None).await.unwrap();
+    assert_eq!(store.sources().await.unwrap()[0].looked_at, Some(9), "somebody reads it again");
+}
+
 on_both_databases!(patience_with_a_source_goes_on_from_one_run_to_the_next_until_it_is_read);
 async fn patience_with_a_source_goes_on_from_one_run_to_the_next_until_it_is_read(place: Place) {
     let store = released(&place, 0).await;

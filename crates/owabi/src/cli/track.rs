@@ -55,7 +55,7 @@ enum What {
     },
     /// Postfix's log in systemd's journal  journald のログを読む
     Journal,
-    /// Wait no longer for a source of a machine that is gone  なくなった機械の読み取り元を待つのをやめる
+    /// Leave out a source that is gone or was read by mistake  なくなった読み取り元、誤って読んだものを外す
     Forget {
         /// The source, as `owabi status` names it
         source: String,
@@ -100,15 +100,15 @@ async fn forget(session: &Session, host: &str, source: &str) -> Answer {
     if !forgotten {
         return Err(Failure::with(
             Exit::Failed,
-            say!(ja: "{host} の {source} を待っているものはありません。", en: "nothing waits for {source} of {host}"),
+            say!(ja: "{host} に {source} という読み取り元はありません。", en: "{host} has no source {source}"),
             say!(ja: "名前は `owabi status` で確かめてください。", en: "`owabi status` shows the names"),
         ));
     }
     let body = json!({ "host": host, "source": source });
     store.append_ledger(session.now(), &session.actor(None), "forget_source", None, &body).await?;
     session.tell(&say!(
-        ja: "{host} の {source} を待たないことにしました。",
-        en: "nothing waits for {source} of {host} any more"
+        ja: "{host} の {source} を外しました。これを待つことはなく、「不達の知らせなし」にも数えません。",
+        en: "{source} of {host} is left out: nothing waits for it, and \"no bounce by\" does not count it"
     ));
     session.answer(&json!({ "host": host, "source": source, "followed": false }));
     Ok(Exit::Done)
