@@ -11,7 +11,7 @@ use crate::dispatch::harmless;
 use owabi_core::bounce::Kind;
 use owabi_core::ids::Keys;
 use owabi_core::receipt::Says;
-use owabi_store::{ArrivalRow, SourceName, Store, StoreError};
+use owabi_store::{ArrivalRow, ByPerson, SourceName, Store, StoreError};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -174,8 +174,13 @@ impl Intake {
     /// waiting, or the member's own mail is just being sent.
     ///
     /// # Errors
-    /// `Unavailable`; `Row` when there is no such row.
-    pub(crate) async fn take_by_hand(&self, row: ArrivalRow, member_id: i64, says: Says) -> Result<bool, StoreError> {
+    /// `Unavailable`; `Row` when there is no such row; `DecidedMeanwhile`.
+    pub(crate) async fn take_by_hand(
+        &self,
+        row: ArrivalRow,
+        (member_id, says): (i64, Says),
+        by_person: &ByPerson,
+    ) -> Result<bool, StoreError> {
         let Some(item) = Item::kept(row) else { return Ok(false) };
         for _ in 0..TRIES {
             let members = self.store.standings(&[member_id]).await?;
@@ -184,10 +189,13 @@ impl Intake {
             if !seen.members.contains_key(&member_id) {
                 return Err(StoreError::Row { id: member_id, what: "there is no such row".to_owned() });
             }
-            let decision = decide_by_hand(&item, member_id, says, &seen, &self.rules, now_ms());
+            let mut decision = decide_by_hand(&item, member_id, says, &seen, &self.rules, now_ms());
             if decision.waits() {
                 return Ok(false);
             }
+            // The same mail may speak of several members.
+            decision.received.receipts.iter_mut().for_each(|receipt| receipt.part = member_id);
+            decision.received.by_person = Some(by_person.clone());
             if self.store.receive(&decision.received, now_ms()).await? {
                 return Ok(true);
             }
