@@ -1,2 +1,6 @@
+-- Trouble counts from its beginning; what was wrong with a source that was read all the same was another one.
 INSERT INTO sources (host, name, bounces, followed, since, trouble, trouble_at) VALUES ($1, $2, $3, FALSE, $4, $5, $4)
-ON CONFLICT (host, name) DO UPDATE SET trouble = excluded.trouble, trouble_at = COALESCE(sources.trouble_at, excluded.trouble_at)
+ON CONFLICT (host, name) DO UPDATE
+SET trouble = excluded.trouble,
+    trouble_at = CASE WHEN sources.looked_at >= sources.trouble_at THEN excluded.trouble_at
+                      ELSE COALESCE(sources.trouble_at, excluded.trouble_at) END

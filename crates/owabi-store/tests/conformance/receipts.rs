@@ -295,6 +295,11 @@ async fn a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_l
     store.source_looked(MAILLOG, 10, Some("3 files cannot be moved")).await.unwrap();
     store.source_looked(MAILLOG, 11, Some("3 files cannot be moved")).await.unwrap();
     assert_eq!(trouble().await, Some(("3 files cannot be moved".into(), 10)));
+    let is_read = async || store.sources().await.unwrap()[0].is_read();
+    assert!(is_read().await, "it is read, and something is wrong all the same");
+    store.source_trouble(MAILLOG, "gone", 12).await.unwrap();
+    store.source_trouble(MAILLOG, "still gone", 13).await.unwrap();
+    assert_eq!((trouble().await, is_read().await), (Some(("still gone".into(), 12)), false));
 }
 
 on_both_databases!(silence_counts_from_the_acceptance);
