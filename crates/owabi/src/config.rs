@@ -183,7 +183,7 @@ impl Config {
         self.dispatch.validate(self.smtp.deadlines.dot, &mut found);
         self.retry.validate(&mut found);
         self.pacing.validate(&mut found);
-        self.receipts.validate(&mut found);
+        self.receipts.validate(self.dispatch.lease, &mut found);
         self.health.validate(&mut found);
         self.log.validate(&mut found);
         self.test_send.validate(&mut found);

@@ -137,12 +137,16 @@ impl Receipts {
         }
     }
 
-    pub(super) fn validate(&self, found: &mut Findings) {
+    pub(super) fn validate(&self, lease: Span, found: &mut Findings) {
         self.imap.validate(found);
         for (key, span) in [("poll", self.poll), ("park", self.park), ("quiet", self.quiet)] {
             if span == Span::ZERO {
                 found.refuse(format!("receipts.{key}"), "must be longer than 0s");
             }
+        }
+        if self.park < lease {
+            let hint = "after a crash the outcome of a mail is known only when its lease has ended";
+            found.refuse_with("receipts.park", format!("must not be shorter than dispatch.lease ({lease})"), hint);
         }
     }
 }
