@@ -178,6 +178,19 @@ async fn one_mail_may_be_said_to_speak_of_several_members_but_of_each_only_once(
     assert_eq!(entries.get::<i64, _>(0), 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_waits_for_its_mails_outcome_it_is_said_what_happens_next() {
+    let past = Past::new("").await;
+    let mut connection = audit::connect(&past.program.url()).await;
+    let sending = "UPDATE affected_members SET status = 'sending', due_at = 9000000000000 WHERE member_no = 'M00000'";
+    sqlx::raw_sql(sending).execute(&mut connection).await.unwrap();
+    past.drop_all(&[letters::failure(&past.senders[0], TWO[0].0, "", "Subject: words\n")]);
+    let said = past.program.output(&["track", "maildir", past.maildir.to_str().unwrap()]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("1 waiting for") && said.contains("matched by `owabi run`"), "{said}");
+    assert_eq!(past.arrivals("parked"), 1);
+}
+
 /// Megabytes that a process has held at most.
 fn most_held(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();

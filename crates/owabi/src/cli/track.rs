@@ -162,6 +162,12 @@ async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed
         ja: "記録 {matched}、照合待ち {parked}、確認待ち {review}、対象外 {ignored}",
         en: "{matched} recorded, {parked} waiting for their mail's outcome, {review} for a person, {ignored} of no interest"
     ));
+    if parked > 0 {
+        session.tell(&say!(
+            ja: "照合待ちのものは、送信の結果が記録されしだい、`owabi run` か次の `owabi track` が照合します。receipts.park を過ぎると確認待ちになります。",
+            en: "what waits for its mail's outcome is matched by `owabi run`, or by the next `owabi track`; after receipts.park it waits for a person"
+        ));
+    }
     if review > 0 {
         session.tell(&say!(ja: "`owabi track review` で確かめてください。", en: "look at `owabi track review`"));
     }
