@@ -5,6 +5,7 @@ use crate::support::postgres::Server;
 use crate::support::program::Program;
 use crate::support::site::{NOTICE, Site};
 use serde_json::{Value, json};
+use std::process::Command;
 
 /// 2022-03-02 09:00 in Japan, and a day.
 const NINE: i64 = 1_646_179_200_000;
@@ -162,6 +163,21 @@ async fn an_accepted_mail_of_which_nothing_came_back_is_never_called_delivered()
 }
 
 #[tokio::test]
+async fn a_mailbox_that_was_read_by_hand_counts_for_the_silence_until_it_is_forgotten() {
+    let site = accepted().await;
+    looked(&site, 6).await;
+    let by_hand = "INSERT INTO sources (host, name, bounces, followed, since, looked_at)
+                   VALUES ('mail1', 'maildir:/old', TRUE, FALSE, :N, :N + :D), ('mail1', 'maildir:/never', TRUE, FALSE, :N, NULL)";
+    sql(&site, by_hand).await;
+    let by = |site: &Site| site.json(&["status"])["notices"][0]["no_bounce"]["by"].clone();
+    assert_eq!(by(&site), "2022-03-03");
+    let forget = ["track", "forget", "maildir:/old", "--host", "mail1"];
+    site.run(&forget).exits(0);
+    assert_eq!(by(&site), "2022-03-08");
+    site.run(&forget).exits(1);
+}
+
+#[tokio::test]
 async fn what_happens_with_a_mail_in_doubt_is_said() {
     let site = accepted().await;
     let doubt = "UPDATE affected_members SET status = 'in_doubt', reason = 'in_doubt', due_at = :N + 3600000, possible_duplicate = TRUE
@@ -177,6 +193,42 @@ async fn what_happens_with_a_mail_in_doubt_is_said() {
     let said = lines(&site, &["member", "show", "10002"]);
     assert!(said[3].contains("a person decides"), "{said:?}");
     assert_eq!(site.json(&["member", "show", "10002"])["member"]["next"], "decide");
+}
+
+/// A program of that name, written by another process: one that this process still writes could not be started.
+fn fake(site: &Site, name: &str, says: &str) {
+    let script = format!("printf '#!/bin/sh\\necho \"%s\"\\n' '{says}' > \"$0\" && chmod +x \"$0\"");
+    std::fs::create_dir_all(site.path("bin")).unwrap();
+    let path = site.path("bin").join(name);
+    assert!(Command::new("/bin/sh").arg("-c").arg(script).arg(path).status().unwrap().success());
+}
+
+#[test]
+fn behind_a_postfix_with_a_smarthost_check_says_that_its_log_proves_no_delivery() {
+    let site = Site::new();
+    site.write("mail.log", "");
+    let config = site.read("owabi.yaml");
+    let warned = |receipts: &str, relayhost: &str, lang: &str| {
+        site.write("owabi.yaml", &format!("{config}receipts: {{ {receipts} }}\n"));
+        fake(&site, "postconf", relayhost);
+        let path = format!("{}:/usr/bin:/bin", site.path("bin").display());
+        let output = site.command(&["--lang", lang, "check"]).env("PATH", path).output().unwrap();
+        assert!(output.status.success(), "a warning is no failure: {output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        said.lines().find(|line| line.contains("relayed_is_delivered")).map(str::to_owned)
+    };
+    let provider = "[smtp.provider.example]:587";
+    for receipts in ["maillog: mail.log", "journal: true"] {
+        let line = warned(receipts, provider, "en").unwrap();
+        assert!(line.contains(provider) && line.contains("set relayed_is_delivered: false"), "{line}");
+    }
+    let line = warned("journal: true", provider, "ja").unwrap();
+    assert!(line.contains(provider) && line.contains("relayed_is_delivered: false にしてください"), "{line}");
+    for (receipts, relayhost) in
+        [("journal: true", ""), ("journal: true, relayed_is_delivered: false", provider), ("poll: 30s", provider)]
+    {
+        assert_eq!(warned(receipts, relayhost, "en"), None, "{receipts}, {relayhost}");
+    }
 }
 
 /// Somebody of each kind that mail did not reach.

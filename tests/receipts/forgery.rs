@@ -152,6 +152,45 @@ async fn answers_change_nothing_and_what_a_person_must_see_waits_until_somebody_
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_mail_may_be_said_to_speak_of_several_members_but_of_each_only_once() {
+    let past = Past::new("").await;
+    past.drop_all(&[letters::failure("bounces@sender.test", "family@example.jp", "", "Subject: words\n")]);
+    past.track();
+    let mail = past.waiting("unmatched");
+    let say = |member: &str| {
+        let of = ["--member", member, "--notice", "leak", "--says", "failed", "--reason", "their old address"];
+        past.program.output(&[&["track", "review", &mail], &of[..]].concat())
+    };
+    for (member, code) in [("M00000", 0), ("M00001", 0), ("M00001", 1)] {
+        let said = say(member);
+        assert_eq!(said.status.code(), Some(code), "{member}: {said:?}");
+    }
+    let dismiss = ["track", "review", &mail, "--dismiss", "--reason", "too late"];
+    assert_eq!(past.program.output(&dismiss).status.code(), Some(1));
+    assert!(past.rows().await.iter().all(|row| row.status == Status::Bounced) && past.review().is_empty());
+    for member in ["M00000", "M00001"] {
+        let receipts = receipts_of(&past.program, member);
+        assert_eq!((receipts.len(), &receipts[0]["matched_by"]), (1, &json!("person")), "{member}");
+    }
+    let text = "SELECT COUNT(*) FROM ledger WHERE kind IN ('receipt_by_hand', 'dismiss')";
+    let entries = sqlx::query(text).fetch_one(&mut audit::connect(&past.program.url()).await).await.unwrap();
+    assert_eq!(entries.get::<i64, _>(0), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_waits_for_its_mails_outcome_it_is_said_what_happens_next() {
+    let past = Past::new("").await;
+    let mut connection = audit::connect(&past.program.url()).await;
+    let sending = "UPDATE affected_members SET status = 'sending', due_at = 9000000000000 WHERE member_no = 'M00000'";
+    sqlx::raw_sql(sending).execute(&mut connection).await.unwrap();
+    past.drop_all(&[letters::failure(&past.senders[0], TWO[0].0, "", "Subject: words\n")]);
+    let said = past.program.output(&["track", "maildir", past.maildir.to_str().unwrap()]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("1 waiting for") && said.contains("matched by `owabi run`"), "{said}");
+    assert_eq!(past.arrivals("parked"), 1);
+}
+
 /// Megabytes that a process has held at most.
 fn most_held(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();

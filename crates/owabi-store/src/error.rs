@@ -60,6 +60,9 @@ pub enum StoreError {
     /// Somebody changed rows or the notice while they were being released or renewed.
     #[error("rows or the notice were changed meanwhile: nothing was done")]
     ChangedMeanwhile,
+    /// What a person decides was decided already, by a daemon or by somebody else.
+    #[error("it was decided meanwhile: nothing was recorded")]
+    DecidedMeanwhile,
     /// Members wait for another text than the one to be released.
     #[error("{waiting} members still wait for the text that was released before: nothing was released")]
     OtherTextWaits {

@@ -32,7 +32,7 @@ pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Tota
 pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};
 pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_problem};
-pub use receipts::{ArrivalRow, MemberChange, MemberStanding, NewReceipt, ReceiptRow, Received, SentMail};
+pub use receipts::{ArrivalRow, ByPerson, MemberChange, MemberStanding, NewReceipt, ReceiptRow, Received, SentMail};
 pub use record::{Claim, Group, Intent, Recorded, Settle};
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;

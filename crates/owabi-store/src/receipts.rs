@@ -4,8 +4,8 @@ use crate::error::StoreError;
 use crate::open::{Store, on_both, on_both_in_time};
 use crate::rows::status;
 use crate::sql::{
-    ARRIVAL_CONTENT, ARRIVAL_UPSERT, KNOWN_EVIDENCE, MEMBERS_BY_EMAIL, MEMBERS_BY_QUEUE_ID, RECEIPT_INSERT,
-    RECEIPT_MEMBERS, RECEIPTS_OF, STANDINGS, json_rows,
+    ARRIVAL_CONTENT, ARRIVAL_UPSERT, KNOWN_EVIDENCE, LEDGER_APPEND, MEMBERS_BY_EMAIL, MEMBERS_BY_QUEUE_ID,
+    RECEIPT_INSERT, RECEIPT_MEMBERS, RECEIPTS_OF, STANDINGS, json_rows,
 };
 use owabi_core::lifecycle::Status;
 use serde::Serialize;
@@ -93,7 +93,7 @@ pub struct NewReceipt {
     pub source: String,
     /// SHA-256 of the mail or of the log's line.
     pub evidence: String,
-    /// The place within the evidence, from 0.
+    /// The place within the evidence, from 0; of a person's word the member's row.
     pub part: i64,
     /// token, envid, `message_id`, `queue_id`, recipient, person.
     pub matched_by: &'static str,
@@ -208,6 +208,19 @@ impl ArrivalRow {
     }
 }
 
+/// What the ledger says of a decision that a person made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByPerson {
+    /// Who.
+    pub actor: String,
+    /// What was done.
+    pub kind: &'static str,
+    /// For which notice.
+    pub notice_id: Option<String>,
+    /// The particulars.
+    pub body: Value,
+}
+
 /// What is recorded together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
@@ -217,6 +230,8 @@ pub struct Received {
     pub receipts: Vec<NewReceipt>,
     /// What that makes of them; each row once.
     pub changes: Vec<MemberChange>,
+    /// A person decided it: it stands in the ledger, and only if nothing was decided meanwhile.
+    pub by_person: Option<ByPerson>,
 }
 
 /// A receipt as it was recorded. The keys are those of `member show --json`.
@@ -344,7 +359,8 @@ impl Store {
     /// again and decide anew.
     ///
     /// # Errors
-    /// `Unavailable`: nothing is known to be recorded; the same may be handed over again.
+    /// `Unavailable`: nothing is known to be recorded; the same may be handed over again. `DecidedMeanwhile`: what a person
+    /// decides was decided already; nothing is recorded.
     pub async fn receive(&self, received: &Received, now: i64) -> Result<bool, StoreError> {
         let arrivals = json_rows(received.arrivals.iter().map(ArrivalRow::row));
         let large = received.arrivals.iter().filter_map(|arrival| Some((&arrival.sha256, arrival.large_content()?)));
@@ -362,14 +378,25 @@ impl Store {
                     return Ok(false);
                 }
             }
+            let mut written = 0;
             if !received.receipts.is_empty() {
-                sqlx::query(RECEIPT_INSERT.on(dialect)).bind(&receipts).bind(now).execute(&mut *tx).await?;
+                let insert = sqlx::query(RECEIPT_INSERT.on(dialect)).bind(&receipts).bind(now);
+                written += insert.execute(&mut *tx).await?.rows_affected();
             }
             if !received.arrivals.is_empty() {
-                sqlx::query(ARRIVAL_UPSERT.on(dialect)).bind(&arrivals).bind(now).execute(&mut *tx).await?;
+                let upsert = sqlx::query(ARRIVAL_UPSERT.on(dialect)).bind(&arrivals).bind(now);
+                written += upsert.execute(&mut *tx).await?.rows_affected();
             }
             for (sha256, content) in large {
                 sqlx::query(ARRIVAL_CONTENT.on(dialect)).bind(sha256).bind(content).execute(&mut *tx).await?;
+            }
+            if let Some(ByPerson { actor, kind, notice_id, body }) = &received.by_person {
+                if written < (received.receipts.len() + received.arrivals.len()) as u64 {
+                    tx.rollback().await?;
+                    return Err(StoreError::DecidedMeanwhile);
+                }
+                let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind(kind);
+                entry.bind(notice_id).bind(body.to_string()).execute(&mut *tx).await?;
             }
             tx.commit().await?;
             Ok(true)

@@ -39,12 +39,19 @@ pub struct SourceRow {
     pub since: i64,
     /// Everything that had arrived by then is recorded.
     pub looked_at: Option<i64>,
-    /// Why it cannot be read, and since when.
+    /// What is wrong with it, and since when.
     pub trouble: Option<(String, i64)>,
 }
 
+impl SourceRow {
+    /// Whether it is read, whatever else is wrong with it: it was looked at since that began.
+    pub fn is_read(&self) -> bool {
+        self.trouble.as_ref().is_none_or(|trouble| self.looked_at.is_some_and(|looked_at| looked_at >= trouble.1))
+    }
+}
+
 /// How many arrivals of one kind are in one state for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct ArrivalCount {
     /// bounce, `auto_reply`, complaint, other, log.
     pub kind: String,
@@ -148,7 +155,8 @@ impl Store {
         })
     }
 
-    /// A source is gone, as with the machine that read it: nothing waits for it any more. Returns whether something did.
+    /// A source is gone, as with the machine that read it, or was a mistake: nothing waits for it, and its silence does not
+    /// count. Returns whether there was one. Should anybody read it again, that begins anew.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -216,17 +224,19 @@ impl Store {
         })
     }
 
-    /// How many arrivals there are, by kind, state and reason.
+    /// How many arrivals there are, by kind, state and reason, in that order.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn arrival_counts(&self) -> Result<Vec<ArrivalCount>, StoreError> {
         on_both_in_time!(self, reader, |pool, dialect| {
             let rows = sqlx::query(ARRIVAL_COUNTS.on(dialect)).fetch_all(pool).await?;
-            Ok(rows
+            let mut counts: Vec<ArrivalCount> = rows
                 .iter()
                 .map(|row| ArrivalCount { kind: row.get(0), state: row.get(1), why: row.get(2), count: row.get(3) })
-                .collect())
+                .collect();
+            counts.sort();
+            Ok(counts)
         })
     }
 

@@ -13,12 +13,11 @@ pub(crate) struct Silence {
 }
 
 impl Silence {
-    /// `None` when nothing can be claimed: nobody looked, or not into every mailbox that a daemon reads.
+    /// `None` when nothing can be claimed: nobody looked, or not into every mailbox that a daemon reads. A mailbox that
+    /// somebody read by hand counts like the others: until it is forgotten, bounces may lie in it unread.
     pub(crate) fn of(sources: &[SourceRow], quiet: Span) -> Option<Self> {
-        let looks = |followed| {
-            sources.iter().filter(move |source| source.bounces && source.followed == followed).map(|one| one.looked_at)
-        };
-        let watched_until = looks(true).min().unwrap_or_else(|| looks(false).flatten().max())?;
+        let counts = |source: &&SourceRow| source.bounces && (source.followed || source.looked_at.is_some());
+        let watched_until = sources.iter().filter(counts).map(|source| source.looked_at).min().flatten()?;
         Some(Self { watched_until, quiet_ms: quiet.as_millis() })
     }
 
@@ -50,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn bounces_were_watched_for_as_far_as_every_mailbox_that_is_followed_was_looked_at() {
+    fn bounces_were_watched_for_as_far_as_every_mailbox_was_looked_at_by_a_daemon_or_by_hand() {
         let (bounces, log, followed, by_hand) = (true, false, true, false);
         for (sources, watched_until) in [
             (&[][..], None),
@@ -61,10 +60,10 @@ mod tests {
             (&[(bounces, followed, Some(5)), (bounces, followed, Some(3))], Some(3)),
             (&[(bounces, followed, Some(5)), (bounces, followed, None)], None),
             (&[(bounces, followed, Some(5)), (log, followed, Some(3))], Some(5)),
-            (&[(bounces, followed, Some(5)), (bounces, by_hand, Some(3))], Some(5)),
+            (&[(bounces, followed, Some(5)), (bounces, by_hand, Some(3))], Some(3)),
             (&[(bounces, followed, Some(5)), (bounces, by_hand, Some(9))], Some(5)),
             (&[(bounces, followed, None), (bounces, by_hand, Some(9))], None),
-            (&[(bounces, by_hand, Some(3)), (bounces, by_hand, Some(5)), (bounces, by_hand, None)], Some(5)),
+            (&[(bounces, by_hand, Some(3)), (bounces, by_hand, Some(5)), (bounces, by_hand, None)], Some(3)),
             (&[(log, followed, Some(9)), (bounces, by_hand, Some(5))], Some(5)),
         ] {
             let rows: Vec<_> = sources.iter().copied().map(source).collect();

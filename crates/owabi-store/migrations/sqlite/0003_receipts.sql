@@ -48,6 +48,8 @@ CREATE TABLE arrivals (
     updated_at  BIGINT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX arrivals_open ON arrivals (state, at) WHERE state IN ('parked', 'review');
+-- `status --watch` counts without touching the mails. `why` is a word of ours, never a person's.
+CREATE INDEX arrivals_counted ON arrivals (kind, state, why);
 
 -- Where receipts come from, and how far each was read. A mail in doubt is not sent again before those that a daemon follows
 -- were looked at.

@@ -13,6 +13,7 @@ fn every_file_under_sql_is_a_statement_and_no_marker_stays_unexpanded() {
     for (name, statement) in ALL {
         for dialect in [Dialect::Sqlite, Dialect::Postgres] {
             assert!(!statement.on(dialect).contains("/*"), "{name}");
+            assert!(!statement.on(dialect).trim().is_empty(), "{name} prepares, and does nothing");
         }
     }
 }
@@ -154,6 +155,33 @@ async fn no_statement_that_runs_often_reads_or_sorts_the_whole_queue_on_postgres
             assert!(read < 4_000 && !whole, "{queue:?}, {mode} plan, {read} rows\n{text}\n{plan:#?}");
         }
     }
+}
+
+#[tokio::test]
+async fn arrivals_are_counted_without_their_mails_on_sqlite() {
+    let store = crate::Store::open(&crate::OpenOptions::new("sqlite::memory:")).await.unwrap();
+    let crate::open::Pools::Sqlite { writer, .. } = &store.pools else { unreachable!() };
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", ARRIVAL_COUNTS.on(Dialect::Sqlite)));
+    let plan = sqlx::query(explain).fetch_all(writer).await.unwrap();
+    let steps: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+    assert_eq!(steps, ["SCAN arrivals USING COVERING INDEX arrivals_counted"]);
+}
+
+#[tokio::test]
+async fn arrivals_are_counted_without_their_mails_on_postgres() {
+    let database = Server::shared().database();
+    let store = crate::Store::open(&crate::OpenOptions::new(database.url())).await.unwrap();
+    let mails = "INSERT INTO arrivals (sha256, at, source, kind, state, why, size, content, updated_at)
+                 SELECT md5(n::text), 1, 'maildir:/b', 'bounce', CASE WHEN n % 50 = 0 THEN 'review' ELSE 'matched' END,
+                        CASE WHEN n % 50 = 0 THEN 'unmatched' END, 1000, repeat('x', 1000), 1
+                 FROM generate_series(1, 5000) n";
+    database.psql(mails);
+    database.psql("VACUUM ANALYZE arrivals");
+    let crate::open::Pools::Postgres { writer, .. } = &store.pools else { unreachable!() };
+    let mut connection = writer.acquire().await.unwrap();
+    let explain = format!("EXPLAIN (COSTS OFF) {}", ARRIVAL_COUNTS.on(Dialect::Postgres));
+    let plan: Vec<String> = run(&mut connection, explain).await.iter().map(|row| row.get(0)).collect();
+    assert!(plan.iter().any(|step| step.contains("Index Only Scan using arrivals_counted")), "{plan:#?}");
 }
 
 /// How many rows of the large tables a statement reads, and how; what it does is undone.

@@ -5,7 +5,8 @@ use crate::{LEASE, NOTICE, accepted, claim, count, intent, released};
 use owabi_core::lifecycle::Status;
 use owabi_core::reply::Reply;
 use owabi_store::{
-    ArrivalRow, Claimed, Group, MemberChange, NewReceipt, Received, Settle, SourceName, Store, Unreached,
+    ArrivalRow, ByPerson, Claimed, Group, MemberChange, NewReceipt, Received, Settle, SourceName, Store, StoreError,
+    Unreached,
 };
 
 const DAY: i64 = 86_400_000;
@@ -60,6 +61,7 @@ async fn a_receipt_its_mail_and_the_members_new_status_are_recorded_together_and
         arrivals: vec![arrival("aa", "matched")],
         receipts: vec![receipt(&row, "aa", before_and_after)],
         changes: vec![change(&row, Status::Accepted, Status::Bounced)],
+        by_person: None,
     };
     assert!(store.receive(&received, 60).await.unwrap());
     assert_eq!(count(&store, Status::Bounced).await, 1);
@@ -96,7 +98,8 @@ async fn a_change_that_was_decided_on_an_older_picture_is_not_made(place: Place)
         change(&row, Status::InDoubt, Status::Accepted),
         MemberChange { fence: row.fence - 1, ..change(&row, Status::Accepted, Status::Bounced) },
     ] {
-        let received = Received { arrivals: vec![arrival("aa", "matched")], changes: vec![stale], receipts: vec![] };
+        let received =
+            Received { arrivals: vec![arrival("aa", "matched")], changes: vec![stale], ..Received::default() };
         assert!(!store.receive(&received, 60).await.unwrap());
     }
     assert_eq!(count(&store, Status::Accepted).await, 1);
@@ -122,6 +125,68 @@ async fn what_waits_for_a_person_is_kept_whole_and_only_that_is_decided_again(pl
     let counts = store.arrival_counts().await.unwrap();
     let states: Vec<_> = counts.iter().map(|count| (count.state.as_str(), count.count)).collect();
     assert_eq!(states, [("ignored", 1), ("matched", 1), ("review", 1)]);
+}
+
+on_both_databases!(a_persons_decision_stands_in_the_ledger_with_it_and_is_nothing_when_it_was_decided_meanwhile);
+async fn a_persons_decision_stands_in_the_ledger_with_it_and_is_nothing_when_it_was_decided_meanwhile(place: Place) {
+    let (store, row) = one_accepted(&place).await;
+    let arrives = async |sha256: &str, state: &str| {
+        let arrivals = vec![arrival(sha256, state)];
+        store.receive(&Received { arrivals, ..Received::default() }, 50).await.unwrap();
+    };
+    arrives("aa", "review").await;
+    arrives("bb", "review").await;
+    arrives("bb", "matched").await;
+    let body = serde_json::json!({ "reason": "広告" });
+    let by = ByPerson { actor: "hana".into(), kind: "dismiss", notice_id: None, body };
+    let dismiss = async |sha256: &str| {
+        let arrivals = vec![ArrivalRow { why: Some("person".into()), ..arrival(sha256, "dismissed") }];
+        store.receive(&Received { arrivals, by_person: Some(by.clone()), ..Received::default() }, 60).await
+    };
+    assert!(dismiss("aa").await.unwrap());
+    for decided in ["aa", "bb"] {
+        assert!(matches!(dismiss(decided).await, Err(StoreError::DecidedMeanwhile)), "{decided}");
+    }
+    assert_eq!(store.arrival("bb").await.unwrap().unwrap().state, "matched");
+    let entries = "SELECT CAST(COUNT(*) AS TEXT) FROM ledger WHERE kind = 'dismiss' AND actor = 'hana'";
+    assert_eq!(place.text(entries).await, "1");
+
+    // A word on a member whose receipt of this mail is there already is not dropped in silence.
+    arrives("cc", "review").await;
+    let say = async |after| {
+        let arrivals = vec![ArrivalRow { why: Some("person".into()), ..arrival("cc", "matched") }];
+        let receipts = vec![receipt(&row, "cc", (Status::Accepted, after))];
+        let changes = vec![change(&row, Status::Accepted, after)];
+        store.receive(&Received { arrivals, receipts, changes, by_person: Some(by.clone()) }, 70).await
+    };
+    let delayed = vec![receipt(&row, "cc", (Status::Accepted, Status::Accepted))];
+    store.receive(&Received { receipts: delayed, ..Received::default() }, 65).await.unwrap();
+    assert!(matches!(say(Status::Bounced).await, Err(StoreError::DecidedMeanwhile)));
+    assert_eq!(count(&store, Status::Accepted).await, 1, "nothing of it is done");
+}
+
+on_both_databases!(a_person_may_say_that_one_mail_speaks_of_several_members);
+async fn a_person_may_say_that_one_mail_speaks_of_several_members(place: Place) {
+    let store = released(&place, 2).await;
+    let rows = claim(&store, 20, 2).await;
+    let group = Group {
+        intents: rows.iter().map(intent).collect(),
+        settles: rows.iter().map(|row| accepted(row, 40)).collect(),
+    };
+    store.record(&group, 40, 40, false).await.unwrap();
+    let waiting = vec![arrival("aa", "review"), arrival("bb", "matched")];
+    store.receive(&Received { arrivals: waiting, ..Received::default() }, 50).await.unwrap();
+    let say = async |sha256: &str, row: &Claimed| {
+        let arrivals =
+            vec![ArrivalRow { why: Some("person".into()), member_id: Some(row.id), ..arrival(sha256, "matched") }];
+        let words = NewReceipt { part: row.id, ..receipt(row, sha256, (Status::Accepted, Status::Bounced)) };
+        let changes = vec![change(row, Status::Accepted, Status::Bounced)];
+        let by = ByPerson { actor: "x".into(), kind: "receipt_by_hand", notice_id: None, body: 1.into() };
+        store.receive(&Received { arrivals, receipts: vec![words], changes, by_person: Some(by) }, 60).await
+    };
+    assert!(matches!(say("bb", &rows[0]).await, Err(StoreError::DecidedMeanwhile)), "it found its member by itself");
+    assert!(say("aa", &rows[0]).await.unwrap() && say("aa", &rows[1]).await.unwrap());
+    assert_eq!((count(&store, Status::Bounced).await, store.receipts_of(rows[1].id).await.unwrap().len()), (2, 1));
 }
 
 on_both_databases!(members_are_found_by_address_and_by_what_a_log_called_their_mail);
@@ -174,6 +239,16 @@ async fn a_source_that_is_not_read_any_more_is_not_waited_for(place: Place) {
     assert_eq!(followed().await, 2);
 }
 
+on_both_databases!(a_source_that_was_read_by_hand_is_forgotten_whole);
+async fn a_source_that_was_read_by_hand_is_forgotten_whole(place: Place) {
+    let store = released(&place, 0).await;
+    store.source_looked(MAILDIR, 7, None).await.unwrap();
+    assert!(store.forget_source("mail1", MAILDIR.name).await.unwrap());
+    assert!(store.sources().await.unwrap().is_empty());
+    store.source_looked(MAILDIR, 9, None).await.unwrap();
+    assert_eq!(store.sources().await.unwrap()[0].looked_at, Some(9), "somebody reads it again");
+}
+
 on_both_databases!(patience_with_a_source_goes_on_from_one_run_to_the_next_until_it_is_read);
 async fn patience_with_a_source_goes_on_from_one_run_to_the_next_until_it_is_read(place: Place) {
     let store = released(&place, 0).await;
@@ -220,6 +295,11 @@ async fn a_source_goes_on_where_it_was_left_and_its_trouble_ends_with_the_next_l
     store.source_looked(MAILLOG, 10, Some("3 files cannot be moved")).await.unwrap();
     store.source_looked(MAILLOG, 11, Some("3 files cannot be moved")).await.unwrap();
     assert_eq!(trouble().await, Some(("3 files cannot be moved".into(), 10)));
+    let is_read = async || store.sources().await.unwrap()[0].is_read();
+    assert!(is_read().await, "it is read, and something is wrong all the same");
+    store.source_trouble(MAILLOG, "gone", 12).await.unwrap();
+    store.source_trouble(MAILLOG, "still gone", 13).await.unwrap();
+    assert_eq!((trouble().await, is_read().await), (Some(("still gone".into(), 12)), false));
 }
 
 on_both_databases!(silence_counts_from_the_acceptance);

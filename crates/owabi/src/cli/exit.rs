@@ -148,6 +148,10 @@ impl From<StoreError> for Failure {
             StoreError::ChangedMeanwhile => {
                 (Exit::TryAgain, say!(ja: "同じコマンドをもう一度実行してください。", en: "run the same command again"))
             }
+            StoreError::DecidedMeanwhile => (
+                Exit::Failed,
+                say!(ja: "`owabi track review` に残っているか、`owabi member show` に何が記録されたかを見てください。", en: "see whether it is still in `owabi track review`, and what `owabi member show` says was recorded"),
+            ),
             StoreError::OtherTextWaits { .. } => (
                 Exit::Failed,
                 say!(

@@ -198,6 +198,7 @@ impl Page for Table {
     }
 }
 
+/// A character of strangers' words; those that move a terminal's cursor are blanks.
 pub(super) fn plain(c: char) -> char {
     if c.is_control() { ' ' } else { c }
 }

@@ -55,7 +55,7 @@ enum What {
     },
     /// Postfix's log in systemd's journal  journald のログを読む
     Journal,
-    /// Wait no longer for a source of a machine that is gone  なくなった機械の読み取り元を待つのをやめる
+    /// Leave out a source that is gone or was read by mistake  なくなった読み取り元、誤って読んだものを外す
     Forget {
         /// The source, as `owabi status` names it
         source: String,
@@ -100,15 +100,15 @@ async fn forget(session: &Session, host: &str, source: &str) -> Answer {
     if !forgotten {
         return Err(Failure::with(
             Exit::Failed,
-            say!(ja: "{host} の {source} を待っているものはありません。", en: "nothing waits for {source} of {host}"),
+            say!(ja: "{host} に {source} という読み取り元はありません。", en: "{host} has no source {source}"),
             say!(ja: "名前は `owabi status` で確かめてください。", en: "`owabi status` shows the names"),
         ));
     }
     let body = json!({ "host": host, "source": source });
     store.append_ledger(session.now(), &session.actor(None), "forget_source", None, &body).await?;
     session.tell(&say!(
-        ja: "{host} の {source} を待たないことにしました。",
-        en: "nothing waits for {source} of {host} any more"
+        ja: "{host} の {source} を外しました。これを待つことはなく、「不達の知らせなし」にも数えません。",
+        en: "{source} of {host} is left out: nothing waits for it, and \"no bounce by\" does not count it"
     ));
     session.answer(&json!({ "host": host, "source": source, "followed": false }));
     Ok(Exit::Done)
@@ -162,6 +162,12 @@ async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed
         ja: "記録 {matched}、照合待ち {parked}、確認待ち {review}、対象外 {ignored}",
         en: "{matched} recorded, {parked} waiting for their mail's outcome, {review} for a person, {ignored} of no interest"
     ));
+    if parked > 0 {
+        session.tell(&say!(
+            ja: "照合待ちのものは、送信の結果が記録されしだい、`owabi run` か次の `owabi track` が照合します。receipts.park を過ぎると確認待ちになります。",
+            en: "what waits for its mail's outcome is matched by `owabi run`, or by the next `owabi track`; after receipts.park it waits for a person"
+        ));
+    }
     if review > 0 {
         session.tell(&say!(ja: "`owabi track review` で確かめてください。", en: "look at `owabi track review`"));
     }

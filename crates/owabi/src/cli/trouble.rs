@@ -27,6 +27,7 @@ pub(super) fn what(error: &StoreError) -> Text {
                 "確かめた後に対象者が変わっています(そのとき {looked_at} 名、いま {held} 名)。何も解禁していません。"
             )
         }
+        StoreError::DecidedMeanwhile => "その間に、すでに決まっていました。何も記録していません。".to_owned(),
         StoreError::ChangedMeanwhile => "その間に行かお知らせが変わりました。何もしていません。".to_owned(),
         StoreError::OtherTextWaits { waiting } => {
             format!("前に解禁した文面を待っている方が {waiting} 名います。何も解禁していません。")
@@ -200,6 +201,7 @@ mod tests {
             StoreError::Row { id: 7, what: "cohorts".into() },
             StoreError::RosterChanged { looked_at: 3, held: 4 },
             StoreError::ChangedMeanwhile,
+            StoreError::DecidedMeanwhile,
             StoreError::OtherTextWaits { waiting: 5 },
             StoreError::NoticeState,
             StoreError::Refused(refused()),

@@ -127,11 +127,6 @@ impl Imap {
 }
 
 impl Receipts {
-    /// Whether anything is read that could tell of a bounce or a delivery.
-    pub fn any(&self) -> bool {
-        self.maildir.is_some() || self.imap.host.is_some() || self.maillog.is_some() || self.journal
-    }
-
     pub(super) fn resolve(&mut self, folder: &Path) {
         let Self { maildir, maillog, imap, .. } = self;
         for path in [maildir, maillog, &mut imap.ca_file, &mut imap.password_file] {

@@ -125,6 +125,7 @@ fn impossible_values_are_refused() {
         ("OWABI_DATABASE__STATEMENT_TIMEOUT", "0s", "longer than 0s"),
         ("OWABI_DATABASE__CONNECT_TIMEOUT", "soon", "not a duration"),
         ("OWABI_DISPATCH__LEASE", "1m", "longer than smtp.deadlines.dot"),
+        ("OWABI_RECEIPTS__POLL", "0s", "longer than 0s"),
         ("OWABI_SMTP__RELAYS__0__USER", "u", "go together"),
         ("OWABI_SMTP__RELAYS__0__RATE", "-1", "more than 0"),
         ("OWABI_SMTP__RELAYS__0__TLS", "maybe", "unknown variant"),

@@ -12,7 +12,7 @@ use owabi_core::bounce::Kind;
 use owabi_core::ids::Keys;
 use owabi_core::lifecycle::Status;
 use owabi_core::receipt::Says;
-use owabi_store::{ArrivalRow, Received, SourceName, Store, StoreError};
+use owabi_store::{ArrivalRow, ByPerson, Received, SourceName, Store, StoreError};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -221,8 +221,13 @@ impl Intake {
     /// waiting, or the member's own mail is just being sent.
     ///
     /// # Errors
-    /// `Unavailable`; `Row` when there is no such row.
-    pub(crate) async fn take_by_hand(&self, row: ArrivalRow, member_id: i64, says: Says) -> Result<bool, StoreError> {
+    /// `Unavailable`; `Row` when there is no such row; `DecidedMeanwhile`.
+    pub(crate) async fn take_by_hand(
+        &self,
+        row: ArrivalRow,
+        (member_id, says): (i64, Says),
+        by_person: &ByPerson,
+    ) -> Result<bool, StoreError> {
         let Some(item) = Item::kept(row) else { return Ok(false) };
         for _ in 0..TRIES {
             let members = self.store.standings(&[member_id]).await?;
@@ -231,10 +236,13 @@ impl Intake {
             if !seen.members.contains_key(&member_id) {
                 return Err(StoreError::Row { id: member_id, what: "there is no such row".to_owned() });
             }
-            let decision = decide_by_hand(&item, member_id, says, &seen, &self.rules);
+            let mut decision = decide_by_hand(&item, member_id, says, &seen, &self.rules);
             if decision.waits() {
                 return Ok(false);
             }
+            // The same mail may speak of several members.
+            decision.received.receipts.iter_mut().for_each(|receipt| receipt.part = member_id);
+            decision.received.by_person = Some(by_person.clone());
             if self.store.receive(&decision.received, now_ms()).await? {
                 return Ok(true);
             }

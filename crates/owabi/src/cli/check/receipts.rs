@@ -8,9 +8,16 @@ use crate::config::Config;
 use crate::receipts::Failed;
 use crate::receipts::imap::{self, Mailbox, Offer, Putting};
 use crate::receipts::sources::mailbox;
+use std::io::ErrorKind;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::Command;
+use tokio::time::timeout;
 
 const AREA: &str = "receipts";
+/// A `postconf` that says nothing for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn check(session: &Session, config: &Config, connect: bool, found: &mut Found) {
     let receipts = &config.receipts;
@@ -19,6 +26,9 @@ pub(super) async fn check(session: &Session, config: &Config, connect: bool, fou
     }
     if let Some(file) = &receipts.maillog {
         check_readable(session, file, found);
+    }
+    if receipts.relayed_is_delivered && (receipts.maillog.is_some() || receipts.journal) {
+        check_smarthost(session, found).await;
     }
     // A password that cannot be read was told with the other secrets.
     if let (true, Ok(Some(mailbox))) = (connect, mailbox(config)) {
@@ -67,6 +77,34 @@ fn check_readable(session: &Session, file: &Path, found: &mut Found) {
             en: "receipts.maillog: {shown} cannot be read ({error}): put the account that runs owabi into the group adm"
         ));
     }
+}
+
+/// Of a Postfix that hands everything to a further relay the log tells of that relay, and nothing of the recipient.
+async fn check_smarthost(session: &Session, found: &mut Found) {
+    let Some(relayhost) = relayhost().await else { return };
+    found.warning(session, AREA, &say!(
+        ja: "receipts.relayed_is_delivered: このマシンの Postfix はすべてを {relayhost} に渡す設定です(relayhost)。渡しただけでは相手に届いた証拠になりません。そのログを読むなら relayed_is_delivered: false にしてください。",
+        en: "receipts.relayed_is_delivered: this machine's Postfix hands everything to {relayhost} (relayhost), which is no evidence that the recipient's server took it: set relayed_is_delivered: false if that is the log you read"
+    ));
+}
+
+/// The smarthost of this machine's Postfix, if it has one.
+async fn relayhost() -> Option<String> {
+    // It is often not in the path of ordinary accounts.
+    for program in ["postconf", "/usr/sbin/postconf"] {
+        let mut command = Command::new(program);
+        command.args(["-h", "relayhost"]).env("LC_ALL", "C").stdin(Stdio::null()).kill_on_drop(true);
+        match timeout(PATIENCE, command.output()).await {
+            Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {}
+            Ok(Ok(output)) if output.status.success() => {
+                let said = String::from_utf8_lossy(&output.stdout);
+                let host: String = said.trim().chars().filter(|c| !c.is_control()).collect();
+                return (!host.is_empty()).then_some(host);
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 async fn check_mailbox(session: &Session, config: &Config, mailbox: &Mailbox, found: &mut Found) {

@@ -102,22 +102,41 @@ fn source(source: &SourceRow) -> Text {
         Some(at) => say!(ja: "{at} までに届いた分を確認済み", en: "read up to {at}"),
         None => say!(ja: "まだ確認していません", en: "not read yet"),
     };
-    let (mut ja, mut en) = (looked.ja, looked.en);
-    if let Some((what, since)) = trouble {
-        let (what, since): (String, _) = (what.chars().map(plain).collect(), japan::short(*since));
-        ja = format!("{since} から読めません({what})。{ja}");
-        en = format!("cannot be read since {since} ({what}); {en}");
-        if *followed {
-            ja.push_str("。結果不明のメールの送り直しは、最長で receipts.patience まで待ちます");
-            en.push_str("; mails in doubt wait for it, for receipts.patience at most");
-        }
-    }
+    let Text { ja, en } = match trouble {
+        Some(trouble) => troubled(&looked, source, trouble),
+        None => looked,
+    };
     let by_hand =
         if *followed { Text::same("") } else { say!(ja: "(常時の読み取りなし)", en: " (no daemon reads it)") };
     let (by_hand_ja, by_hand_en) = (by_hand.ja, by_hand.en);
     say!(
         ja: "配達・不達の知らせ {host} {name}{by_hand_ja}: {ja}",
         en: "receipts {host} {name}{by_hand_en}: {en}"
+    )
+}
+
+/// A source that cannot be read holds up what waits for it; one that is read with some trouble does not.
+fn troubled(looked: &Text, source: &SourceRow, (what, since): &(String, i64)) -> Text {
+    let (what, since): (String, _) = (what.chars().map(plain).collect(), japan::short(*since));
+    let Text { ja, en } = looked;
+    if source.is_read() {
+        return say!(
+            ja: "{ja}。ただし {since} から問題があります({what})",
+            en: "{en}, but not all is well since {since} ({what})"
+        );
+    }
+    let wait = if source.followed {
+        say!(
+            ja: "。結果不明のメールの送り直しは、最長で receipts.patience まで待ちます",
+            en: "; mails in doubt wait for it, for receipts.patience at most"
+        )
+    } else {
+        Text::same("")
+    };
+    let (wait_ja, wait_en) = (wait.ja, wait.en);
+    say!(
+        ja: "{since} から読めません({what})。{ja}{wait_ja}",
+        en: "cannot be read since {since} ({what}); {en}{wait_en}"
     )
 }
 
@@ -162,13 +181,22 @@ mod tests {
         assert_eq!(words(&read), "receipts mail1 maildir:/b: read up to 2022-03-02 09:00:00");
         let by_hand = row("pipe", false, None, None);
         assert_eq!(words(&by_hand), "receipts mail1 pipe (no daemon reads it): not read yet");
-        let gone = row("maildir:/b", true, Some(nine), Some(("permission\ndenied".into(), nine)));
-        let said = "cannot be read since 2022-03-02 09:00:00 (permission denied); read up to 2022-03-02 09:00:00";
+        let gone = row("maildir:/b", true, Some(nine), Some(("permission\ndenied".into(), nine + 1_000)));
+        let said = "cannot be read since 2022-03-02 09:00:01 (permission denied); read up to 2022-03-02 09:00:00";
         let wait = "mails in doubt wait for it, for receipts.patience at most";
         assert_eq!(words(&gone), format!("receipts mail1 maildir:/b: {said}; {wait}"));
         let by_hand = row("pipe", false, None, Some(("gone".into(), nine)));
         assert!(!words(&by_hand).contains(wait));
         assert!(source(&gone).of(Lang::Ja).contains("読めません(permission denied)"));
+        let unmoved = row("maildir:/b", true, Some(nine), Some(("3 mails cannot be moved".into(), nine - 1_000)));
+        let said =
+            "read up to 2022-03-02 09:00:00, but not all is well since 2022-03-02 08:59:59 (3 mails cannot be moved)";
+        assert_eq!(words(&unmoved), format!("receipts mail1 maildir:/b: {said}"));
+        assert!(
+            source(&unmoved)
+                .of(Lang::Ja)
+                .ends_with("ただし 2022-03-02 08:59:59 から問題があります(3 mails cannot be moved)")
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `track review`: what arrived and nobody could be found for, whole, and a person's word on it.
 
 use super::super::exit::{Answer, Exit, Failure};
+use super::super::log::plain;
 use super::super::say::{Text, say};
 use super::super::session::Session;
 use super::open;
@@ -8,7 +9,7 @@ use crate::japan;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use owabi_core::receipt::Says;
-use owabi_store::{ArrivalRow, Received, Store};
+use owabi_store::{ArrivalRow, ByPerson, Received, Store};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -97,14 +98,14 @@ async fn list(session: &Session, store: &Store) -> Answer {
     }
     for row in &waiting {
         let (id, at) = (&row.sha256[..row.sha256.len().min(12)], japan::short(row.at));
-        let (sender, subject) = (plain(row.sender.as_deref()), plain(row.subject.as_deref()));
+        let (sender, subject) = (shown(row.sender.as_deref()), shown(row.subject.as_deref()));
         let why = why(row);
         let (ja, en) = (why.ja, why.en);
         session.tell(&say!(ja: "{id}  {at}  {ja}\n    {sender} 「{subject}」", en: "{id}  {at}  {en}\n    {sender} \"{subject}\""));
     }
-    let shown = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
-    if all > shown {
-        let more = all - shown;
+    let listed = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
+    if all > listed {
+        let more = all - listed;
         session.tell(&say!(ja: "ほかに {more} 件あります。", en: "and {more} more"));
     }
     session.answer(&json!({ "rows": waiting.iter().map(document).collect::<Vec<_>>(), "total": all }));
@@ -140,9 +141,9 @@ fn why(row: &ArrivalRow) -> Text {
     }
 }
 
-/// Words of strangers without what moves a terminal's cursor.
-fn plain(text: Option<&str>) -> String {
-    text.unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// A stranger's words, on one line.
+fn shown(words: Option<&str>) -> String {
+    words.unwrap_or_default().chars().map(plain).collect()
 }
 
 async fn find(store: &Store, id: &str) -> Result<ArrivalRow, Failure> {
@@ -210,21 +211,28 @@ fn must_wait(arrival: &ArrivalRow) -> Result<(), Failure> {
     ))
 }
 
+/// A person has said of whom it speaks, and may name one more: an address may stand in several notices.
+fn is_matched_by_person(arrival: &ArrivalRow) -> bool {
+    arrival.state == "matched" && arrival.why.as_deref() == Some("person")
+}
+
 async fn dismiss(session: &Session, options: &Options, store: &Store, arrival: ArrivalRow) -> Answer {
     must_wait(&arrival)?;
     let (reason, now) = (options.reason.clone().unwrap_or_default(), session.now());
     let sha256 = arrival.sha256.clone();
-    let dismissed = ArrivalRow { state: "dismissed".to_owned(), why: Some(reason.clone()), ..arrival };
-    store.receive(&Received { arrivals: vec![dismissed], ..Received::default() }, now).await?;
+    let dismissed = ArrivalRow { state: "dismissed".to_owned(), why: Some("person".to_owned()), ..arrival };
     let body = json!({ "evidence": sha256, "reason": reason });
-    store.append_ledger(now, &session.actor(None), "dismiss", None, &body).await?;
+    let by_person = Some(ByPerson { actor: session.actor(None), kind: "dismiss", notice_id: None, body });
+    store.receive(&Received { arrivals: vec![dismissed], by_person, ..Received::default() }, now).await?;
     session.tell(&say!(ja: "確認済みにしました。", en: "dismissed"));
     session.answer(&json!({ "id": sha256, "state": "dismissed" }));
     Ok(Exit::Done)
 }
 
 async fn say_of(session: &Session, options: &Options, store: &Store, arrival: ArrivalRow, member_no: &str) -> Answer {
-    must_wait(&arrival)?;
+    if !is_matched_by_person(&arrival) {
+        must_wait(&arrival)?;
+    }
     let notice = options.notice.clone().unwrap_or_default();
     let says = options.says.unwrap_or(Says::Delayed);
     let Some(member) = store.member(&notice, member_no).await? else {
@@ -234,15 +242,16 @@ async fn say_of(session: &Session, options: &Options, store: &Store, arrival: Ar
     };
     let (_, intake) = open(session).await?;
     let sha256 = arrival.sha256.clone();
-    if !intake.take_by_hand(arrival, member.id, says).await? {
+    let body = json!({ "evidence": sha256, "member_no": member_no, "says": says, "reason": options.reason });
+    let (actor, notice_id) = (session.actor(None), Some(notice.clone()));
+    let by_person = ByPerson { actor, kind: "receipt_by_hand", notice_id, body };
+    if !intake.take_by_hand(arrival, (member.id, says), &by_person).await? {
         let what = say!(
             ja: "この会員へはいま送信中です。結果が出てから、もう一度実行してください。",
             en: "a mail to this member is just being sent: try again when its outcome is known"
         );
         return Err(Failure::new(Exit::TryAgain, what));
     }
-    let body = json!({ "evidence": sha256, "member_no": member_no, "says": says, "reason": options.reason });
-    store.append_ledger(session.now(), &session.actor(None), "receipt_by_hand", Some(&notice), &body).await?;
     let after = store.member(&notice, member_no).await?.map(|member| member.status);
     let status = after.map_or("", owabi_core::lifecycle::Status::as_str);
     session.tell(&say!(ja: "記録しました。会員 {member_no}: {status}", en: "recorded; member {member_no}: {status}"));
