@@ -187,7 +187,9 @@ impl Page for Table {
         let code = row.code.map_or("-".to_owned(), |code| code.to_string());
         let email = row.email.as_deref().unwrap_or("-");
         // A relay's words may hold what moves a terminal's cursor.
-        let said = row.reply.as_ref().or(row.reason.as_ref()).or(row.status_reason.as_ref());
+        // What came back is newer than what the relay said.
+        let bounced = row.status_reason.as_ref().filter(|_| row.status == Status::Bounced.as_str());
+        let said = bounced.or(row.reply.as_ref()).or(row.reason.as_ref()).or(row.status_reason.as_ref());
         let reply: String = said.into_iter().flat_map(|text| text.chars()).map(plain).collect();
         let twice = if row.possible_duplicate { " [possible duplicate]" } else { "" };
         writeln!(self.0, "{at:<19}  {no:<12}  {status:<11}  {n}  {outcome:<9}  {code:<4}  {email}  {reply}{twice}")

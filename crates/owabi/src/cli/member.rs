@@ -21,7 +21,7 @@ pub(super) struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Everything that is known of one person: status, attempts, receipts  一人の送信と受領の記録を見る
+    /// Everything that is known of one person: status, attempts, receipts  一人の送信と配達・不達の記録を見る
     Show(show::Options),
 }
 

@@ -197,6 +197,16 @@ fn command() -> clap::Command {
     Cli::command()
 }
 
+/// A reason that says something: it is kept.
+fn reason(text: &str) -> Result<String, String> {
+    let said = text.trim();
+    if said.is_empty() {
+        Err("say why; it is kept  理由を書いてください".to_owned())
+    } else {
+        Ok(said.to_owned())
+    }
+}
+
 /// A language by its tag.
 fn lang(word: &str) -> Result<Lang, String> {
     match word {

@@ -16,7 +16,7 @@ pub(super) struct Options {
     /// The notice's id
     id: String,
     /// Why, for the ledger
-    #[arg(long)]
+    #[arg(long, value_parser = super::reason)]
     reason: Option<String>,
 }
 

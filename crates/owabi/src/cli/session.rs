@@ -84,8 +84,8 @@ impl Session {
         let policy = &definition.policy;
         if policy.window.is_some() || policy.canary > 0 {
             self.warn(&say!(
-                ja: "「{id}」の policy にある window(送信時間帯)と canary(試し送り)は、この版ではまだ働きません。送信は解禁とともに始まります。",
-                en: "window and canary in the policy of {id} have no effect in this version yet: sending begins with the release"
+                ja: "「{id}」の policy にある window(送信時間帯)、canary(試し送り)、breaker(自動停止)は、この版ではまだ働きません。解禁後、`owabi run` が動けばすぐに送信が始まります。",
+                en: "window, canary and breaker in the policy of {id} have no effect in this version yet: once it is released, `owabi run` sends at once"
             ));
         }
     }

@@ -20,7 +20,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "ID")]
     notice: String,
     /// Why, for the ledger
-    #[arg(long)]
+    #[arg(long, value_parser = super::reason)]
     reason: String,
     /// Do not ask
     #[arg(long)]

@@ -47,7 +47,7 @@ pub(super) struct Options {
     #[arg(long, requires_all = ["id", "reason"])]
     dismiss: bool,
     /// Why, for the ledger
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = crate::cli::reason)]
     reason: Option<String>,
     /// Match everything that waits once more, as after an update
     #[arg(long, conflicts_with = "id")]
