@@ -36,6 +36,14 @@ impl Counted {
     pub(crate) fn taken(&self) -> u64 {
         self.matched + self.parked + self.review + self.ignored
     }
+
+    /// Says for the log what was taken, if anything.
+    pub(crate) fn tell(&self, source: &str) {
+        let Self { matched, parked, review, ignored, .. } = self;
+        if self.taken() > 0 {
+            tracing::info!(source, matched, parked, review, ignored, "receipts were read");
+        }
+    }
 }
 
 /// Why a source could not be looked at to its end.

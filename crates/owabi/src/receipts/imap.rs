@@ -16,6 +16,7 @@ mod value;
 mod wire;
 
 use super::counted::{Counted, Failed};
+use super::patience::Patience;
 use super::{Arrival, Intake, Verdict};
 use crate::clock;
 use crate::config;
@@ -25,7 +26,7 @@ use secrecy::SecretString;
 use session::Session;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use trouble::{Patience, Trouble};
+use trouble::Trouble;
 
 /// A mailbox that is read.
 #[derive(Clone, Debug)]
@@ -102,16 +103,7 @@ impl Mailbox {
         let until = clock::monotonic() + self.deadlines.session;
         while clock::monotonic() < until {
             let counted = self.look(&mut session, intake).await?;
-            if counted.taken() > 0 {
-                tracing::info!(
-                    source = self.source,
-                    matched = counted.matched,
-                    parked = counted.parked,
-                    review = counted.review,
-                    ignored = counted.ignored,
-                    "receipts were read"
-                );
-            }
+            counted.tell(&self.source);
             session.wait(self.settings.idle, poll).await?;
             patience.restore();
         }
@@ -141,7 +133,7 @@ pub(crate) async fn follow(mailbox: Mailbox, intake: Intake, poll: Duration, sto
         let mut patience = Patience::default();
         loop {
             if let Err(trouble) = mailbox.stay(&intake, poll, &mut patience).await {
-                let wait = patience.after(&trouble, poll);
+                let wait = patience.after_failure(trouble.pauses(poll));
                 mailbox.failed(trouble).tell(&intake, &mailbox.source);
                 tokio::time::sleep(wait).await;
             }

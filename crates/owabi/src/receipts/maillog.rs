@@ -9,6 +9,7 @@ mod place;
 mod reader;
 mod watch;
 
+use super::patience::Patience;
 use super::{Counted, Failed, Intake};
 use crate::clock::now_ms;
 use lines::Lines;
@@ -22,7 +23,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use watch::Watch;
 
-pub(super) use pieces::{Desk, Passage, Pauses, Piece, Pieces, Then};
+pub(super) use pieces::{Desk, PAUSES, Passage, Piece, Pieces, Then};
 
 /// The name of a log file as a source; `-` is standard input.
 pub(crate) fn source(log: &Path) -> String {
@@ -34,19 +35,19 @@ pub(crate) fn source(log: &Path) -> String {
 pub(super) async fn follow(intake: Intake, log: PathBuf, poll: Duration, stop: CancellationToken) {
     let (source, watch) = (source(&log), Watch::on(&log));
     let mut follower = Follower { intake, source, log, watch, passage: None, missing: false };
-    let mut pauses = Pauses::default();
+    let mut patience = Patience::default();
     while !stop.is_cancelled() {
         let Some(passed) = stop.run_until_cancelled(follower.pass()).await else { return };
         let waited = match passed {
-            Ok(Then::Missing) => stop.run_until_cancelled(sleep(pauses.after_failure())).await,
+            Ok(Then::Missing) => stop.run_until_cancelled(sleep(patience.after_failure(PAUSES))).await,
             Ok(_) => {
-                pauses.end();
+                patience.restore();
                 follower.watch.renew();
                 stop.run_until_cancelled(follower.watch.wait(poll)).await
             }
             Err(error) => {
                 error.tell(&follower.intake, &follower.source);
-                stop.run_until_cancelled(sleep(pauses.after_failure())).await
+                stop.run_until_cancelled(sleep(patience.after_failure(PAUSES))).await
             }
         };
         let Some(()) = waited else { return };

@@ -1,5 +1,6 @@
 //! A log comes in pieces: each is handed over, and only then its place is remembered.
 
+use super::super::patience::Pauses;
 use super::super::{Arrival, BATCH, Counted, Failed, Intake, Verdict};
 use super::lines::Lines;
 use owabi_core::maillog::{Log, LogEvidence};
@@ -66,23 +67,8 @@ pub(crate) trait Pieces {
     async fn next(&mut self) -> io::Result<Piece>;
 }
 
-/// The pauses after failures: from a second on each is twice the one before, to five minutes.
-#[derive(Debug, Default)]
-pub(crate) struct Pauses {
-    failures: u32,
-}
-
-impl Pauses {
-    pub(crate) fn after_failure(&mut self) -> Duration {
-        let pause = Duration::from_secs(1 << self.failures.min(9)).min(Duration::from_mins(5));
-        self.failures += 1;
-        pause
-    }
-
-    pub(crate) fn end(&mut self) {
-        self.failures = 0;
-    }
-}
+/// A log is near: it is looked for again soon.
+pub(crate) const PAUSES: Pauses = Pauses::new(Duration::from_secs(1), Duration::from_mins(5));
 
 /// Where pieces go.
 pub(crate) trait Taker {

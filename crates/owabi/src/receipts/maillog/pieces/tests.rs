@@ -50,15 +50,6 @@ fn piece(lines: &str, place: &str, then: Then) -> Piece {
     Piece { evidence: evidence.collect(), lines: 1, place: Some(place.to_owned()), then, ..Piece::default() }
 }
 
-#[test]
-fn pauses_grow_up_to_five_minutes_and_are_short_again_after_a_success() {
-    let mut pauses = Pauses::default();
-    let seconds: Vec<u64> = (0..11).map(|_| pauses.after_failure().as_secs()).collect();
-    assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-    pauses.end();
-    assert_eq!(pauses.after_failure().as_secs(), 1);
-}
-
 #[tokio::test]
 async fn a_place_is_remembered_after_its_piece_was_taken_and_only_when_it_is_a_new_one() {
     let pieces = [piece("AAAAA1", "1", Then::More), piece("", "2", Then::End), piece("", "2", Then::End)];
