@@ -6,13 +6,13 @@ mod known;
 mod line;
 
 use crate::bounce::Class;
+use crate::ids::hex;
 use delivery::Delivery;
 use known::Known;
 use line::Line;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 
 /// What the relay's log says about one mail in its queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ impl Log {
         let line = Line::split(&whole[..whole.len().min(LONGEST_LINE)])?;
         let said = self.read(&line)?;
         Some(LogEvidence {
-            sha256: hex_sha256(whole),
+            sha256: hex(&Sha256::digest(whole)),
             queue_id: line.queue_id.to_owned(),
             message_id: self.known.message_id(line.queue_id).map(str::to_owned),
             recipient: said.recipient,
@@ -208,12 +208,4 @@ fn text(words: &[u8]) -> String {
     // Four octets are the longest character.
     let words = &words[..words.len().min(4 * LONGEST_TEXT)];
     String::from_utf8_lossy(words).chars().take(LONGEST_TEXT).collect()
-}
-
-fn hex_sha256(octets: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    for octet in Sha256::digest(octets) {
-        let _ = write!(text, "{octet:02x}");
-    }
-    text
 }

@@ -11,6 +11,7 @@ pub(crate) mod journal;
 pub(crate) mod maildir;
 pub(crate) mod maillog;
 mod matching;
+mod patience;
 pub(crate) mod sources;
 #[cfg(test)]
 mod tests;

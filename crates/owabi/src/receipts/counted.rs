@@ -1,6 +1,7 @@
 //! What one look at a source did, or why it could not.
 
 use super::{Intake, Verdict};
+use crate::dispatch::harmless;
 use owabi_store::StoreError;
 use std::io;
 
@@ -35,6 +36,14 @@ impl Counted {
     pub(crate) fn taken(&self) -> u64 {
         self.matched + self.parked + self.review + self.ignored
     }
+
+    /// Says for the log what was taken, if anything.
+    pub(crate) fn tell(&self, source: &str) {
+        let Self { matched, parked, review, ignored, .. } = self;
+        if self.taken() > 0 {
+            tracing::info!(source, matched, parked, review, ignored, "receipts were read");
+        }
+    }
 }
 
 /// Why a source could not be looked at to its end.
@@ -59,8 +68,30 @@ impl Failed {
     /// Tells the intake, where it does not know yet: that the database is away is said elsewhere.
     pub(crate) fn tell(&self, intake: &Intake, source: &str) {
         match self {
-            Self::Store(StoreError::Unavailable(_)) => tracing::debug!(source, "nothing can be recorded: {self}"),
-            Self::Store(_) | Self::Source(_) => intake.trouble(source, &self.to_string()),
+            Self::Store(error @ StoreError::Unavailable(_)) => {
+                tracing::debug!(source, error = harmless(error), "nothing can be recorded");
+            }
+            Self::Store(_) | Self::Source(_) => intake.trouble(source, &self.harmless()),
         }
+    }
+
+    /// In words for the log and for status: a database quotes rows, and so addresses, in what it refuses.
+    fn harmless(&self) -> String {
+        match self {
+            Self::Store(error) => harmless(error),
+            Self::Source(what) => what.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_row_holds_is_not_told_as_a_trouble_of_a_source() {
+        let row = StoreError::Row { id: 7, what: "taro@example.test is no member".to_owned() };
+        assert_eq!(Failed::Store(row).harmless(), "row 7 cannot be read");
+        assert_eq!(Failed::Source("no file".to_owned()).harmless(), "no file");
     }
 }

@@ -13,9 +13,11 @@ mod session;
 mod tests;
 mod trouble;
 mod value;
+mod wary;
 mod wire;
 
 use super::counted::{Counted, Failed};
+use super::patience::Patience;
 use super::{Arrival, Intake, Verdict};
 use crate::clock;
 use crate::config;
@@ -25,7 +27,11 @@ use secrecy::SecretString;
 use session::Session;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use trouble::{Patience, Trouble};
+use trouble::Trouble;
+use wary::Wary;
+
+/// So many connections at most may end at mails of one look of the command line.
+const CONNECTIONS: u32 = 10;
 
 /// A mailbox that is read.
 #[derive(Clone, Debug)]
@@ -67,7 +73,7 @@ impl Mailbox {
     }
 
     /// One look, for the daemon and the command line alike: the intake learns how it went.
-    async fn look(&self, session: &mut Session, intake: &Intake) -> Result<Counted, Trouble> {
+    async fn look(&self, session: &mut Session<'_>, intake: &Intake) -> Result<Counted, Trouble> {
         let began_at = clock::now_ms();
         let counted = session.pass(&|arrivals| intake.take(&self.source, arrivals)).await?;
         match self.remaining(session) {
@@ -77,8 +83,16 @@ impl Mailbox {
         Ok(counted)
     }
 
+    /// One connection with one look.
+    async fn look_once(&self, intake: &Intake, wary: &mut Wary) -> Result<Counted, Trouble> {
+        let mut session = Session::open(self, wary).await?;
+        let counted = self.look(&mut session, intake).await?;
+        session.close().await;
+        Ok(counted)
+    }
+
     /// What stays in the folder and should not.
-    fn remaining(&self, session: &Session) -> Option<String> {
+    fn remaining(&self, session: &Session<'_>) -> Option<String> {
         let (host, folder) = (&self.host, &self.settings.folder);
         if session.unreadable > 0 {
             let many = session.unreadable;
@@ -97,25 +111,23 @@ impl Mailbox {
     }
 
     /// One connection's work: looks, waits for news, and looks again, until it is time to renew it.
-    async fn stay(&self, intake: &Intake, poll: Duration, patience: &mut Patience) -> Result<(), Trouble> {
-        let mut session = Session::open(self).await?;
+    async fn stay(
+        &self,
+        intake: &Intake,
+        poll: Duration,
+        patience: &mut Patience,
+        wary: &mut Wary,
+    ) -> Result<(), Trouble> {
+        let mut session = Session::open(self, wary).await?;
         let until = clock::monotonic() + self.deadlines.session;
         while clock::monotonic() < until {
             let counted = self.look(&mut session, intake).await?;
-            if counted.taken() > 0 {
-                tracing::info!(
-                    source = self.source,
-                    matched = counted.matched,
-                    parked = counted.parked,
-                    review = counted.review,
-                    ignored = counted.ignored,
-                    "receipts were read"
-                );
-            }
+            counted.tell(&self.source);
             session.wait(self.settings.idle, poll).await?;
             patience.restore();
         }
         session.close().await;
+        wary.forgive();
         Ok(())
     }
 }
@@ -125,23 +137,24 @@ impl Mailbox {
 /// # Errors
 /// When nothing can be recorded, or why the mailbox cannot be read, and what to do.
 pub(crate) async fn once(mailbox: &Mailbox, intake: &Intake) -> Result<Counted, Failed> {
-    let looking = async {
-        let mut session = Session::open(mailbox).await?;
-        let counted = mailbox.look(&mut session, intake).await?;
-        session.close().await;
-        Ok(counted)
-    };
-    looking.await.map_err(|trouble| mailbox.failed(trouble))
+    let mut wary = Wary::default();
+    for _ in 1..CONNECTIONS {
+        match mailbox.look_once(intake, &mut wary).await {
+            Err(_) if wary.has_learned() => {}
+            looked => return looked.map_err(|trouble| mailbox.failed(trouble)),
+        }
+    }
+    mailbox.look_once(intake, &mut wary).await.map_err(|trouble| mailbox.failed(trouble))
 }
 
 /// The daemon's reader: takes mails as they come (IDLE), or looks every `poll`, until `stop`.
 /// What goes wrong is told to the intake, and tried again after a while; nothing ends it but `stop`.
 pub(crate) async fn follow(mailbox: Mailbox, intake: Intake, poll: Duration, stop: CancellationToken) {
     let reading = async {
-        let mut patience = Patience::default();
+        let (mut patience, mut wary) = (Patience::default(), Wary::default());
         loop {
-            if let Err(trouble) = mailbox.stay(&intake, poll, &mut patience).await {
-                let wait = patience.after(&trouble, poll);
+            if let Err(trouble) = mailbox.stay(&intake, poll, &mut patience, &mut wary).await {
+                let wait = patience.after_failure(trouble.pauses(poll));
                 mailbox.failed(trouble).tell(&intake, &mailbox.source);
                 tokio::time::sleep(wait).await;
             }

@@ -5,7 +5,8 @@ mod child;
 mod entry;
 mod news;
 
-use super::maillog::{Desk, Passage, Pauses, Piece, Pieces, Then};
+use super::maillog::{Desk, PAUSES, Passage, Piece, Pieces, Then};
+use super::patience::Patience;
 use super::{Counted, Failed, Intake};
 use crate::clock::now_ms;
 use child::Journalctl;
@@ -31,18 +32,18 @@ const BEFORE_OCTETS: usize = 8 << 20;
 pub(super) async fn follow(intake: Intake, poll: Duration, extra: Vec<OsString>, stop: CancellationToken) {
     let mut passage = None;
     let mut news = News::new(extra.clone());
-    let mut pauses = Pauses::default();
+    let mut patience = Patience::default();
     while !stop.is_cancelled() {
         news.renew();
         let Some(passed) = stop.run_until_cancelled(pass(&intake, &extra, &mut passage)).await else { return };
         let waited = match passed {
             Ok(()) => {
-                pauses.end();
+                patience.restore();
                 stop.run_until_cancelled(news.wait(poll)).await
             }
             Err(error) => {
                 error.tell(&intake, SOURCE);
-                stop.run_until_cancelled(sleep(pauses.after_failure())).await
+                stop.run_until_cancelled(sleep(patience.after_failure(PAUSES))).await
             }
         };
         let Some(()) = waited else { return };

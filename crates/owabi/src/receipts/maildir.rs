@@ -145,15 +145,7 @@ pub(crate) async fn follow(maildir: Maildir, intake: Intake, poll: Duration, sto
             // Watched before it is read, so that nothing falls in between.
             news.watch(&maildir.folder.incoming());
             match maildir.look(&intake).await {
-                Ok(counted) if counted.taken() > 0 => tracing::info!(
-                    source = maildir.source,
-                    matched = counted.matched,
-                    parked = counted.parked,
-                    review = counted.review,
-                    ignored = counted.ignored,
-                    "receipts were read"
-                ),
-                Ok(_) => {}
+                Ok(counted) => counted.tell(&maildir.source),
                 Err(failed) => {
                     failed.tell(&intake, &maildir.source);
                     news.forget();

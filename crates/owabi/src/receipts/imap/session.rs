@@ -7,6 +7,7 @@ use super::folders::Naming;
 use super::moving::{MARK, Places, Putting};
 use super::response::{Fetched, Response, Status};
 use super::trouble::{Trouble, code};
+use super::wary::Wary;
 use super::{Arrival, Counted, Offer, Verdict};
 use crate::receipts::{BATCH, IncomingMail, LARGEST};
 use owabi_store::StoreError;
@@ -20,13 +21,14 @@ const HELD: u64 = 16 << 20;
 
 /// A connection with the folder open.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct Session<'a> {
     pub(super) connection: Connection,
     pub(super) places: Places,
     /// Mails that this connection could not read.
     pub(super) unreadable: u64,
     /// Mails that were taken and stay where they are, though they should not.
     pub(super) unmoved: u64,
+    wary: &'a mut Wary,
 }
 
 /// A mail that is to be read.
@@ -36,13 +38,14 @@ struct Waiting {
     size: u64,
 }
 
-impl Session {
-    pub(super) async fn open(mailbox: &Mailbox) -> Result<Self, Trouble> {
+impl<'a> Session<'a> {
+    pub(super) async fn open(mailbox: &Mailbox, wary: &'a mut Wary) -> Result<Self, Trouble> {
         let mut connection = connect::open(mailbox).await?;
         let naming = Naming::ask(&mut connection).await?;
         let writable = select(&mut connection, &naming, &mailbox.settings.folder).await?;
         let places = Places::prepare(&mut connection, naming, &mailbox.settings, writable).await?;
-        Ok(Self { connection, places, unreadable: 0, unmoved: 0 })
+        wary.in_folder(connection.folder.uid_validity);
+        Ok(Self { connection, places, unreadable: 0, unmoved: 0, wary })
     }
 
     /// Opens the folder, and changes nothing.
@@ -82,14 +85,28 @@ impl Session {
     where
         F: Future<Output = Result<Vec<Verdict>, StoreError>>,
     {
+        let mut counted = std::mem::take(&mut self.wary.untold);
+        let passed = self.take_all(take, &mut counted).await;
+        if let Err(trouble) = passed {
+            self.wary.untold = Counted { unreadable: 0, unmoved: 0, ..counted };
+            return Err(trouble);
+        }
+        self.unreadable += counted.unreadable;
+        self.unmoved += counted.unmoved;
+        Ok(counted)
+    }
+
+    async fn take_all<F>(&mut self, take: &impl Fn(Vec<Arrival>) -> F, counted: &mut Counted) -> Result<(), Trouble>
+    where
+        F: Future<Output = Result<Vec<Verdict>, StoreError>>,
+    {
         self.connection.must("NOOP", self.connection.small("NOOP"), |_| {}).await?;
-        let mut counted = Counted::default();
-        while let Some(waiting) = self.next_window(&mut counted).await? {
+        while let Some(waiting) = self.next_window(counted).await? {
             let mut rest = waiting.as_slice();
             while !rest.is_empty() {
-                let (batch, after) = rest.split_at(fitting(rest));
+                let (batch, after) = rest.split_at(self.together(rest));
                 rest = after;
-                let mails = self.read(batch, &mut counted).await?;
+                let mails = self.read(batch, counted).await?;
                 if mails.is_empty() {
                     continue;
                 }
@@ -102,9 +119,13 @@ impl Session {
                 counted.unmoved += self.places.put_away(&mut self.connection, &taken).await?;
             }
         }
-        self.unreadable += counted.unreadable;
-        self.unmoved += counted.unmoved;
-        Ok(counted)
+        Ok(())
+    }
+
+    /// How many of the first are read at once.
+    fn together(&self, waiting: &[Waiting]) -> usize {
+        let plain = waiting.iter().take_while(|mail| !self.wary.suspects(mail.uid)).count();
+        fitting(&waiting[..plain.max(1)])
     }
 
     /// Until the server tells of news, or it is time to look again.
@@ -151,8 +172,11 @@ impl Session {
             self.connection.must("NOOP", self.connection.small("NOOP"), |_| {}).await?;
             counted.unreadable += untold.saturating_sub(u64::from(self.connection.folder.gone - gone));
         }
-        waiting.sort_unstable_by_key(|mail| mail.uid);
+        waiting.sort_unstable_by_key(|mail| (self.wary.suspects(mail.uid), mail.uid));
         waiting.dedup_by_key(|mail| mail.uid);
+        let listed = waiting.len();
+        waiting.retain(|mail| !self.wary.passes_over(mail.uid));
+        counted.unreadable += (listed - waiting.len()) as u64;
         Ok(Some(waiting))
     }
 
@@ -165,6 +189,7 @@ impl Session {
             let mut refused = Vec::new();
             for uid in uids.iter().filter(|uid| !got.bodies.contains_key(uid)).copied().collect::<Vec<_>>() {
                 if !self.fetch(&[uid], &mut got).await? {
+                    self.wary.refused(uid);
                     refused.push(uid);
                 }
             }
@@ -190,10 +215,17 @@ impl Session {
                 got.keep(uid, body);
             }
         };
-        let said = self.connection.command(&command, bounds, keep).await?;
+        let said = self.connection.command(&command, bounds, keep).await;
+        match &said {
+            Ok(_) => got.bodies.keys().for_each(|uid| self.wary.was_read(*uid)),
+            Err(Trouble::Renumbered) => {}
+            Err(_) => self.wary.ended_at(uids),
+        }
+        let said = said?;
         match said.status {
             Status::Ok => Ok(true),
-            Status::No => Ok(false),
+            // Some servers call a mail that they cannot read a bad command.
+            Status::No | Status::Bad => Ok(false),
             _ => Err(Trouble::Refused("FETCH", code(&said))),
         }
     }
@@ -259,8 +291,11 @@ pub(super) async fn keep_those_there(connection: &mut Connection, uids: &mut Vec
             there.extend(mail.uid);
         }
     };
-    connection.command(&format!("UID FETCH {} (UID FLAGS)", set(uids)), connection.small("FETCH"), look).await?;
-    uids.retain(|uid| there.contains(uid));
+    let command = format!("UID FETCH {} (UID FLAGS)", set(uids));
+    let said = connection.command(&command, connection.small("FETCH"), look).await?;
+    if said.status == Status::Ok {
+        uids.retain(|uid| there.contains(uid));
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 mod connecting;
 mod server;
 
-use super::{Mailbox, Offer, Putting, Session, check};
+use super::{Mailbox, Offer, Putting, Session, Wary, check};
 use crate::config::{Imap, Tls};
 use crate::receipts::counted::{Counted, Failed};
 use crate::receipts::{Arrival, LARGEST, Verdict};
@@ -52,8 +52,15 @@ async fn handing_to<F>(mailbox: &Mailbox, take: impl Fn(Vec<Arrival>) -> F) -> R
 where
     F: Future<Output = Result<Vec<Verdict>, StoreError>>,
 {
+    knowing(mailbox, take, &mut Wary::default()).await
+}
+
+async fn knowing<F>(mailbox: &Mailbox, take: impl Fn(Vec<Arrival>) -> F, wary: &mut Wary) -> Result<Counted, Failed>
+where
+    F: Future<Output = Result<Vec<Verdict>, StoreError>>,
+{
     let passing = async {
-        let mut session = Session::open(mailbox).await?;
+        let mut session = Session::open(mailbox, wary).await?;
         let counted = session.pass(&take).await?;
         session.close().await;
         Ok(counted)
@@ -207,6 +214,38 @@ async fn one_mail_that_the_server_cannot_give_does_not_keep_the_others() {
 }
 
 #[tokio::test]
+async fn a_mail_that_the_server_calls_a_bad_command_does_not_keep_the_others() {
+    let acts = vec![
+        ("UID FETCH 10,30,40", say("{tag} BAD Command Error. 12"), 1),
+        ("UID FETCH 30 (UID", say("{tag} BAD Command Error. 12"), ALWAYS),
+    ];
+    let server = stocked(Rules { acts, ..Rules::default() }).await;
+    assert_eq!(pass(&mailbox(&server)).await.unwrap(), Counted { matched: 2, unreadable: 1, ..Counted::default() });
+    assert_eq!(server.state().texts("INBOX"), ["deleted", "review"]);
+}
+
+#[tokio::test]
+async fn a_mail_at_which_the_connection_ends_twice_is_passed_over_and_counted() {
+    let acts = vec![
+        ("UID FETCH 10,30,40", Act::Close(String::new()), 1),
+        ("UID FETCH 30 (UID", Act::Close("* 3 FETCH (UID 30 BODY[]<0> {9}\r\nre".to_owned()), ALWAYS),
+    ];
+    let server = stocked(Rules { acts, ..Rules::default() }).await;
+    let (mailbox, mut wary) = (mailbox(&server), Wary::default());
+    let take = async |arrivals: Vec<Arrival>| Ok(verdicts(&arrivals));
+    for _ in 0..3 {
+        assert!(matches!(knowing(&mailbox, take, &mut wary).await, Err(Failed::Source(_))));
+    }
+    let counted = knowing(&mailbox, take, &mut wary).await.unwrap();
+    assert_eq!(counted, Counted { matched: 2, unreadable: 1, ..Counted::default() }, "with what the lost ones took");
+    assert_eq!(server.state().texts("INBOX"), ["deleted", "review"]);
+    assert_eq!(server.heard("UID FETCH 30 (UID BODY").len(), 2);
+    // After a while it is tried again.
+    wary.forgive();
+    assert!(knowing(&mailbox, take, &mut wary).await.is_err());
+}
+
+#[tokio::test]
 async fn a_huge_mail_is_read_up_to_the_limit_and_many_mails_in_parts() {
     let server = Server::start(Rules::default()).await;
     let size = usize::try_from(LARGEST).unwrap();
@@ -232,7 +271,8 @@ async fn a_huge_mail_is_read_up_to_the_limit_and_many_mails_in_parts() {
 async fn news_end_the_waiting_at_once_and_a_connection_goes_on_where_it_was() {
     let server = stocked(Rules::default()).await;
     let mailbox = mailbox(&server);
-    let mut session = Session::open(&mailbox).await.unwrap();
+    let mut wary = Wary::default();
+    let mut session = Session::open(&mailbox, &mut wary).await.unwrap();
     let take = async |arrivals: Vec<Arrival>| Ok(verdicts(&arrivals));
     assert_eq!(session.pass(&take).await.unwrap(), three());
     let hour = Duration::from_hours(1);
@@ -274,7 +314,8 @@ async fn a_mail_of_which_the_server_says_nothing_is_not_passed_over_in_silence()
 async fn a_server_that_refuses_idle_is_asked_now_and_then_instead() {
     let acts = vec![("IDLE", say("{tag} NO not now"), ALWAYS)];
     let server = stocked(Rules { acts, ..Rules::default() }).await;
-    let mut session = Session::open(&mailbox(&server)).await.unwrap();
+    let mut wary = Wary::default();
+    let mut session = Session::open(&mailbox(&server), &mut wary).await.unwrap();
     session.wait(true, Duration::from_millis(20)).await.unwrap();
     assert_eq!(session.pass(&async |arrivals: Vec<Arrival>| Ok(verdicts(&arrivals))).await.unwrap(), three());
 }

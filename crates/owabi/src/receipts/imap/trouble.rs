@@ -1,6 +1,7 @@
 //! What can go wrong with an IMAP server, in words for the log: never the server's own, which may hold a user's name.
 
 use super::response::Said;
+use crate::receipts::patience::Pauses;
 use owabi_store::StoreError;
 use std::io;
 use std::time::Duration;
@@ -47,27 +48,14 @@ pub(super) fn code(said: &Said) -> String {
     if plain { format!(" ({name})") } else { String::new() }
 }
 
-/// How long to leave a server alone after so many failures in a row.
-#[derive(Debug, Default)]
-pub(super) struct Patience {
-    failures: u32,
-}
-
-impl Patience {
-    pub(super) fn restore(&mut self) {
-        self.failures = 0;
-    }
-
+impl Trouble {
     /// Seconds at first, then minutes; after a refused login minutes at once, so that no account is locked.
-    pub(super) fn after(&mut self, trouble: &Trouble, poll: Duration) -> Duration {
-        let (first, longest) = match trouble {
-            Trouble::Store(_) => (poll, poll),
-            Trouble::Login(_) => (Duration::from_mins(2), Duration::from_hours(1)),
-            _ => (Duration::from_secs(5), Duration::from_mins(5)),
-        };
-        let wait = first.saturating_mul(2_u32.saturating_pow(self.failures.min(20))).min(longest);
-        self.failures = self.failures.saturating_add(1);
-        wait
+    pub(super) fn pauses(&self, poll: Duration) -> Pauses {
+        match self {
+            Self::Store(_) => Pauses::new(poll, poll),
+            Self::Login(_) => Pauses::new(Duration::from_mins(2), Duration::from_hours(1)),
+            _ => Pauses::new(Duration::from_secs(5), Duration::from_mins(5)),
+        }
     }
 }
 
@@ -75,21 +63,18 @@ impl Patience {
 mod tests {
     use super::*;
     use crate::receipts::imap::response::Status;
+    use crate::receipts::patience::Patience;
 
     #[test]
     fn a_refused_login_waits_for_minutes_and_a_lost_connection_for_seconds() {
         let poll = Duration::from_secs(30);
         let waits = |trouble: &Trouble| {
             let mut patience = Patience::default();
-            [0; 8].map(|_| patience.after(trouble, poll).as_secs())
+            [0; 8].map(|_| patience.after_failure(trouble.pauses(poll)).as_secs())
         };
         assert_eq!(waits(&Trouble::Login(String::new())), [120, 240, 480, 960, 1920, 3600, 3600, 3600]);
         assert_eq!(waits(&Trouble::Lost), [5, 10, 20, 40, 80, 160, 300, 300]);
         assert_eq!(waits(&Trouble::Store(StoreError::ChangedMeanwhile))[7], 30);
-        let mut patience = Patience { failures: u32::MAX };
-        assert_eq!(patience.after(&Trouble::Lost, poll).as_secs(), 300);
-        patience.restore();
-        assert_eq!(patience.after(&Trouble::Lost, poll).as_secs(), 5);
     }
 
     #[test]

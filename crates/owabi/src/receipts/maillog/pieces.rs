@@ -1,5 +1,6 @@
 //! A log comes in pieces: each is handed over, and only then its place is remembered.
 
+use super::super::patience::Pauses;
 use super::super::{Arrival, BATCH, Counted, Failed, Intake, Verdict};
 use super::lines::Lines;
 use owabi_core::maillog::{Log, LogEvidence};
@@ -19,6 +20,8 @@ pub(crate) struct Piece {
     /// Where the next piece begins; `None`: nowhere that could be found again.
     pub(crate) place: Option<String>,
     pub(crate) then: Then,
+    /// What could not be read before it and never will be, in words.
+    pub(crate) lost: Option<&'static str>,
 }
 
 /// What comes after a piece.
@@ -66,23 +69,8 @@ pub(crate) trait Pieces {
     async fn next(&mut self) -> io::Result<Piece>;
 }
 
-/// The pauses after failures: from a second on each is twice the one before, to five minutes.
-#[derive(Debug, Default)]
-pub(crate) struct Pauses {
-    failures: u32,
-}
-
-impl Pauses {
-    pub(crate) fn after_failure(&mut self) -> Duration {
-        let pause = Duration::from_secs(1 << self.failures.min(9)).min(Duration::from_mins(5));
-        self.failures += 1;
-        pause
-    }
-
-    pub(crate) fn end(&mut self) {
-        self.failures = 0;
-    }
-}
+/// A log is near: it is looked for again soon.
+pub(crate) const PAUSES: Pauses = Pauses::new(Duration::from_secs(1), Duration::from_mins(5));
 
 /// Where pieces go.
 pub(crate) trait Taker {
@@ -116,11 +104,13 @@ pub(crate) struct Passage<P> {
     log: P,
     waiting: Option<Piece>,
     remembered: Option<String>,
+    /// What could not be read, as its pieces told last.
+    pub(crate) lost: Option<&'static str>,
 }
 
 impl<P: Pieces> Passage<P> {
     pub(crate) fn new(log: P, remembered: Option<String>) -> Self {
-        Self { log, waiting: None, remembered }
+        Self { log, waiting: None, remembered, lost: None }
     }
 
     /// Reads to the end. After an error of the database the piece in hand is kept, and the next call begins with it.
@@ -128,7 +118,9 @@ impl<P: Pieces> Passage<P> {
         let mut counted = Counted::default();
         for n in 1_u32.. {
             if self.waiting.is_none() {
-                self.waiting = Some(self.log.next().await?);
+                let piece = self.log.next().await?;
+                self.lost = piece.lost.or(self.lost);
+                self.waiting = Some(piece);
             }
             let then = self.hand_over(to, &mut counted, n.is_multiple_of(STRIDE)).await?;
             if then != Then::More {

@@ -1,9 +1,9 @@
 //! Where the reading of a log file left off, so that it is found again whatever became of the file's name.
 
+use owabi_core::ids::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -52,10 +52,7 @@ impl Place {
 fn head(file: &File, offset: u64) -> io::Result<Option<String>> {
     let mut octets = vec![0; usize::try_from(offset.min(HEAD)).unwrap_or_default()];
     match file.read_exact_at(&mut octets, 0) {
-        Ok(()) => Ok(Some(Sha256::digest(&octets).iter().fold(String::new(), |mut text, octet| {
-            let _ = write!(text, "{octet:02x}");
-            text
-        }))),
+        Ok(()) => Ok(Some(hex(&Sha256::digest(&octets)))),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         Err(error) => Err(error),
     }

@@ -50,15 +50,6 @@ fn piece(lines: &str, place: &str, then: Then) -> Piece {
     Piece { evidence: evidence.collect(), lines: 1, place: Some(place.to_owned()), then, ..Piece::default() }
 }
 
-#[test]
-fn pauses_grow_up_to_five_minutes_and_are_short_again_after_a_success() {
-    let mut pauses = Pauses::default();
-    let seconds: Vec<u64> = (0..11).map(|_| pauses.after_failure().as_secs()).collect();
-    assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-    pauses.end();
-    assert_eq!(pauses.after_failure().as_secs(), 1);
-}
-
 #[tokio::test]
 async fn a_place_is_remembered_after_its_piece_was_taken_and_only_when_it_is_a_new_one() {
     let pieces = [piece("AAAAA1", "1", Then::More), piece("", "2", Then::End), piece("", "2", Then::End)];
@@ -89,4 +80,14 @@ async fn a_place_that_could_not_be_remembered_is_remembered_with_the_same_piece_
     assert!(passage.pass(&desk).await.is_err());
     passage.pass(&desk).await.unwrap();
     assert_eq!(*desk.asked.borrow(), ["remember 7"]);
+}
+
+#[tokio::test]
+async fn what_was_lost_before_one_piece_is_known_after_the_pass_also_when_the_database_was_away() {
+    let lost = Piece { lost: Some("gone"), ..piece("AAAAA1", "1", Then::More) };
+    let mut passage = Passage::new(Script([lost, piece("", "2", Then::End)].into()), None);
+    let desk = Scripted { refusals: 1.into(), ..Scripted::default() };
+    assert!(passage.pass(&desk).await.is_err());
+    passage.pass(&desk).await.unwrap();
+    assert_eq!(passage.lost, Some("gone"));
 }
