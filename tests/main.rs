@@ -8,6 +8,9 @@
 //! 4. Nothing leaves that was not approved: `cli_main_job` (`a_template_changed_after…`, `a_fact_or_a_roster_changed…`),
 //!    `promise_4…` below for the daemon.
 //! 6. Unknown means temporary, and is said: `promise_6…`; the meaning of every reply: `owabi-core`, `classify`.
+//!
+//! Receipts (FAILURES C): `receipts`. Doubt is settled by evidence first (`effects::doubt`); overtaken commits (C11), floods
+//! (C13), kills while reading (C14), forgeries (C2).
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
