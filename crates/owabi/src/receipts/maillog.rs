@@ -25,6 +25,9 @@ use watch::Watch;
 
 pub(super) use pieces::{Desk, PAUSES, Passage, Piece, Pieces, Then};
 
+/// Milliseconds for which it is told that a part of the log was lost.
+const TOLD_FOR: i64 = 3_600_000;
+
 /// The name of a log file as a source; `-` is standard input.
 pub(crate) fn source(log: &Path) -> String {
     format!("maillog:{}", log.display())
@@ -34,7 +37,7 @@ pub(crate) fn source(log: &Path) -> String {
 /// something is written, and every `poll`. Trouble is told to the intake; then it tries again.
 pub(super) async fn follow(intake: Intake, log: PathBuf, poll: Duration, stop: CancellationToken) {
     let (source, watch) = (source(&log), Watch::on(&log));
-    let mut follower = Follower { intake, source, log, watch, passage: None, missing: false };
+    let mut follower = Follower { intake, source, log, watch, passage: None, missing: false, lost: Lost::default() };
     let mut patience = Patience::default();
     while !stop.is_cancelled() {
         let Some(passed) = stop.run_until_cancelled(follower.pass()).await else { return };
@@ -66,7 +69,7 @@ pub(crate) async fn once(intake: &Intake, log: &Path) -> Result<Counted, Failed>
     if then == Then::Missing {
         return Err(Failed::Source(format!("there is no file {}", log.display())));
     }
-    intake.looked(&source, began_at, None).await?;
+    intake.looked(&source, began_at, passage.lost).await?;
     Ok(counted)
 }
 
@@ -95,6 +98,21 @@ struct Follower {
     passage: Option<Passage<Blocking>>,
     /// It was not there the last time.
     missing: bool,
+    lost: Lost,
+}
+
+/// What could not be read is told for a while: nothing that is read later brings it back.
+#[derive(Debug, Default)]
+struct Lost(Option<(&'static str, i64)>);
+
+impl Lost {
+    fn learn(&mut self, what: Option<&'static str>, now: i64) {
+        self.0 = what.map(|what| (what, now)).or(self.0);
+    }
+
+    fn still(&self, now: i64) -> Option<&'static str> {
+        self.0.filter(|(_, since)| now.saturating_sub(*since) < TOLD_FOR).map(|(what, _)| what)
+    }
 }
 
 impl Follower {
@@ -105,6 +123,7 @@ impl Follower {
             None => resume(&self.intake, &self.source, &self.log).await?,
         };
         let passed = passage.pass(&Desk { intake: &self.intake, source: &self.source }).await;
+        self.lost.learn(passage.lost.take(), began_at);
         // What the database did not take waits in there. After a failure of reading a new one begins at the remembered place.
         if !matches!(passed, Err(Failed::Source(_))) {
             self.passage = Some(passage);
@@ -114,7 +133,7 @@ impl Follower {
             // Between two names of a rotation there is a moment without a file.
             Then::Missing if !self.missing => {}
             Then::Missing => self.intake.trouble(&self.source, "the log file is not there"),
-            _ => self.intake.looked(&self.source, began_at, None).await?,
+            _ => self.intake.looked(&self.source, began_at, self.lost.still(began_at)).await?,
         }
         self.missing = then == Then::Missing;
         Ok(then)
@@ -170,6 +189,17 @@ mod tests {
         fn is_send(_: impl Send) {}
         is_send(follow(intake, PathBuf::new(), Duration::ZERO, CancellationToken::new()));
     };
+
+    #[test]
+    fn what_was_lost_is_told_for_an_hour_from_when_it_was_learned_last() {
+        let mut lost = Lost::default();
+        assert_eq!(lost.still(5), None);
+        lost.learn(Some("gone"), 5);
+        lost.learn(None, 9);
+        assert_eq!((lost.still(5 + TOLD_FOR - 1), lost.still(5 + TOLD_FOR)), (Some("gone"), None));
+        lost.learn(Some("again"), 5 + TOLD_FOR);
+        assert_eq!(lost.still(6 + TOLD_FOR), Some("again"));
+    }
 
     #[tokio::test]
     async fn of_a_stream_the_last_line_counts_as_well_and_there_is_no_place() {

@@ -20,6 +20,8 @@ pub(crate) struct Piece {
     /// Where the next piece begins; `None`: nowhere that could be found again.
     pub(crate) place: Option<String>,
     pub(crate) then: Then,
+    /// What could not be read before it and never will be, in words.
+    pub(crate) lost: Option<&'static str>,
 }
 
 /// What comes after a piece.
@@ -102,11 +104,13 @@ pub(crate) struct Passage<P> {
     log: P,
     waiting: Option<Piece>,
     remembered: Option<String>,
+    /// What could not be read, as its pieces told last.
+    pub(crate) lost: Option<&'static str>,
 }
 
 impl<P: Pieces> Passage<P> {
     pub(crate) fn new(log: P, remembered: Option<String>) -> Self {
-        Self { log, waiting: None, remembered }
+        Self { log, waiting: None, remembered, lost: None }
     }
 
     /// Reads to the end. After an error of the database the piece in hand is kept, and the next call begins with it.
@@ -114,7 +118,9 @@ impl<P: Pieces> Passage<P> {
         let mut counted = Counted::default();
         for n in 1_u32.. {
             if self.waiting.is_none() {
-                self.waiting = Some(self.log.next().await?);
+                let piece = self.log.next().await?;
+                self.lost = piece.lost.or(self.lost);
+                self.waiting = Some(piece);
             }
             let then = self.hand_over(to, &mut counted, n.is_multiple_of(STRIDE)).await?;
             if then != Then::More {

@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// Octets before the place that are read again for what they say of mails still under way.
 const BEFORE: u64 = 1 << 20;
 
+const GONE: &str = "the log was rotated, and the part that was being read is gone or compressed: some receipts may be missed; unpack it and read it with owabi track maillog";
+const COMPRESSED: &str = "the log was rotated and compressed before it was read: some receipts may be missed; unpack it and read it with owabi track maillog";
+
 /// A log file and all that it was before.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -29,6 +32,8 @@ pub(super) struct Reader {
     open: Option<Open>,
     /// Files to be read after the open one; the log itself is the last.
     later: VecDeque<File>,
+    /// What cannot be read any more, until a piece tells it.
+    lost: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -58,7 +63,14 @@ impl Open {
 impl Reader {
     /// Reads `path` from `resume` on; from its beginning when it was never read.
     pub(super) fn new(path: &Path, resume: Option<Place>) -> Self {
-        Self { path: path.to_owned(), log: Log::default(), place: resume, open: None, later: VecDeque::new() }
+        Self {
+            path: path.to_owned(),
+            log: Log::default(),
+            place: resume,
+            open: None,
+            later: VecDeque::new(),
+            lost: None,
+        }
     }
 
     /// The next piece.
@@ -85,6 +97,7 @@ impl Reader {
             piece.place = Some(serde_json::to_string(&place)?);
             self.place = Some(place);
         }
+        piece.lost = self.lost.take();
         Ok(piece)
     }
 
@@ -111,8 +124,7 @@ impl Reader {
         }
         let Some(log) = place::open(&self.path)? else { return Ok(()) };
         if !place.is_untouched() {
-            let file = self.path.display();
-            tracing::warn!(%file, "the log was rotated, and the part that was being read is gone or compressed: some receipts may be missed");
+            self.lost = Some(GONE);
         }
         self.plan(log, place.written, None)?;
         self.open_next()
@@ -147,8 +159,7 @@ impl Reader {
         let about = log.metadata()?;
         let rotated = place::rotated(&self.path, since)?;
         if rotated.compressed > 0 {
-            let (file, compressed) = (self.path.display(), rotated.compressed);
-            tracing::warn!(%file, compressed, "the log was rotated and compressed before it was read: some receipts may be missed");
+            self.lost = Some(COMPRESSED);
         }
         for file in rotated.files {
             let other = file.metadata()?;

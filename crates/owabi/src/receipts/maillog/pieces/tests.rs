@@ -81,3 +81,13 @@ async fn a_place_that_could_not_be_remembered_is_remembered_with_the_same_piece_
     passage.pass(&desk).await.unwrap();
     assert_eq!(*desk.asked.borrow(), ["remember 7"]);
 }
+
+#[tokio::test]
+async fn what_was_lost_before_one_piece_is_known_after_the_pass_also_when_the_database_was_away() {
+    let lost = Piece { lost: Some("gone"), ..piece("AAAAA1", "1", Then::More) };
+    let mut passage = Passage::new(Script([lost, piece("", "2", Then::End)].into()), None);
+    let desk = Scripted { refusals: 1.into(), ..Scripted::default() };
+    assert!(passage.pass(&desk).await.is_err());
+    passage.pass(&desk).await.unwrap();
+    assert_eq!(passage.lost, Some("gone"));
+}

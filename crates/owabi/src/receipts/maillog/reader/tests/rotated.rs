@@ -99,7 +99,12 @@ fn when_the_part_that_was_read_is_compressed_the_later_ones_are_read_from_their_
     for (seconds, name) in ["mail.log.3", "mail.log.2.gz", "mail.log.1", "mail.log"].into_iter().enumerate() {
         logs.written(name, seconds as u64);
     }
-    assert_eq!(numbers(&mut logs.resumed(&place)), [3, 4]);
+    let mut reader = logs.resumed(&place);
+    let piece = reader.piece().unwrap();
+    assert_eq!((piece.evidence.len(), piece.then, piece.lost), (2, Then::End, Some(GONE)));
+    assert_eq!(reader.piece().unwrap().lost, None, "it is told once");
+    logs.written("mail.log.2.gz", 9);
+    assert_eq!(logs.resumed(&place).piece().unwrap().lost, Some(COMPRESSED), "written after it was read");
 }
 
 #[test]
