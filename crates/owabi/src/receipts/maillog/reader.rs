@@ -17,7 +17,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Octets before the place that are read again for what they say of mails still under way.
-const BEFORE: u64 = 1 << 20;
+const BEFORE: u64 = 64 << 20;
 
 const GONE: &str = "the log was rotated, and the part that was being read is gone or compressed: some receipts may be missed; unpack it and read it with owabi track maillog";
 const COMPRESSED: &str = "the log was rotated and compressed before it was read: some receipts may be missed; unpack it and read it with owabi track maillog";
