@@ -1,7 +1,7 @@
 //! Bounces from a mailbox on an IMAP server: what lies in a folder is handed over, and moved away when that is durable.
 //!
-//! No mail is ever deleted: one is moved, or copied and then that one alone removed, or copied and marked. Nothing is remembered of a mailbox
-//! from one connection to the next; what is read twice (a crash before the move, a folder with new UIDs) the intake knows by its hash.
+//! No mail is ever deleted: one is moved, or copied and then that one alone removed, or copied and marked. From one connection to the next nothing
+//! is remembered of a mailbox but the mails that ended one ([`wary`]); what is read twice (a crash before the move, a folder with new UIDs) the intake knows by its hash.
 
 mod connect;
 mod connection;

@@ -22,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 /// The name of the journal as a source.
 pub(crate) const SOURCE: &str = "journal";
 /// Entries before the cursor that are read again for what they say of mails still under way.
-const BEFORE: usize = 5_000;
+const BEFORE: usize = 50_000;
 /// Octets of these entries, as they are printed.
-const BEFORE_OCTETS: usize = 8 << 20;
+const BEFORE_OCTETS: usize = 64 << 20;
 
 /// Follows the journal until `stop`: reads on from the remembered cursor (from the beginning when there is none) whenever
 /// something is logged, and every `poll`. Trouble is told to the intake; then it tries again. `extra` are further arguments of
@@ -120,10 +120,10 @@ impl Journal {
             && let Some(line) = running.next().await?
         {
             room = room.saturating_sub(line.len());
-            entries.extend(Entry::read(line));
+            entries.extend(Entry::read(line).map(|entry| (entry.line, entry.at)));
         }
-        for entry in entries.iter().rev() {
-            self.log.line(&entry.line, Some(entry.at));
+        for (line, at) in entries.iter().rev() {
+            self.log.line(line, Some(*at));
         }
         if room > 0 { running.end().await } else { Ok(()) }
     }

@@ -94,6 +94,19 @@ pub(super) fn rotated(log: &Path, since: i64) -> io::Result<Rotated> {
     Ok(Rotated { files: files.into_iter().map(|(_, file)| file).collect(), compressed })
 }
 
+/// The rotated file that was written last before this one was.
+pub(super) fn before(log: &Path, file: &Metadata) -> io::Result<Option<File>> {
+    let until = written(file);
+    let mut found = None;
+    for earlier in rotated(log, 0)?.files {
+        let about = earlier.metadata()?;
+        if !is_same(&about, file) && written(&about) < until {
+            found = Some(earlier);
+        }
+    }
+    Ok(found)
+}
+
 fn is_compressed(path: &Path) -> bool {
     path.extension().is_some_and(|end| COMPRESSED.iter().any(|known| end.eq_ignore_ascii_case(known)))
 }

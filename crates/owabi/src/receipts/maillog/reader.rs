@@ -17,7 +17,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Octets before the place that are read again for what they say of mails still under way.
-const BEFORE: u64 = 1 << 20;
+const BEFORE: u64 = 64 << 20;
+
+const GONE: &str = "the log was rotated, and the part that was being read is gone or compressed: some receipts may be missed; unpack it and read it with owabi track maillog";
+const COMPRESSED: &str = "the log was rotated and compressed before it was read: some receipts may be missed; unpack it and read it with owabi track maillog";
 
 const GONE: &str = "the log was rotated, and the part that was being read is gone or compressed: some receipts may be missed; unpack it and read it with owabi track maillog";
 const COMPRESSED: &str = "the log was rotated and compressed before it was read: some receipts may be missed; unpack it and read it with owabi track maillog";
@@ -118,7 +121,7 @@ impl Reader {
         self.open = None;
         self.later.clear();
         if let Some(file) = place::find(&self.path, place)? {
-            remember_before(file.try_clone()?, place.offset, &mut self.log)?;
+            self.remember_before(&file, place.offset)?;
             self.open = Some(Open::at(file, place.offset)?);
             return Ok(());
         }
@@ -128,6 +131,18 @@ impl Reader {
         }
         self.plan(log, place.written, None)?;
         self.open_next()
+    }
+
+    /// Feeds what stands before the place to the log; soon after a rotation much of it stands in the file before.
+    fn remember_before(&mut self, file: &File, offset: u64) -> io::Result<()> {
+        // A folder that we may not list is no reason not to read on.
+        if let Some(room) = BEFORE.checked_sub(offset)
+            && let Ok(Some(earlier)) = place::before(&self.path, &file.metadata()?)
+        {
+            let end = earlier.metadata()?.len();
+            remember(earlier, end.saturating_sub(room), end, &mut self.log)?;
+        }
+        remember(file.try_clone()?, offset.saturating_sub(BEFORE), offset, &mut self.log)
     }
 
     /// The end of the open file: `None`, read on; else how it stands.
@@ -190,11 +205,10 @@ impl Reader {
     }
 }
 
-/// Feeds what stands before `offset` to the log, for the mails that are still under way; what it says was taken before.
-fn remember_before(mut file: File, offset: u64, log: &mut Log) -> io::Result<()> {
-    let from = offset.saturating_sub(BEFORE);
+/// Feeds what stands between two offsets to the log, for the mails that are still under way; what it says was taken before.
+fn remember(mut file: File, from: u64, to: u64, log: &mut Log) -> io::Result<()> {
     file.seek(SeekFrom::Start(from))?;
-    let mut lines = Lines::new(file.try_clone()?.take(offset - from), LONGEST_LINE);
+    let mut lines = Lines::new(file.try_clone()?.take(to.saturating_sub(from)), LONGEST_LINE);
     if from > 0 {
         lines.next()?;
     }

@@ -133,6 +133,18 @@ fn after_a_restart_the_message_ids_of_mails_under_way_are_known() {
 }
 
 #[test]
+fn the_message_id_of_a_mail_that_waits_behind_many_others_is_known_after_a_restart() {
+    let logs = Logs::new();
+    logs.append("mail.log", "Nov 22 18:39:50 relay postfix/cleanup[1]: 4D65C77777: message-id=<c7@owabi.test>\n");
+    let other = format!("Nov 22 18:39:50 relay postfix/smtpd[1]: {}\n", "x".repeat(60_000));
+    logs.append("mail.log", &other.repeat(100));
+    let place = pass(&mut logs.reader()).2;
+    logs.append("mail.log", &taken(77_777));
+    let piece = logs.resumed(&place).piece().unwrap();
+    assert_eq!(piece.evidence[0].message_id.as_deref(), Some("c7@owabi.test"));
+}
+
+#[test]
 fn a_log_that_is_not_there_yet_is_missing_and_read_when_it_comes() {
     let logs = Logs::new();
     let mut reader = logs.reader();
