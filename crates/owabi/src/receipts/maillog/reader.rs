@@ -22,9 +22,6 @@ const BEFORE: u64 = 64 << 20;
 const GONE: &str = "the log was rotated, and the part that was being read is gone or compressed: some receipts may be missed; unpack it and read it with owabi track maillog";
 const COMPRESSED: &str = "the log was rotated and compressed before it was read: some receipts may be missed; unpack it and read it with owabi track maillog";
 
-const GONE: &str = "the log was rotated, and the part that was being read is gone or compressed: some receipts may be missed; unpack it and read it with owabi track maillog";
-const COMPRESSED: &str = "the log was rotated and compressed before it was read: some receipts may be missed; unpack it and read it with owabi track maillog";
-
 /// A log file and all that it was before.
 #[derive(Debug)]
 pub(super) struct Reader {
