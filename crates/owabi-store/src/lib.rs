@@ -19,6 +19,7 @@ mod roster;
 mod rows;
 mod sources;
 mod sql;
+mod standing;
 mod take_over;
 mod tx;
 mod unreachable;
@@ -32,11 +33,12 @@ pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Tota
 pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};
 pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_problem};
-pub use receipts::{ArrivalRow, ByPerson, MemberChange, MemberStanding, NewReceipt, ReceiptRow, Received, SentMail};
+pub use receipts::{ArrivalRow, ByPerson, MemberChange, NewReceipt, ReceiptRow, Received};
 pub use record::{Claim, Group, Intent, Recorded, Settle};
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
 pub use sources::{ArrivalCount, SourceName, SourceRow};
+pub use standing::{MemberStanding, SentMail};
 pub use take_over::LeftBehind;
 pub use unreachable::{Unreached, UnreachedRow};
 
