@@ -190,11 +190,8 @@ impl Table<'_> {
         }
         let mails = self.mails(&member, meant);
         let only = if let [mail] = mails[..] { Some(mail.number) } else { None };
-        let of_queue_id = item
-            .clues()
-            .queue_id
-            .and_then(|id| mails.iter().find(|mail| mail.queue_id.as_deref() == Some(id)).map(|mail| mail.number));
-        let number = meant.number.or(of_queue_id).or(only);
+        let of_queue_id = item.queue_id().and_then(|id| mails.iter().find(|mail| mail.queue_id.as_deref() == Some(id)));
+        let number = meant.number.or(of_queue_id.map(|mail| mail.number)).or(only);
         let after = becomes.and_then(|event| changed(&member, event, word, &mails));
         let status_after = after.as_ref().map_or(member.status, |after| after.status);
         self.decision.received.receipts.push(NewReceipt {

@@ -390,3 +390,11 @@ fn what_the_relay_refused_before_it_had_the_body_cannot_have_been_delivered() {
     };
     assert_eq!((refused("rcpt"), refused("dot")), (None, Some(Status::Delivered)));
 }
+
+#[test]
+fn the_relays_queue_id_says_which_of_two_copies_a_line_of_its_log_is_about() {
+    let mut it = member(1, Status::Accepted, &[Some("in_doubt"), Some("accepted")]);
+    it.sent[1].queue_id = Some("4F1B".into());
+    let (_, decision) = one(line("aa", Some(message_id(1, 1)), sent(false)), &seen(vec![it]));
+    assert_eq!(decision.received.receipts[0].number, Some(2));
+}
