@@ -58,7 +58,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let out = BufWriter::new(io::stdout().lock());
     let mut page: Box<dyn Page> = match (session.json, options.csv) {
         (true, _) => Box::new(Json { out, first: true }),
-        (_, true) => Box::new(Csv(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out))),
+        (_, true) => Box::new(Csv(spreadsheet(out))),
         _ => Box::new(Table(out)),
     };
     let written = write_all(&store, &filter, page.as_mut()).await;
@@ -104,7 +104,13 @@ trait Page {
     fn end(&mut self) -> io::Result<()>;
 }
 
-type Out = BufWriter<io::StdoutLock<'static>>;
+/// Where lists are written.
+pub(super) type Out = BufWriter<io::StdoutLock<'static>>;
+
+/// Lines that end as Excel wants them.
+pub(super) fn spreadsheet(out: Out) -> csv::Writer<Out> {
+    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out)
+}
 
 struct Json {
     out: Out,
@@ -186,10 +192,10 @@ impl Page for Table {
         let outcome = row.outcome.as_deref().unwrap_or("-");
         let code = row.code.map_or("-".to_owned(), |code| code.to_string());
         let email = row.email.as_deref().unwrap_or("-");
-        // A relay's words may hold what moves a terminal's cursor.
         // What came back is newer than what the relay said.
         let bounced = row.status_reason.as_ref().filter(|_| row.status == Status::Bounced.as_str());
         let said = bounced.or(row.reply.as_ref()).or(row.reason.as_ref()).or(row.status_reason.as_ref());
+        // A relay's words may hold what moves a terminal's cursor.
         let reply: String = said.into_iter().flat_map(|text| text.chars()).map(plain).collect();
         let twice = if row.possible_duplicate { " [possible duplicate]" } else { "" };
         writeln!(self.0, "{at:<19}  {no:<12}  {status:<11}  {n}  {outcome:<9}  {code:<4}  {email}  {reply}{twice}")

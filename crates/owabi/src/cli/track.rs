@@ -164,8 +164,8 @@ async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed
     ));
     if parked > 0 {
         session.tell(&say!(
-            ja: "照合待ちのものは、送信の結果が記録されしだい、`owabi run` か次の `owabi track` が照合します。receipts.park を過ぎると確認待ちになります。",
-            en: "what waits for its mail's outcome is matched by `owabi run`, or by the next `owabi track`; after receipts.park it waits for a person"
+            ja: "照合待ちのものは、送信の結果が記録されしだい、`owabi run` か次の `owabi track` が照合します。",
+            en: "what waits for its mail's outcome is matched by `owabi run`, or by the next `owabi track`"
         ));
     }
     if review > 0 {

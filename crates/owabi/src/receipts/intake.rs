@@ -191,7 +191,7 @@ impl Intake {
             looked_at.extend(page.iter().map(|row| row.sha256.clone()));
             let sending = self.being_sent(&page).await?;
             for row in page.iter().filter(|row| !row.member_id.is_some_and(|id| sending.contains(&id))) {
-                settled += usize::from(self.take_kept(&row.sha256).await? == Verdict::Matched);
+                settled += usize::from(self.take_kept(row).await? == Verdict::Matched);
             }
         }
     }
@@ -206,12 +206,14 @@ impl Intake {
     }
 
     /// What was kept is read anew; what cannot be read any more waits for a person.
-    async fn take_kept(&self, sha256: &str) -> Result<Verdict, StoreError> {
-        let Some(row) = self.store.arrival(sha256).await? else { return Ok(Verdict::Ignored) };
-        let unreadable = ArrivalRow { state: "review".to_owned(), why: Some("unreadable".to_owned()), ..row.clone() };
-        let kept = tokio::task::spawn_blocking(move || Item::kept(row)).await.ok().flatten();
+    async fn take_kept(&self, listed: &ArrivalRow) -> Result<Verdict, StoreError> {
+        let Some(whole) = self.store.arrival(&listed.sha256).await? else { return Ok(Verdict::Ignored) };
+        let kept = tokio::task::spawn_blocking(move || Item::kept(whole)).await.ok().flatten();
         let Some(item) = kept else {
-            self.store.receive(&Received { arrivals: vec![unreadable], ..Received::default() }, now_ms()).await?;
+            // Its content stays as it is.
+            let (state, why) = ("review".to_owned(), Some("unreadable".to_owned()));
+            let arrivals = vec![ArrivalRow { state, why, ..listed.clone() }];
+            self.store.receive(&Received { arrivals, ..Received::default() }, now_ms()).await?;
             return Ok(Verdict::Review);
         };
         Ok(self.take_items(&[item], 0).await?.first().copied().unwrap_or(Verdict::Review))

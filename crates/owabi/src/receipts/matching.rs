@@ -44,9 +44,10 @@ pub(super) enum Nobody {
 
 /// Who is meant by an arrival.
 pub(super) fn meant(item: &Item, seen: &Seen, keys: &Keys) -> Result<Vec<Meant>, Nobody> {
-    let (clues, words) = (item.clues(), item.words());
+    let clues = item.clues();
     if let Some(found) = by_identifier(&clues, seen, keys) {
-        let member = &seen.members[&found.id];
+        // Most lines of a log are about other programs' mails: their words are not read.
+        let (member, words) = (&seen.members[&found.id], item.words());
         let own = of_its_own(member, &words);
         // A relay's log also tells of copies to others (always_bcc), and uses its queue ids again.
         return match item.what {
@@ -60,7 +61,7 @@ pub(super) fn meant(item: &Item, seen: &Seen, keys: &Keys) -> Result<Vec<Meant>,
     }
     match item.what {
         What::Log(_) => Err(Nobody::Unmatched),
-        What::Mail(..) => by_recipient(&words, seen),
+        What::Mail(..) => by_recipient(&item.words(), seen),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The list as a table, CSV or JSON, written as it is read.
 
 use super::Sum;
-use crate::cli::log::plain;
+use crate::cli::log::{Out, plain, spreadsheet};
 use crate::cli::reason;
 use crate::cli::remedy::Remedy;
 use crate::cli::say::{Text, say};
@@ -22,14 +22,12 @@ pub(super) trait Page {
     fn end(&mut self, sum: &Sum) -> io::Result<()>;
 }
 
-type Out = BufWriter<io::StdoutLock<'static>>;
-
 /// The way that was asked for, on stdout.
 pub(super) fn new(session: &Session, csv: bool) -> Box<dyn Page> {
     let (out, lang) = (BufWriter::new(io::stdout().lock()), session.lang());
     match (session.json, csv) {
         (true, _) => Box::new(Json { out, first: true }),
-        (_, true) => Box::new(Csv(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out))),
+        (_, true) => Box::new(Csv(spreadsheet(out))),
         _ => Box::new(Table { out, lang, undecided: false }),
     }
 }
