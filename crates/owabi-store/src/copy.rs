@@ -139,7 +139,12 @@ impl Store {
                 return Err(CopyError::Differs { table: table.name, source_rows, target_rows });
             }
             copied.push(source);
+            // The ledger comes with the rows: none of them enters it a second time.
+            if table.name == "meta" {
+                enter_nothing(&mut to, true).await?;
+            }
         }
+        enter_nothing(&mut to, false).await?;
         go_on_counting(&mut to).await?;
         tell_ledger(&mut to, copying, &copied).await?;
         // The mark comes first: of a queue in two places one would send what the other has sent.
@@ -182,12 +187,25 @@ async fn refuse_used(target: &mut Tx) -> Result<(), CopyError> {
     Ok(())
 }
 
+/// Whether the triggers rest that give what is recorded its place in the ledger.
+async fn enter_nothing(target: &mut Tx, rest: bool) -> Result<(), CopyError> {
+    let text = if rest {
+        "INSERT INTO meta (key, value) VALUES ('copying', '1')"
+    } else {
+        "DELETE FROM meta WHERE key = 'copying'"
+    };
+    on_tx!(*target, |tx, _dialect| sqlx::query(text).execute(&mut **tx).await.map(|_| ())?);
+    Ok(())
+}
+
 /// Rows come with the ids that they had: the next one must get a new one.
 async fn go_on_counting(target: &mut Tx) -> Result<(), CopyError> {
     let Tx::Postgres(tx) = target else { return Ok(()) };
     for text in [
         "SELECT setval(pg_get_serial_sequence('affected_members', 'id'), MAX(id)) FROM affected_members HAVING COUNT(*) > 0",
         "SELECT setval(pg_get_serial_sequence('receipts', 'id'), MAX(id)) FROM receipts HAVING COUNT(*) > 0",
+        "SELECT setval(pg_get_serial_sequence('corrections', 'id'), MAX(id)) FROM corrections HAVING COUNT(*) > 0",
+        "SELECT setval(pg_get_serial_sequence('substitutes', 'id'), MAX(id)) FROM substitutes HAVING COUNT(*) > 0",
         "SELECT setval(pg_get_serial_sequence('ledger', 'seq'), MAX(seq)) FROM ledger HAVING COUNT(*) > 0",
     ] {
         sqlx::query(text).execute(&mut **tx).await?;

@@ -270,6 +270,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "queue", include_str!("../migrations/sqlite/0001_queue.sql")),
     (2, "fleet", include_str!("../migrations/sqlite/0002_fleet.sql")),
     (3, "receipts", include_str!("../migrations/sqlite/0003_receipts.sql")),
+    (4, "proof", include_str!("../migrations/sqlite/0004_proof.sql")),
 ];
 
 /// The same numbers: one schema, written twice.
@@ -277,6 +278,7 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "queue", include_str!("../migrations/postgres/0001_queue.sql")),
     (2, "fleet", include_str!("../migrations/postgres/0002_fleet.sql")),
     (3, "receipts", include_str!("../migrations/postgres/0003_receipts.sql")),
+    (4, "proof", include_str!("../migrations/postgres/0004_proof.sql")),
 ];
 
 pub(crate) fn migrator(dialect: Dialect) -> Migrator {

@@ -4,7 +4,7 @@ use crate::control::ReleaseRecord;
 use crate::error::StoreError;
 use crate::open::{Store, on_both};
 use crate::rows::{MemberRow, member_row, member_text};
-use crate::sql::{LEDGER_APPEND, MEMBERS_PAGE, NOTICE_RELEASE, OTHER_TEXT_WAITS, RELEASE_MEMBERS};
+use crate::sql::{LEDGER_APPEND, MEMBERS_PAGE, NOTICE_RELEASE, OTHER_TEXT_WAITS, RELEASE_INSERT, RELEASE_MEMBERS};
 use owabi_core::ids::hex;
 use owabi_core::lifecycle::Status;
 use serde_json::json;
@@ -137,6 +137,8 @@ impl Store {
             }
             let queued = sqlx::query(RELEASE_MEMBERS.on(dialect)).bind(notice_id).bind(now).execute(&mut *tx).await?;
             let queued = queued.rows_affected();
+            let kept = sqlx::query(RELEASE_INSERT.on(dialect)).bind(notice_id).bind(now).bind(actor).bind(fingerprint);
+            kept.bind(roster_hash).bind(rows).bind(definition).execute(&mut *tx).await?;
             let body = json!({ "queued": queued, "fingerprint": fingerprint, "roster_hash": roster_hash }).to_string();
             let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("release");
             entry.bind(notice_id).bind(body).execute(&mut *tx).await?;

@@ -63,7 +63,8 @@ impl Dialect {
                 "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0; \
                  SET LOCAL idle_in_transaction_session_timeout = 0; \
                  LOCK TABLE meta, notices, batches, affected_members, intents, attempts, findings, preflights, approvals, \
-                 receipts, arrivals, sources, ledger IN SHARE ROW EXCLUSIVE MODE"
+                 receipts, arrivals, sources, releases, resends, corrections, substitutes, users, ledger, seals \
+                 IN SHARE ROW EXCLUSIVE MODE"
             }
         }
     }
@@ -259,6 +260,7 @@ statements! {
     RECEIPT_INSERT = "receipt_insert";
     RECEIPT_MEMBERS = "receipt_members";
     RECEIPTS_OF = "receipts_of";
+    RELEASE_INSERT = "release_insert";
     RELEASE_MEMBERS = "release_members";
     SEND_AGAIN = "send_again";
     SETTLE_ATTEMPTS = "settle_attempts";

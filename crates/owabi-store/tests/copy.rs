@@ -14,10 +14,10 @@ use place::Place;
 use std::collections::BTreeMap;
 
 /// Every table, every column, NULL and not, and characters that travel badly.
-const FILL: [&str; 19] = [
+const FILL: [&str; 25] = [
     "INSERT INTO meta VALUES ('key_fingerprint', 'abc')",
-    "INSERT INTO notices VALUES ('n1', 'お詫び \"と\" \\ '' 𠮷 😀', 'released', NULL, 'f', 'r', '{\"a\": [1, \"\\u3042\"]}', 10, 11)",
-    "INSERT INTO notices VALUES ('N-2', '', 'paused', 'wait', NULL, NULL, NULL, NULL, -5)",
+    "INSERT INTO notices VALUES ('n1', 'お詫び \"と\" \\ '' 𠮷 😀', 'released', NULL, 'f', 'r', '{\"a\": [1, \"\\u3042\"]}', 10, 11, 10, 10, '訴訟', NULL)",
+    "INSERT INTO notices VALUES ('N-2', '', 'paused', 'wait', NULL, NULL, NULL, NULL, -5, NULL, NULL, NULL, -4)",
     "INSERT INTO batches VALUES ('b1', 'n1', 'import', 'tester', NULL, NULL, 'roster.csv', '00', 'cp932', 9, 8, 7, 6, 5, 4, 3, 1)",
     "INSERT INTO batches VALUES ('b2', 'n1', 'resend', 'tester', 'why', '{}', NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 9223372036854775807)",
     "INSERT INTO affected_members VALUES (7, 'n1', 'M1', '山田	太郎', 'u@example.jp', 'U@example.jp', '[\"a\"]', '[{}]', '{\"k\": \"v\"}', 'b1', 'accepted', NULL, NULL, 10, 1, 1, 3, 1, FALSE, TRUE, 12)",
@@ -33,7 +33,13 @@ const FILL: [&str; 19] = [
     "INSERT INTO receipts VALUES (3, 7, 1, 1, 20, 19, 'pipe', 'aa', 0, 'token', 'delayed', 'u@example.jp', '4.2.2', 'mailbox_full', 'full \\ \"', 'Q1', 'accepted', 'accepted')",
     "INSERT INTO arrivals VALUES ('aa', 20, 'pipe', 'bounce', 'matched', NULL, 7, 'b@example.jp', 'x', '件名', 3, 'YWJj', 20), ('bb', 21, 'pipe', 'other', 'review', 'no_bounce', NULL, NULL, NULL, NULL, 0, '', 21)",
     "INSERT INTO sources VALUES ('h', 'pipe', TRUE, FALSE, 20, 21, '{}', 'why', 22)",
-    "INSERT INTO ledger VALUES (1, 5, 'tester', 'preflight', 'n1', '{}'), (40, 6, 'tester', 'note', NULL, '\"x\"')",
+    "INSERT INTO releases VALUES ('n1', 10, 'tester', 'f', 'r', 2, '{\"a\": [1]}')",
+    "INSERT INTO resends VALUES (9, 2, 'b2', 14, 'bounced', 'mailbox_full', 1, 'f'), (7, 2, 'b2', 14, 'failed', NULL, 1, 'f')",
+    "INSERT INTO corrections VALUES (4, 7, 15, 'tester', '電話', NULL, 'v@example.jp'), (5, 7, 16, 'tester', 'x', 'v@example.jp', 'u@example.jp')",
+    "INSERT INTO substitutes VALUES (2, 'n1', NULL, 'published', '2026-11-30', '2027-11-30', 'https://example.jp', NULL, NULL, 'tester', 17), (3, 'n1', 7, 'revoked', '2026-11-30', NULL, NULL, '誤り', 2, 'tester', 18)",
+    "INSERT INTO users VALUES ('鈴木', 'admin', 'suzuki', '$argon2id$x', FALSE, 0, NULL, 1, 2), ('b', 'auditor', NULL, NULL, TRUE, 3, 9, 1, 2)",
+    "INSERT INTO ledger (seq, at, actor, kind, notice_id, body) VALUES (31, 5, 'tester', 'preflight', 'n1', '{}'), (40, 6, 'tester', 'note', NULL, '\"x\"')",
+    "INSERT INTO seals VALUES (1, 20, 1, 3, 3, 'a seal\n', 'ab')",
 ];
 
 const COPYING: Copying<'static> = Copying { actor: "mover", from: "there", to: "here", at: 50 };
@@ -72,10 +78,14 @@ async fn every_row_of_every_table_goes_from_any_database_to_any_and_its_hash_sta
     for (n, place) in places.iter().enumerate() {
         let to = place.store().await;
         let mut copied = copy(&from, &to).await.unwrap();
-        let ledger = copied.pop().unwrap();
-        assert_eq!((ledger.table, ledger.rows), ("ledger", 2 + n as u64), "each copy adds its entry");
+        let ledger = copied.remove(copied.len() - 2);
+        assert_eq!(
+            (ledger.table, ledger.rows),
+            ("ledger", 11 + n as u64),
+            "each copy adds its entry, and nothing else"
+        );
         let tables = [
-            ("meta", 3),
+            ("meta", 4),
             ("notices", 2),
             ("batches", 2),
             ("affected_members", 3),
@@ -87,6 +97,12 @@ async fn every_row_of_every_table_goes_from_any_database_to_any_and_its_hash_sta
             ("receipts", 1),
             ("arrivals", 2),
             ("sources", 1),
+            ("releases", 1),
+            ("resends", 2),
+            ("corrections", 2),
+            ("substitutes", 2),
+            ("users", 2),
+            ("seals", 1),
         ];
         assert_eq!(rows(&copied), tables);
         assert_eq!(*hashes.get_or_insert(copied.clone()), copied);
@@ -157,7 +173,7 @@ async fn a_long_queue_is_copied_in_many_chunks() {
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
         INSERT INTO affected_members (notice_id, member_no, name, fields) SELECT 'n1', 'L' || i, 'x', printf('%.900c', 'y') FROM n";
     old.run(many).await.unwrap();
-    assert_eq!(from.rows_to_copy().await.unwrap(), 5_003 + 2 + 2 + 3 + 1 + 2 + 2, "what a bar needs to know");
+    assert_eq!(from.rows_to_copy().await.unwrap(), 5_003 + 2 + 2 + 3 + 1 + 2 + 11, "what a bar needs to know");
     let seen = std::cell::Cell::new(0);
     let copied = from.copy_to(&to, COPYING, &|done| seen.set(done)).await.unwrap();
     assert_eq!(rows(&copied)[3], ("affected_members", 5_003));

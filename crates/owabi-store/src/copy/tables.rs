@@ -33,12 +33,13 @@ const fn table(name: &'static str, columns: &'static str, order: &'static str) -
 }
 
 /// What makes a queue, in an order in which each row's references are there before it. Who is at work is not copied.
-pub(super) static TABLES: [Table; 13] = [
+pub(super) static TABLES: [Table; 19] = [
     table("meta", "key text, value text", "key"),
     table(
         "notices",
         "id text, title text, state text, state_reason text, fingerprint text, roster_hash text, definition text, \
-         released_at bigint, updated_at bigint",
+         released_at bigint, updated_at bigint, watched_from bigint, canary_passed_at bigint, legal_hold text, \
+         purged_at bigint",
         "id",
     ),
     table(
@@ -102,7 +103,44 @@ pub(super) static TABLES: [Table; 13] = [
          trouble text, trouble_at bigint",
         "host, name",
     ),
-    table("ledger", "seq bigint, at bigint, actor text, kind text, notice_id text, body text", "seq"),
+    table(
+        "releases",
+        "notice_id text, at bigint, actor text, fingerprint text, roster_hash text, members bigint, definition text",
+        "notice_id, at, roster_hash",
+    ),
+    table(
+        "resends",
+        "member_id bigint, round bigint, batch_id text, at bigint, status_before text, reason_before text, \
+         tries_before bigint, fingerprint text",
+        "member_id, round",
+    ),
+    table(
+        "corrections",
+        "id bigint, member_id bigint, at bigint, actor text, reason text, old_email text, new_email text",
+        "id",
+    ),
+    table(
+        "substitutes",
+        "id bigint, notice_id text, member_id bigint, kind text, on_day text, until_day text, url text, note text, \
+         revokes bigint, actor text, at bigint",
+        "id",
+    ),
+    table(
+        "users",
+        "name text, role text, os_user text, password text, disabled boolean, failures bigint, failed_at bigint, \
+         created_at bigint, updated_at bigint",
+        "name",
+    ),
+    table(
+        "ledger",
+        "seq bigint, at bigint, actor text, kind text, notice_id text, body text, member_id bigint, number bigint",
+        "seq",
+    ),
+    table(
+        "seals",
+        "number bigint, at bigint, first_seq bigint, last_seq bigint, entries bigint, text text, signature text",
+        "number",
+    ),
 ];
 
 /// Reads a table's rows one by one, each as the text of one JSON array.
