@@ -119,13 +119,38 @@ pub async fn approved(store: &Store, notice: &LoadedNotice) -> Result<Result<Rea
         Ok(ready) => ready,
         Err(obstacle) => return Ok(Err(obstacle)),
     };
-    let definition = notice.renderer.definition();
-    let need = definition.policy.approvals_required;
-    let approvals = store.approvals(&definition.id, &ready.fingerprint, &ready.roster_hash).await?;
+    let need = notice.renderer.definition().policy.approvals_required;
+    let have = approvers(store, notice, &ready).await?;
+    Ok(if have.len() >= usize::from(need) { Ok(ready) } else { Err(Obstacle::Approvals { have, need }) })
+}
+
+/// Who approved exactly this, and may: everybody once.
+///
+/// # Errors
+/// The database's.
+pub async fn approvers(store: &Store, notice: &LoadedNotice, ready: &Ready) -> Result<Vec<String>, StoreError> {
+    let approvals = store.approvals(&notice.renderer.definition().id, &ready.fingerprint, &ready.roster_hash).await?;
+    let importers = importers(store, notice).await?;
     let mut have: Vec<String> = approvals.into_iter().map(|approval| approval.actor).collect();
+    have.retain(|name| !importers.contains(name));
     have.sort();
     have.dedup();
-    Ok(if have.len() >= usize::from(need) { Ok(ready) } else { Err(Obstacle::Approvals { have, need }) })
+    Ok(have)
+}
+
+/// Who brought the held rows and so cannot approve them. Nobody, while no users are defined and one approval is enough:
+/// a single person must be able to do the whole job.
+///
+/// # Errors
+/// The database's.
+pub async fn importers(store: &Store, notice: &LoadedNotice) -> Result<Vec<String>, StoreError> {
+    let definition = notice.renderer.definition();
+    let known = store.users().await?.iter().any(|user| !user.disabled);
+    if known || definition.policy.approvals_required > 1 {
+        store.importers(&definition.id).await
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 /// Releases what was approved: held rows become queued. The notice's files are kept with the release.

@@ -4,6 +4,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, notice};
 use crate::release::{self, Changed, Obstacle};
+use owabi_core::people::Action;
 use serde_json::json;
 
 /// The options of `release`.
@@ -29,6 +30,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
+    let person = session.person(&store, Action::Release).await?;
     let state = store.notice(id).await?.map(|notice| notice.state).unwrap_or_default();
     refuse_state(id, &state)?;
     let ready = match release::approved(&store, &notice).await? {
@@ -58,7 +60,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         en: "they will be sent; to release them, type how many ({rows}):"
     );
     session.confirm_count(options.yes, &question, rows)?;
-    let queued = release::release(&store, &notice, &ready, &session.actor(None), session.now()).await?;
+    let queued = release::release(&store, &notice, &ready, &person.name, session.now()).await?;
     session.tell(&say!(ja: "{queued} 通を送信待ちにしました。`owabi run` が送ります。", en: "{queued} mails are due; `owabi run` sends them"));
     session.answer(&json!({ "state": "released", "queued": queued, "dry_run": false }));
     store.close().await;
