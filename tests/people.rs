@@ -33,7 +33,9 @@ fn password(name: &str) -> String {
 impl Office {
     /// On SQLite, with so many approvals required; nobody is defined.
     fn new(approvals: u8) -> Self {
-        Self { program: needing(approvals, Program::new(1, "")), database: None }
+        let program = needing(approvals, Program::new(1, ""));
+        program.json(&["status"]);
+        Self { program, database: None }
     }
 
     /// The same on PostgreSQL.

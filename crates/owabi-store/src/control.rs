@@ -4,7 +4,7 @@ use crate::error::StoreError;
 use crate::open::{Store, on_both, on_both_in_time};
 use crate::rows::status;
 use crate::sql::{
-    APPROVAL_INSERT, APPROVALS, COUNTS, LEDGER_APPEND, META_SET, NOTICE_STATE, NOTICE_UPSERT, NOTICES,
+    APPROVAL_INSERT, APPROVALS, APPROVALS_VOID, COUNTS, LEDGER_APPEND, META_SET, NOTICE_STATE, NOTICE_UPSERT, NOTICES,
     PREFLIGHT_INSERT, PREFLIGHT_LATEST, WITHDRAW_MEMBERS,
 };
 use owabi_core::lifecycle::Status;
@@ -54,6 +54,17 @@ pub struct Approval {
     pub actor: String,
     /// When.
     pub at: i64,
+}
+
+/// An approval of something else than what is there now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VoidApproval {
+    /// Who.
+    pub actor: String,
+    /// It was of another text.
+    pub other_text: bool,
+    /// It was of another roster.
+    pub other_roster: bool,
 }
 
 /// What is released: exactly what was approved.
@@ -205,6 +216,26 @@ impl Store {
             let query = sqlx::query(APPROVALS.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
             let rows = query.bind(approval_body(fingerprint, roster_hash)).fetch_all(pool).await?;
             Ok(rows.iter().map(|row| Approval { actor: row.get(0), at: row.get(1) }).collect())
+        })
+    }
+
+    /// Who approved another text or roster than this since the last release: changes have taken those approvals away.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn void_approvals(
+        &self,
+        notice_id: &str,
+        fingerprint: &str,
+        roster_hash: &str,
+    ) -> Result<Vec<VoidApproval>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let query = sqlx::query(APPROVALS_VOID.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
+            let rows = query.fetch_all(pool).await?;
+            let void = rows.iter();
+            Ok(void
+                .map(|row| VoidApproval { actor: row.get(0), other_text: row.get(1), other_roster: row.get(2) })
+                .collect())
         })
     }
 

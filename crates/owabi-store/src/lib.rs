@@ -25,7 +25,7 @@ mod take_over;
 mod tx;
 mod unreachable;
 
-pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord};
+pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord, VoidApproval};
 pub use copy::{CopiedTable, CopyError, Copying};
 pub use dispatch::Claimed;
 pub use error::{Setup, StoreError, Trouble};

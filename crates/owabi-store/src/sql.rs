@@ -220,6 +220,7 @@ macro_rules! statements {
 statements! {
     APPROVAL_INSERT = "approval_insert";
     APPROVALS = "approvals";
+    APPROVALS_VOID = "approvals_void";
     ARRIVAL = "arrival";
     ARRIVAL_CONTENT = "arrival_content";
     ARRIVAL_COUNTS = "arrival_counts";

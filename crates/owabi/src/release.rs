@@ -5,6 +5,7 @@ use crate::preflight;
 use owabi_core::ids::hex;
 use owabi_store::{PreflightRow, ReleaseRecord, Roster, Store, StoreError};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A release that nothing stands against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,10 @@ pub enum Obstacle {
         have: Vec<String>,
         /// How many are needed.
         need: u8,
+        /// Who approved what was there before something changed.
+        before: Vec<String>,
+        /// What changed since then.
+        changed: Vec<Changed>,
     },
 }
 
@@ -121,7 +126,16 @@ pub async fn approved(store: &Store, notice: &LoadedNotice) -> Result<Result<Rea
     };
     let need = notice.renderer.definition().policy.approvals_required;
     let have = approvers(store, notice, &ready).await?;
-    Ok(if have.len() >= usize::from(need) { Ok(ready) } else { Err(Obstacle::Approvals { have, need }) })
+    if have.len() >= usize::from(need) {
+        return Ok(Ok(ready));
+    }
+    let id = &notice.renderer.definition().id;
+    let void = store.void_approvals(id, &ready.fingerprint, &ready.roster_hash).await?;
+    let text = void.iter().any(|approval| approval.other_text).then_some(Changed::Text);
+    let roster = void.iter().any(|approval| approval.other_roster).then_some(Changed::Roster);
+    let before: BTreeSet<String> = void.into_iter().map(|approval| approval.actor).collect();
+    let changed = text.into_iter().chain(roster).collect();
+    Ok(Err(Obstacle::Approvals { have, need, before: before.into_iter().collect(), changed }))
 }
 
 /// Who approved exactly this, and may: everybody once.

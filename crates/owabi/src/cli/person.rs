@@ -50,6 +50,12 @@ impl Session {
         }
     }
 
+    /// The same for what everybody may do about themselves.
+    pub(crate) async fn person_about(&self, store: &Store, action: Action, name: &str) -> Result<Person, Failure> {
+        let person = self.who.get_or_try_init(|| self.find_person(store)).await?;
+        if person.is_known() && person.name == name { Ok(person.clone()) } else { self.person(store, action).await }
+    }
+
     /// Members' data is about to be shown: this is in the ledger first. `filter` says what was asked for, without names
     /// and addresses; `rows` how many there are.
     pub(crate) async fn look(&self, store: &Store, verb: &str, filter: &Value, rows: i64) -> Result<(), Failure> {

@@ -17,6 +17,7 @@ Examples:
   owabi user add batch --role operator --password-stdin < password.txt
   owabi user list
   owabi user role taro --role auditor
+  owabi user password taro                                 also for taro, after a login
   owabi user disable taro
   owabi --as taro approve metaps-2022                      asks for taro's password
 
@@ -41,7 +42,7 @@ enum Verb {
         #[arg(long)]
         role: Role,
     },
-    /// Set another password, asked for twice  パスワードを変える
+    /// Set another password, asked for twice; everybody may set their own  パスワードを変える
     Password {
         /// Who
         name: String,
@@ -79,7 +80,10 @@ struct Add {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
-    let person = session.person(&store, Action::Users).await?;
+    let person = match &options.verb {
+        Verb::Password { name, .. } => session.person_about(&store, Action::Users, &same_name(name)).await?,
+        _ => session.person(&store, Action::Users).await?,
+    };
     let (name, change) = match &options.verb {
         Verb::List => return list(session, &store).await,
         Verb::Add(add) => (new_name(&add.name)?, added(session, &store, add, !person.is_known()).await?),
