@@ -144,7 +144,14 @@ impl Store {
             let approved = sqlx::query(APPROVALS.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
             let approved = approved.bind(approval_body(fingerprint, roster_hash)).fetch_all(&mut *tx).await?;
             let approvers: Vec<String> = approved.iter().map(|row| row.get(0)).collect();
-            let body = json!({ "queued": queued, "fingerprint": fingerprint, "roster_hash": roster_hash, "approvers": approvers });
+            let files = hex(&Sha256::digest(definition.as_bytes()));
+            let body = json!({
+                "queued": queued,
+                "fingerprint": fingerprint,
+                "roster_hash": roster_hash,
+                "definition_sha256": files,
+                "approvers": approvers,
+            });
             let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("release");
             entry.bind(notice_id).bind(body.to_string()).execute(&mut *tx).await?;
             tx.commit().await?;

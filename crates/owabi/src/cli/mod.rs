@@ -9,6 +9,7 @@ mod demo;
 pub mod exit;
 mod import;
 pub(crate) mod init;
+mod ledger;
 mod lock;
 mod log;
 mod login;
@@ -78,6 +79,7 @@ Examples:
   owabi status; owabi log --status failed             what became of it
   owabi unreachable --notice metaps-2022              whom mail did not reach
   owabi user add hanako --role admin --os-user hanako from now on owabi asks who you are
+  owabi ledger verify                                 whether any record was changed
 
 Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 69 relay or database unavailable,
             75 try again (locked), 78 bad configuration.
@@ -125,6 +127,8 @@ enum Verb {
     Bounce(bounce::Options),
     /// Who may do what  利用者と役割
     User(user::Options),
+    /// Check, read or note the head of the sealed record of everything  台帳を検証する
+    Ledger(ledger::Options),
     /// Migrate, copy or examine the database  データベースの管理
     Db(db::Options),
     /// Completions for a shell  シェル補完
@@ -168,7 +172,12 @@ fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
             return Exit::Failed;
         }
     };
-    match runtime.block_on(dispatch(&session, cli.verb)) {
+    let answer = runtime.block_on(async {
+        let answer = dispatch(&session, cli.verb).await?;
+        session.seal().await;
+        Ok(answer)
+    });
+    match answer {
         Ok(exit) => exit,
         Err(failure) => {
             session.fail(&failure);
@@ -199,6 +208,7 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Bounce(options) => Ok(bounce::run(session, &options)),
         Verb::User(options) => user::run(session, &options).await,
+        Verb::Ledger(options) => ledger::run(session, &options).await,
         Verb::Db(options) => db::run(session, &options).await,
         Verb::Completions(options) => Ok(completions::run(&options)),
         Verb::Man(options) => man::run(session, &options),

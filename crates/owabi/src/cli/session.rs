@@ -1,6 +1,7 @@
 //! What every verb needs: how to answer, the configuration, the database, who is asking.
 
 use super::exit::{Exit, Failure};
+use super::ledger;
 use super::person::Person;
 use super::say::{Text, say};
 use crate::config::{Config, Environment, Language};
@@ -14,7 +15,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::OnceCell;
 use unicode_normalization::UnicodeNormalization;
 
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     config_file: Option<PathBuf>,
     english: AtomicBool,
     named: OnceLock<String>,
+    /// Of a verb that may write entries into the ledger and does not seal them itself.
+    to_seal: Mutex<Option<Config>>,
 }
 
 impl Session {
@@ -36,7 +39,8 @@ impl Session {
         let asked_lang = lang.or(by_environment);
         let english = AtomicBool::new(asked_lang == Some(Lang::En));
         let (who, named) = (OnceCell::new(), OnceLock::new());
-        Self { json, environment, who, asked_lang, config_file, english, named }
+        let to_seal = Mutex::default();
+        Self { json, environment, who, asked_lang, config_file, english, named, to_seal }
     }
 
     /// Somebody says who they are (`--as`); the first one that is said counts.
@@ -72,7 +76,18 @@ impl Session {
         let store = open_store(config, false).await?;
         match store.moved_to().await? {
             Some(to) => Err(moved(&to)),
-            None => Ok(store),
+            None => {
+                *self.to_seal() = Some(config.clone());
+                Ok(store)
+            }
+        }
+    }
+
+    /// Seals what this run entered into the ledger, where that can be done at once. Else the daemon does it.
+    pub(crate) async fn seal(&self) {
+        let Some(config) = self.to_seal().take() else { return };
+        if let Err(error) = ledger::seal_at_once(&config).await {
+            tracing::debug!(why = error.what.en, "the ledger is sealed later, by the daemon");
         }
     }
 
@@ -83,6 +98,15 @@ impl Session {
             self.warn(&moved(&to).what);
         }
         Ok(store)
+    }
+
+    /// The verb has sealed itself, or leaves it to the daemon.
+    pub(crate) fn needs_no_seal(&self) {
+        *self.to_seal() = None;
+    }
+
+    fn to_seal(&self) -> MutexGuard<'_, Option<Config>> {
+        self.to_seal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For people, on stdout; nothing with `--json`.
