@@ -23,12 +23,18 @@ impl Keys {
         match value {
             Value::Object(map) if !map.is_empty() => {
                 let dot = if at.is_empty() { "" } else { "." };
-                map.iter().for_each(|(key, value)| self.take(format!("{at}{dot}{key}"), value));
+                for (key, value) in map {
+                    self.take(format!("{at}{dot}{key}"), value);
+                }
             }
             Value::Array(list) if !list.is_empty() => {
-                list.iter().enumerate().for_each(|(n, value)| self.take(format!("{at}[{n}]"), value));
+                for (n, value) in list.iter().enumerate() {
+                    self.take(format!("{at}[{n}]"), value);
+                }
             }
-            single => drop(self.0.insert(at, hex(&Sha256::digest(single.to_string())))),
+            single => {
+                self.0.insert(at, hex(&Sha256::digest(single.to_string())));
+            }
         }
     }
 

@@ -100,14 +100,12 @@ impl Session {
     async fn by_account(&self, store: &Store, users: &[User]) -> Result<Person, Failure> {
         let account = self.actor(None);
         let user = users.iter().find(|user| user.os_user.as_ref() == Some(&account));
-        match user.filter(|user| !user.disabled) {
-            Some(user) => Ok(Person::from(user)),
-            None => {
-                let body = json!({ "why": if user.is_some() { "disabled" } else { "unknown_account" } });
-                store.append_ledger(self.now(), &account, "login_failed", None, &body).await?;
-                Err(nobody(&account, user.is_some()))
-            }
+        if let Some(user) = user.filter(|user| !user.disabled) {
+            return Ok(Person::from(user));
         }
+        let body = json!({ "why": if user.is_some() { "disabled" } else { "unknown_account" } });
+        store.append_ledger(self.now(), &account, "login_failed", None, &body).await?;
+        Err(nobody(&account, user.is_some()))
     }
 }
 

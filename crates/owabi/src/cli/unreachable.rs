@@ -70,9 +70,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let id = &options.notice;
     known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     let (asked, rows) = (json!({ "notice": id }), listed_at_most(&store, id).await?);
-    match options.csv {
-        true => session.export(&store, "unreachable", &asked, rows).await?,
-        false => session.look(&store, "unreachable", &asked, rows).await?,
+    if options.csv {
+        session.export(&store, "unreachable", &asked, rows).await?;
+    } else {
+        session.look(&store, "unreachable", &asked, rows).await?;
     }
     let mut page = page::new(session, options.csv);
     let written = write_all(&store, id, page.as_mut()).await;
