@@ -40,9 +40,6 @@ pub(super) struct Options {
     migrate: bool,
 }
 
-/// How long the last seal may take when a run ends.
-const SEALING: Duration = Duration::from_secs(20);
-
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
@@ -86,7 +83,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     if options.until_idle && summary.is_ok() {
         stop.run_until_cancelled(look_again(&sources)).await;
     }
-    sealing.finish(SEALING).await;
+    sealing.finish().await;
     follower.abort();
     bar.finish_and_clear();
     // Without the database nobody can be counted; what was sent is told all the same.

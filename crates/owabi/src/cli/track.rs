@@ -199,7 +199,10 @@ fn cannot_read(failed: Failed) -> Failure {
 
 /// A mail server hands over one mail. Whatever goes wrong is for now: it must keep the mail and come again.
 async fn pipe(session: &Session, to: Option<String>) -> Exit {
-    match take_stdin(session, to).await {
+    let taken = take_stdin(session, to).await;
+    // A mail server waits; the daemon seals.
+    session.needs_no_seal();
+    match taken {
         Ok(verdict) => {
             session.answer(&json!({ "verdict": word(verdict) }));
             Exit::Done
