@@ -12,6 +12,7 @@ mod import;
 mod log;
 mod open;
 mod postgres;
+mod purge;
 mod receipts;
 mod record;
 mod recording;
@@ -33,6 +34,7 @@ pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Tota
 pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};
 pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_problem};
+pub use purge::{Keyed, Retention};
 pub use receipts::{ArrivalRow, ByPerson, MemberChange, NewReceipt, ReceiptRow, Received};
 pub use record::{Claim, Group, Intent, Recorded, Settle};
 pub use roster::{Roster, RosterHash};
