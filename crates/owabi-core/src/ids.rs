@@ -4,6 +4,10 @@
 //! and a forged one is recognised. The envelope sender (VERP) and the Message-ID are the same for every attempt of one
 //! round; the ENVID (RFC 3461) differs for each attempt.
 
+mod pseudonyms;
+
+pub use pseudonyms::{Pseudonyms, is_pseudonym};
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 

@@ -8,6 +8,7 @@ pub mod bounce;
 pub mod classify;
 pub mod guard;
 pub mod ids;
+pub mod ledger;
 pub mod lifecycle;
 pub mod maillog;
 pub mod member;
