@@ -64,7 +64,7 @@ pub struct Sent<'a> {
 }
 
 /// What a mail may have been made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Origin {
     /// Its Date, epoch milliseconds.
     pub dated_at_ms: i64,
@@ -95,8 +95,8 @@ pub fn origins(of: &History<'_>, sent: &Sent<'_>) -> Vec<Origin> {
     origins
 }
 
-/// Dates and texts. A later round's stand in its resend; round 1 was queued by one of the releases before the mail.
-fn texts(of: &History<'_>, sent: &Sent<'_>, round: i64) -> Vec<(i64, String)> {
+/// The dates and texts that a mail of this round may have, the likeliest first. A later round's stand in its resend; round 1 was queued by one of the releases before the mail.
+pub fn texts(of: &History<'_>, sent: &Sent<'_>, round: i64) -> Vec<(i64, String)> {
     let resent = of.resends.iter().filter(|resent| resent.round == round);
     let mut texts: Vec<(i64, String)> = resent.map(|resent| (resent.at, resent.fingerprint.clone())).collect();
     if !texts.is_empty() {

@@ -230,6 +230,17 @@ statements! {
     DAEMON_LEAVES = "daemon_leaves";
     DAEMONS = "daemons";
     DURABLE = "durable";
+    EVIDENCE_APPROVALS = "evidence_approvals";
+    EVIDENCE_BATCHES = "evidence_batches";
+    EVIDENCE_CORRECTIONS = "evidence_corrections";
+    EVIDENCE_ENTRIES = "evidence_entries";
+    EVIDENCE_INTENTS = "evidence_intents";
+    EVIDENCE_MEMBERS = "evidence_members";
+    EVIDENCE_PLACES = "evidence_places";
+    EVIDENCE_PREFLIGHTS = "evidence_preflights";
+    EVIDENCE_RELEASES = "evidence_releases";
+    EVIDENCE_RESENDS = "evidence_resends";
+    EVIDENCE_SEALS = "evidence_seals";
     FAIL_UNSENT = "fail_unsent";
     FINDINGS_INSERT = "findings_insert";
     FLEET_LOCK = "fleet_lock";

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 mod demo;
 pub mod dispatch;
+pub mod evidence;
 pub mod health;
 pub mod import;
 pub mod japan;

@@ -6,7 +6,9 @@ mod check;
 mod completions;
 mod db;
 mod demo;
+mod evidence;
 pub mod exit;
+mod hold;
 mod import;
 pub(crate) mod init;
 mod lock;
@@ -16,6 +18,8 @@ mod member;
 mod pause;
 mod preflight;
 mod preview;
+mod purge;
+mod purged;
 mod reason;
 pub(crate) mod release;
 mod remedy;
@@ -114,6 +118,12 @@ enum Verb {
     TestSend(test_send::Options),
     /// Read mails that came back  返ってきたメールを読む
     Bounce(bounce::Options),
+    /// Evidence: write it, check it, rebuild one person's mails  証拠を書き出す・確かめる
+    Evidence(evidence::Options),
+    /// Forbid, or allow again, that a notice is purged  削除の禁止
+    Hold(hold::Options),
+    /// Remove a notice's personal data after its retention  保存期間の過ぎた個人情報を削除する
+    Purge(purge::Options),
     /// Migrate, copy or examine the database  データベースの管理
     Db(db::Options),
     /// Completions for a shell  シェル補完
@@ -186,6 +196,9 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Unreachable(options) => unreachable::run(session, &options).await,
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Bounce(options) => Ok(bounce::run(session, &options)),
+        Verb::Evidence(options) => Box::pin(evidence::run(session, &options)).await,
+        Verb::Hold(options) => hold::run(session, &options).await,
+        Verb::Purge(options) => purge::run(session, &options).await,
         Verb::Db(options) => db::run(session, &options).await,
         Verb::Completions(options) => Ok(completions::run(&options)),
         Verb::Man(options) => man::run(session, &options),
