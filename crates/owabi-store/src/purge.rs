@@ -3,10 +3,10 @@
 //! A value gives way to its keyed hash, so that the ledger's entries, which name it by that hash, stay as they are.
 
 use crate::error::StoreError;
-use crate::open::{Pools, Store, on_both};
+use crate::open::{Pools, Store, on_both, on_both_in_time};
 use crate::sql::{
-    ASKED_MEMBERS, HOLD_SET, LEDGER_APPEND, PURGE_ARRIVALS, PURGE_BATCHES, PURGE_COUNTS, PURGE_FINDINGS, PURGE_NOTICE,
-    PURGE_PAGE, PURGE_READ_ATTEMPTS, PURGE_READ_CORRECTIONS, PURGE_READ_INTENTS, PURGE_READ_MEMBERS,
+    ASKED_MEMBERS, HOLD_SET, LEDGER_APPEND, NOTICE_KEPT, PURGE_ARRIVALS, PURGE_BATCHES, PURGE_COUNTS, PURGE_FINDINGS,
+    PURGE_NOTICE, PURGE_PAGE, PURGE_READ_ATTEMPTS, PURGE_READ_CORRECTIONS, PURGE_READ_INTENTS, PURGE_READ_MEMBERS,
     PURGE_READ_RECEIPTS, PURGE_READ_SUBSTITUTES, PURGE_STATE, PURGE_WRITE_ATTEMPTS, PURGE_WRITE_CORRECTIONS,
     PURGE_WRITE_INTENTS, PURGE_WRITE_MEMBERS, PURGE_WRITE_RECEIPTS, PURGE_WRITE_SUBSTITUTES, Statement, json_rows,
 };
@@ -77,6 +77,17 @@ impl Store {
                 last_attempt_at: row.get(3),
                 open: row.get(4),
             }))
+        })
+    }
+
+    /// The legal hold of a notice and when its personal data went: what `status` shows, without counting anything.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn kept(&self, notice_id: &str) -> Result<(Option<String>, Option<i64>), StoreError> {
+        on_both_in_time!(self, reader, |pool, dialect| {
+            let row = sqlx::query(NOTICE_KEPT.on(dialect)).bind(notice_id).fetch_optional(pool).await?;
+            Ok(row.map_or((None, None), |row| (row.get(0), row.get(1))))
         })
     }
 

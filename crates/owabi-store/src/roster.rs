@@ -139,7 +139,9 @@ impl Store {
             let queued = queued.rows_affected();
             let kept = sqlx::query(RELEASE_INSERT.on(dialect)).bind(notice_id).bind(now).bind(actor).bind(fingerprint);
             kept.bind(roster_hash).bind(rows).bind(definition).execute(&mut *tx).await?;
-            let body = json!({ "queued": queued, "fingerprint": fingerprint, "roster_hash": roster_hash }).to_string();
+            let files = hex(&Sha256::digest(definition.as_bytes()));
+            let body = json!({ "queued": queued, "fingerprint": fingerprint, "roster_hash": roster_hash, "definition_sha256": files });
+            let body = body.to_string();
             let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("release");
             entry.bind(notice_id).bind(body).execute(&mut *tx).await?;
             tx.commit().await?;

@@ -6,6 +6,8 @@
 //! - `/*skip locked*/` and `/*for update*/` lock rows (of table `m`) on PostgreSQL and are nothing on SQLite, which has one writer.
 //! - `/*outcomes*/` is the table of a group's outcomes; `/*settled*/` those of them that were in time: on PostgreSQL what
 //!   `settle_members` returns, within the one statement that [`record_group`] makes.
+//! - `/*json array*/(…)` makes a JSON array of columns. `/*oldest transaction*/` is the oldest one that still runs, `/*next transaction*/`
+//!   the one that begins next: on SQLite both are 0, nothing is committed there out of its order.
 //! - `/*clock*/` is the database's clock in epoch milliseconds.
 
 use serde_json::Value;
@@ -103,12 +105,15 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
     let outcomes = format!("/*rows $1: {OUTCOME}*/");
     let settled = format!("(SELECT r.*, m.tries FROM {outcomes} r JOIN affected_members m ON m.id = r.id)");
     let with_outcome = format!(", r.{}", OUTCOME_KEPT.join(", r."));
-    let words: [(&str, &str, &str); 6] = [
+    let words: [(&str, &str, &str); 9] = [
         ("/*outcomes*/", &outcomes, &outcomes),
         ("/*settled*/", &settled, "settled"),
         ("/*with the outcome*/", "", &with_outcome),
         ("/*skip locked*/", "", "FOR NO KEY UPDATE OF m SKIP LOCKED"),
         ("/*for update*/", "", "FOR UPDATE"),
+        ("/*json array*/", "json_array", "json_build_array"),
+        ("/*oldest transaction*/", "0", "CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)"),
+        ("/*next transaction*/", "0", "CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS TEXT) AS BIGINT)"),
         (
             "/*clock*/",
             "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
@@ -250,7 +255,13 @@ statements! {
     INTEND = "intend";
     KNOWN_EVIDENCE = "known_evidence";
     KNOWN_MEMBERS = "known_members";
+    LEDGER_AMONG = "ledger_among";
     LEDGER_APPEND = "ledger_append";
+    LEDGER_BESIDE = "ledger_beside";
+    LEDGER_ENTRIES = "ledger_entries";
+    LEDGER_MEMBERS = "ledger_members";
+    LEDGER_NEWEST = "ledger_newest";
+    LEDGER_TRANSACTIONS = "ledger_transactions";
     LOG_PAGE = "log_page";
     MEMBER_BY_NO = "member_by_no";
     MEMBERS_BY_EMAIL = "members_by_email";
@@ -261,6 +272,7 @@ statements! {
     META_GET = "meta_get";
     META_SET = "meta_set";
     NEXT_DUE = "next_due";
+    NOTICE_KEPT = "notice_kept";
     NOTICE_KNOWN = "notice_known";
     NOTICE_RELEASE = "notice_release";
     NOTICE_STATE = "notice_state";
@@ -294,6 +306,11 @@ statements! {
     RECEIPTS_OF = "receipts_of";
     RELEASE_INSERT = "release_insert";
     RELEASE_MEMBERS = "release_members";
+    SEAL_INSERT = "seal_insert";
+    SEAL_LEAVES = "seal_leaves";
+    SEAL_LOCK = "seal_lock";
+    SEAL_NEWEST = "seal_newest";
+    SEALS_AFTER = "seals_after";
     SEND_AGAIN = "send_again";
     SETTLE_ATTEMPTS = "settle_attempts";
     SETTLE_MEMBERS = "settle_members";

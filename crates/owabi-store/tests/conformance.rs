@@ -1,6 +1,8 @@
 //! Every verb of the store, on every database. A database earns its trust here.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "conformance/evidence.rs"]
+mod evidence;
 #[path = "conformance/paper.rs"]
 mod paper;
 #[path = "conformance/place.rs"]
@@ -119,6 +121,7 @@ async fn count(store: &Store, status: Status) -> i64 {
 fn every_verb_of_the_store_is_tried_here() {
     let here = [
         include_str!("conformance.rs"),
+        include_str!("conformance/evidence.rs"),
         include_str!("conformance/paper.rs"),
         include_str!("conformance/receipts.rs"),
         include_str!("copy.rs"),

@@ -39,7 +39,7 @@ const FILL: [&str; 25] = [
     "INSERT INTO substitutes VALUES (2, 'n1', NULL, 'published', '2026-11-30', '2027-11-30', 'https://example.jp', NULL, NULL, 'tester', 17), (3, 'n1', 7, 'revoked', '2026-11-30', NULL, NULL, '誤り', 2, 'tester', 18)",
     "INSERT INTO users VALUES ('鈴木', 'admin', 'suzuki', '$argon2id$x', FALSE, 0, NULL, 1, 2), ('b', 'auditor', NULL, NULL, TRUE, 3, 9, 1, 2)",
     "INSERT INTO ledger (seq, at, actor, kind, notice_id, body) VALUES (31, 5, 'tester', 'preflight', 'n1', '{}'), (40, 6, 'tester', 'note', NULL, '\"x\"')",
-    "INSERT INTO seals VALUES (1, 20, 1, 3, 3, 'a seal\n', 'ab')",
+    "INSERT INTO seals VALUES (1, 20, 1, 3, 3, 'a seal\n', 'ab', 'AAAA')",
 ];
 
 const COPYING: Copying<'static> = Copying { actor: "mover", from: "there", to: "here", at: 50 };

@@ -8,6 +8,7 @@ mod dispatch;
 mod environment;
 mod find;
 mod health;
+mod ledger;
 mod log;
 mod pacing;
 mod problem;
@@ -23,6 +24,7 @@ pub use database::{Database, DatabaseTls, Keys, Notices, Target};
 pub use dispatch::{Dispatch, Jitter, Retry};
 pub use environment::Environment;
 pub use health::Health;
+pub use ledger::Ledger;
 pub use log::{Language, Log, LogFormat, TestSend};
 pub use owabi_core::yaml::{Span, SpanError};
 pub use pacing::{DomainLimit, Pacing, Presets};
@@ -50,6 +52,8 @@ pub struct Config {
     pub notices: Notices,
     /// Where the bounce tokens' secret lies.
     pub keys: Keys,
+    /// How the ledger is sealed.
+    pub ledger: Ledger,
     /// Relays, deadlines and the envelope sender.
     pub smtp: Smtp,
     /// How rows are taken from the queue.
@@ -125,6 +129,14 @@ impl Config {
         secret::read(file, credential, self.credentials.as_deref())
     }
 
+    /// The key that the ledger's seals are signed with. A file that is not there is created with `may_create`.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no key.
+    pub fn ledger_secret(&self, may_create: bool) -> Result<Key, SecretError> {
+        secret::key_of(self.ledger.source(self.credentials.as_deref()), may_create)
+    }
+
     /// How to open the configured database.
     ///
     /// # Errors
@@ -170,8 +182,9 @@ impl Config {
         self.database.resolve(folder);
         self.smtp.resolve(folder);
         self.receipts.resolve(folder);
-        let Self { notices, keys, dispatch, .. } = self;
-        for path in [&mut notices.dir, &mut notices.templates, &mut keys.file, &mut dispatch.spool] {
+        let Self { notices, keys, ledger, dispatch, .. } = self;
+        let files = [&mut keys.file, &mut ledger.key_file, &mut dispatch.spool];
+        for path in [&mut notices.dir, &mut notices.templates].into_iter().chain(files) {
             *path = folder.join(&*path);
         }
     }
@@ -185,6 +198,7 @@ impl Config {
         self.pacing.validate(&mut found);
         self.receipts.validate(&mut found);
         self.health.validate(&mut found);
+        self.ledger.validate(&mut found);
         self.log.validate(&mut found);
         self.test_send.validate(&mut found);
         for (key, path) in [

@@ -10,6 +10,7 @@ pub mod health;
 pub mod import;
 pub mod japan;
 pub mod keys;
+pub mod ledger;
 pub mod library;
 pub mod preflight;
 pub(crate) mod quiet;

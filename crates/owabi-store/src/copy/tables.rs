@@ -138,7 +138,8 @@ pub(super) static TABLES: [Table; 19] = [
     ),
     table(
         "seals",
-        "number bigint, at bigint, first_seq bigint, last_seq bigint, entries bigint, text text, signature text",
+        "number bigint, at bigint, first_seq bigint, last_seq bigint, entries bigint, text text, signature text, \
+         leaves text",
         "number",
     ),
 ];

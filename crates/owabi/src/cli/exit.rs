@@ -5,6 +5,7 @@ use super::trouble;
 use crate::config::ConfigError;
 use crate::import::ImportError;
 use crate::keys::KeyError;
+use crate::ledger::key::SealKeyError;
 use owabi_store::StoreError;
 
 /// The exit codes of the contract (those of sysexits.h where it has one).
@@ -84,6 +85,15 @@ impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Store(error) => error.into(),
+            other => Self { exit: Exit::BadConfig, what: other.what(), next: other.next() },
+        }
+    }
+}
+
+impl From<SealKeyError> for Failure {
+    fn from(error: SealKeyError) -> Self {
+        match error {
+            SealKeyError::Store(error) => error.into(),
             other => Self { exit: Exit::BadConfig, what: other.what(), next: other.next() },
         }
     }

@@ -26,7 +26,7 @@ macro_rules! shipped {
     ($($to:literal = $from:literal;)*) => { &[$(($to, include_str!(concat!("../../../../", $from)))),*] };
 }
 
-/// Everything that `init` writes beside `owabi.yaml` and the key.
+/// Everything that `init` writes beside `owabi.yaml` and the keys.
 pub(crate) const FILES: &[(&str, &str)] = shipped! {
     "notices/metaps-2022.yaml" = "config/notices/metaps-2022.yaml";
     "notices/generic-breach.yaml" = "config/notices/generic-breach.yaml";
@@ -53,15 +53,17 @@ pub(super) fn run(session: &Session, options: &Options) -> Answer {
             written.push(*name);
         }
     }
-    let key = dir.join("owabi.key");
-    if !key.exists() {
-        config::load_or_create_key(&key, true).map_err(crate::keys::KeyError::from)?;
-        written.push("owabi.key");
+    for name in ["owabi.key", "ledger.key"] {
+        let key = dir.join(name);
+        if !key.exists() {
+            config::load_or_create_key(&key, true).map_err(crate::keys::KeyError::from)?;
+            written.push(name);
+        }
     }
     let (n, shown) = (written.len(), dir.display());
     session.tell(&say!(
-        ja: "{shown} に {n} 個のファイルを書きました。\n\n次にすること:\n  1. {shown}/owabi.yaml の「yours」の行(中継サーバー、不達通知の宛先)を書き換える\n  2. owabi --config {shown}/owabi.yaml check --connect\n  3. owabi --config {shown}/owabi.yaml import {shown}/samples/payments.csv --notice metaps-2022 --dry-run\n  4. owabi.key の控えを安全な場所に置く",
-        en: "wrote {n} files into {shown}\n\nNext:\n  1. change the lines marked \"yours\" in {shown}/owabi.yaml (relay, bounce address)\n  2. owabi --config {shown}/owabi.yaml check --connect\n  3. owabi --config {shown}/owabi.yaml import {shown}/samples/payments.csv --notice metaps-2022 --dry-run\n  4. keep a copy of owabi.key in a safe place"
+        ja: "{shown} に {n} 個のファイルを書きました。\n\n次にすること:\n  1. {shown}/owabi.yaml の「yours」の行(中継サーバー、不達通知の宛先)を書き換える\n  2. owabi --config {shown}/owabi.yaml check --connect\n  3. owabi --config {shown}/owabi.yaml import {shown}/samples/payments.csv --notice metaps-2022 --dry-run\n  4. owabi.key と ledger.key の控えを安全な場所に置く",
+        en: "wrote {n} files into {shown}\n\nNext:\n  1. change the lines marked \"yours\" in {shown}/owabi.yaml (relay, bounce address)\n  2. owabi --config {shown}/owabi.yaml check --connect\n  3. owabi --config {shown}/owabi.yaml import {shown}/samples/payments.csv --notice metaps-2022 --dry-run\n  4. keep copies of owabi.key and ledger.key in a safe place"
     ));
     session.answer(&json!({ "dir": dir, "written": written }));
     Ok(Exit::Done)

@@ -11,6 +11,7 @@ pub mod exit;
 mod hold;
 mod import;
 pub(crate) mod init;
+mod ledger;
 mod lock;
 mod log;
 mod man;
@@ -73,6 +74,7 @@ Examples:
   owabi run                                           send
   owabi status; owabi log --status failed             what became of it
   owabi unreachable --notice metaps-2022              whom mail did not reach
+  owabi ledger verify                                 whether any record was changed
 
 Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 69 relay or database unavailable,
             75 try again (locked), 78 bad configuration.
@@ -124,6 +126,8 @@ enum Verb {
     Hold(hold::Options),
     /// Remove a notice's personal data after its retention  保存期間の過ぎた個人情報を削除する
     Purge(purge::Options),
+    /// Check, read or note the head of the sealed record of everything  台帳を検証する
+    Ledger(ledger::Options),
     /// Migrate, copy or examine the database  データベースの管理
     Db(db::Options),
     /// Completions for a shell  シェル補完
@@ -166,7 +170,12 @@ fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
             return Exit::Failed;
         }
     };
-    match runtime.block_on(dispatch(&session, cli.verb)) {
+    let answer = runtime.block_on(async {
+        let answer = dispatch(&session, cli.verb).await?;
+        session.seal().await;
+        Ok(answer)
+    });
+    match answer {
         Ok(exit) => exit,
         Err(failure) => {
             session.fail(&failure);
@@ -199,6 +208,7 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Evidence(options) => Box::pin(evidence::run(session, &options)).await,
         Verb::Hold(options) => hold::run(session, &options).await,
         Verb::Purge(options) => purge::run(session, &options).await,
+        Verb::Ledger(options) => ledger::run(session, &options).await,
         Verb::Db(options) => db::run(session, &options).await,
         Verb::Completions(options) => Ok(completions::run(&options)),
         Verb::Man(options) => man::run(session, &options),

@@ -9,6 +9,7 @@ use super::trouble;
 use crate::config::Config;
 use crate::dispatch::{self, Live, Parts, Summary};
 use crate::health;
+use crate::ledger::{self, Sealer};
 use crate::library::Library;
 use crate::receipts::sources::Sources;
 use crate::receipts::{Intake, Troubles};
@@ -39,6 +40,9 @@ pub(super) struct Options {
     migrate: bool,
 }
 
+/// How long the last seal may take when a run ends.
+const SEALING: Duration = Duration::from_secs(20);
+
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
@@ -48,11 +52,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         db::migrate_first(session, &config).await?;
     }
     let store = session.store(&config).await?;
+    session.needs_no_seal();
     store.check_integrity().await?;
     warn_of_durability(session, &store).await?;
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
     let keys = keys::load(&config, &store).await?;
+    let seal_key = ledger::key::load(&config, &store).await?;
     let library = Arc::new(usable_library(session, &config, &store).await?);
     let relays = relays::relays(&config)?;
     let live = Live::default();
@@ -71,6 +77,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     } else {
         readers = sources.clone().follow(&reading).await?;
     }
+    let sealing = Sealer::new(store.clone(), keys.clone(), seal_key).await?.keep_sealing();
     let parts = Parts { relays, store: store.clone(), library, keys };
     let summary = dispatch::run(&config, parts, options, live, stop.child_token()).await;
     reading.cancel();
@@ -78,6 +85,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     if options.until_idle && summary.is_ok() {
         stop.run_until_cancelled(look_again(&sources)).await;
     }
+    sealing.finish(SEALING).await;
     follower.abort();
     bar.finish_and_clear();
     // Without the database nobody can be counted; what was sent is told all the same.

@@ -1,6 +1,8 @@
 //! What every verb needs: how to answer, the configuration, the database, who is asking.
 
 use super::exit::{Exit, Failure};
+use super::ledger;
+use super::purged;
 use super::say::{Text, say};
 use crate::config::{Config, Environment, Language};
 use crate::library::{Library, LoadedNotice};
@@ -12,8 +14,8 @@ use owabi_store::{OpenOptions, Store};
 use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use unicode_normalization::UnicodeNormalization;
 
 /// One run of the command line.
@@ -23,6 +25,8 @@ pub(crate) struct Session {
     asked_lang: Option<Lang>,
     config_file: Option<PathBuf>,
     english: AtomicBool,
+    /// Of a verb that may write entries into the ledger and does not seal them itself.
+    to_seal: Mutex<Option<Config>>,
 }
 
 impl Session {
@@ -30,7 +34,8 @@ impl Session {
         let by_environment = environment.get("OWABI_LANG").and_then(|word| super::lang(word).ok());
         let asked_lang = lang.or(by_environment);
         let english = AtomicBool::new(asked_lang == Some(Lang::En));
-        Self { json, environment, asked_lang, config_file, english }
+        let to_seal = Mutex::default();
+        Self { json, environment, asked_lang, config_file, english, to_seal }
     }
 
     /// The language of this run.
@@ -54,7 +59,18 @@ impl Session {
         let store = open_store(config, false).await?;
         match store.moved_to().await? {
             Some(to) => Err(moved(&to)),
-            None => Ok(store),
+            None => {
+                *self.to_seal() = Some(config.clone());
+                Ok(store)
+            }
+        }
+    }
+
+    /// Seals what this run entered into the ledger, where that can be done at once. Else the daemon does it.
+    pub(crate) async fn seal(&self) {
+        let Some(config) = self.to_seal().take() else { return };
+        if let Err(error) = ledger::seal_at_once(&config).await {
+            tracing::debug!(why = error.what.en, "the ledger is sealed later, by the daemon");
         }
     }
 
@@ -67,10 +83,19 @@ impl Session {
         Ok(store)
     }
 
+    /// The verb has sealed itself, or leaves it to the daemon.
+    pub(crate) fn needs_no_seal(&self) {
+        *self.to_seal() = None;
+    }
+
+    fn to_seal(&self) -> MutexGuard<'_, Option<Config>> {
+        self.to_seal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// For people, on stdout; nothing with `--json`.
     pub(crate) fn tell(&self, text: &Text) {
         if !self.json {
-            write_line(&mut std::io::stdout().lock(), text.of(self.lang()));
+            write_line(&mut std::io::stdout().lock(), &purged::shown(text.of(self.lang()), self.lang()));
         }
     }
 

@@ -140,6 +140,24 @@ pub fn load_or_create_key(path: &Path, may_create: bool) -> Result<Key, SecretEr
     }
 }
 
+/// Where a key comes from.
+pub(super) enum Source<'a> {
+    File(&'a Path),
+    /// In systemd's folder, where the modes are systemd's affair.
+    Credential(PathBuf),
+    /// A credential is named and systemd passed none.
+    Nowhere(&'a str),
+}
+
+/// The key of a source. Only a file is ever created.
+pub(super) fn key_of(source: Source<'_>, may_create: bool) -> Result<Key, SecretError> {
+    match source {
+        Source::File(path) => load_or_create_key(path, may_create),
+        Source::Credential(path) => parse_key(&path, &read_guarded(&path, false)?),
+        Source::Nowhere(name) => Err(SecretError::NoCredentials { name: name.to_owned() }),
+    }
+}
+
 fn parse_key(path: &Path, text: &str) -> Result<Key, SecretError> {
     let digits = text.trim_end();
     let bytes: Option<Vec<u8>> =

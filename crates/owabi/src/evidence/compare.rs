@@ -8,18 +8,20 @@ use super::rebuild::Texts;
 use super::roster;
 use super::rows::{Front, Hidden, Shown, Told};
 use crate::library::NoticeSource;
-use owabi_core::ids::Pseudonyms;
+use owabi_core::ids::{Pseudonyms, hex};
 use owabi_core::ledger::{Body, Hash, Seal, Tree, hash_of_hex, leaf};
 use owabi_store::{BatchRow, ReleaseRow};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 
 /// What the small files say, and what is still to be found in the ledger.
 struct Papers {
     batches: BTreeMap<String, BatchRow>,
-    releases: BTreeSet<(String, String)>,
+    /// Fingerprint and roster hash, with the hash of the release's files where they were kept.
+    releases: BTreeMap<(String, String), Option<String>>,
     /// Each mail's mark by row and attempt. About 50 MB for a million.
     mails: HashMap<(i64, i64), [u8; 16]>,
     pseudonyms: Pseudonyms,
@@ -36,10 +38,10 @@ struct Rows<'a> {
 
 pub(super) fn all(archive: &Archive, seals: &[Seal], verdict: &mut Verdict) -> Result<(), Bad> {
     let mut zip = None;
-    let texts = texts(archive, &mut zip)?;
+    let (texts, releases) = texts(archive, &mut zip)?;
     let mut papers = Papers {
         batches: batches(archive, &mut zip)?,
-        releases: releases(archive, &mut zip)?.into_iter().map(|row| (row.fingerprint, row.roster_hash)).collect(),
+        releases,
         mails: mails_of(archive, &mut zip)?,
         pseudonyms: pseudonyms(archive, &mut zip)?,
     };
@@ -69,32 +71,33 @@ fn json_lines<T: DeserializeOwned>(archive: &Archive, zip: &mut Option<Zip>, fil
         .collect()
 }
 
-fn releases(archive: &Archive, zip: &mut Option<Zip>) -> Result<Vec<ReleaseRow>, Bad> {
-    json_lines(archive, zip, name::RELEASES)
-}
+type Releases = BTreeMap<(String, String), Option<String>>;
 
 /// The files of each release have the fingerprint that was approved and released.
-fn texts(archive: &Archive, zip: &mut Option<Zip>) -> Result<Texts, Bad> {
-    let mut texts = Texts::default();
-    for (number, release) in (1..).zip(releases(archive, zip)?) {
+fn texts(archive: &Archive, zip: &mut Option<Zip>) -> Result<(Texts, Releases), Bad> {
+    let (mut texts, mut releases) = (Texts::default(), Releases::new());
+    let rows: Vec<ReleaseRow> = json_lines(archive, zip, name::RELEASES)?;
+    for (number, release) in (1..).zip(rows) {
         let [definition, subject, text, html] = name::TEXTS.map(|file| format!("notice/{number}/{file}"));
-        if !archive.has(&definition) {
-            continue;
+        let mut files = None;
+        if archive.has(&definition) {
+            let mut read = |file: &str| -> Result<String, Bad> {
+                String::from_utf8(archive.small(zip, file)?).map_err(|_| Bad::new(file, Fault::Malformed))
+            };
+            let source = NoticeSource {
+                definition: read(&definition)?,
+                subject: read(&subject)?,
+                text: read(&text)?,
+                html: read(&html)?,
+            };
+            if !texts.add(&release.fingerprint, &source) {
+                return Err(Bad::new(&definition, Fault::AnotherText));
+            }
+            files = serde_json::to_string(&source).ok().map(|text| hex(&Sha256::digest(text.as_bytes())));
         }
-        let mut read = |file: &str| -> Result<String, Bad> {
-            String::from_utf8(archive.small(zip, file)?).map_err(|_| Bad::new(file, Fault::Malformed))
-        };
-        let source = NoticeSource {
-            definition: read(&definition)?,
-            subject: read(&subject)?,
-            text: read(&text)?,
-            html: read(&html)?,
-        };
-        if !texts.add(&release.fingerprint, &source) {
-            return Err(Bad::new(&definition, Fault::AnotherText));
-        }
+        releases.insert((release.fingerprint, release.roster_hash), files);
     }
-    Ok(texts)
+    Ok((texts, releases))
 }
 
 fn batches(archive: &Archive, zip: &mut Option<Zip>) -> Result<BTreeMap<String, BatchRow>, Bad> {
@@ -253,17 +256,21 @@ impl Papers {
         };
         match front.kind.as_str() {
             "import" => self.import(&told()?, (front.seq, number)),
-            "release" => {
-                let body = told()?;
-                let of = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
-                self.releases.remove(&(of("fingerprint"), of("roster_hash")));
-                Ok(())
-            }
+            "release" => self.release(&told()?, (front.seq, number)),
             kind => match rows.iter_mut().find(|rows| rows.kind == kind) {
                 Some(rows) => self.row(rows, front, text),
                 None => Ok(()),
             },
         }
+    }
+
+    fn release(&mut self, body: &Value, (seq, number): (i64, u64)) -> Result<(), Bad> {
+        let of = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        let released = self.releases.remove(&(of("fingerprint"), of("roster_hash")));
+        // Entries of early versions do not name the files.
+        let (files, noted) = (released.flatten(), body["definition_sha256"].as_str());
+        let same = files.as_deref().zip(noted).is_none_or(|(files, noted)| files == noted);
+        if same { Ok(()) } else { Err(Bad::entry(name::RELEASES, number, seq, Fault::AnotherText)) }
     }
 
     fn import(&mut self, body: &Value, (seq, number): (i64, u64)) -> Result<(), Bad> {

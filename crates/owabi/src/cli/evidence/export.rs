@@ -70,7 +70,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let keys = keys::load(&config, &store).await?;
     let body = json!({ "full": options.full });
     store.append_ledger(session.now(), &session.actor(None), "export", Some(id), &body).await?;
-    let seal_key = sealed::seal_all(session, &config, &store).await?;
+    let seal_key = sealed::seal_all(&config, &store, &keys).await?;
     let written = write(&store, options, (&keys, &seal_key)).await.map_err(failure)?;
     store.close().await;
     tell(session, options, &written);

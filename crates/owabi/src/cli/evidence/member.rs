@@ -53,7 +53,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let store = session.store(&config).await?;
     let notices = notices(&store, options).await?;
     let keys = keys::load(&config, &store).await?;
-    let key = sealed::seal_all(session, &config, &store).await?.public();
+    let key = sealed::seal_all(&config, &store, &keys).await?.public();
     let mut snapshot = store.snapshot().await?;
     let chain = Chain::read(&mut snapshot, key).await?.map_err(|finding| broken(&finding))?;
     let mut known = Known { keys: &keys, of: BTreeMap::new() };

@@ -1,0 +1,7 @@
+-- What stands outside the ledger and must agree with it.
+SELECT 'approval', notice_id, actor, at, fingerprint, roster_hash, '' FROM approvals
+UNION ALL SELECT 'release', notice_id, actor, at, fingerprint, roster_hash, definition FROM releases
+UNION ALL SELECT 'notice', id, '', COALESCE(released_at, 0), COALESCE(fingerprint, ''), COALESCE(roster_hash, ''), COALESCE(definition, '') FROM notices WHERE fingerprint IS NOT NULL
+UNION ALL SELECT 'import', notice_id, actor, at, id, COALESCE(file_sha256, ''),
+    lines || ' ' || imported || ' ' || merged || ' ' || unreachable || ' ' || not_affected || ' ' || already_present || ' ' || refused
+FROM batches WHERE kind = 'import'

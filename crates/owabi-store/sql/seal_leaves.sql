@@ -1,0 +1,1 @@
+SELECT leaves FROM seals WHERE number = $1

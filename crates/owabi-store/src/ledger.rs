@@ -1,0 +1,154 @@
+//! The entries of the ledger, each with the row that it names, and what stands outside it and must agree with it.
+
+use crate::error::StoreError;
+use crate::open::{Store, on_both};
+use crate::sql::{LEDGER_AMONG, LEDGER_BESIDE, LEDGER_ENTRIES, LEDGER_MEMBERS, LEDGER_NEWEST, json_rows};
+use owabi_core::ledger::Entry;
+use serde_json::json;
+use sqlx::Row;
+
+mod bodies;
+
+/// One entry as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// Its number.
+    pub seq: i64,
+    /// What it says; `None` when something stands there that owabi has never written.
+    pub entry: Option<Entry>,
+}
+
+/// Where a member stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberPlace {
+    /// The row's id.
+    pub id: i64,
+    /// The member's number.
+    pub member_no: String,
+    /// The notice.
+    pub notice_id: String,
+    /// The status as it is written there.
+    pub status: String,
+}
+
+/// An approval, a release, a notice that was released, or an import, as it stands outside the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// `approval`, `release`, `notice` or `import`.
+    pub what: String,
+    /// The notice.
+    pub notice_id: String,
+    /// Who; empty for a notice.
+    pub actor: String,
+    /// When (epoch milliseconds).
+    pub at: i64,
+    /// The fingerprint of what is sent; the batch's id of an import.
+    pub fingerprint: String,
+    /// The hash of the roster; the hash of the file of an import.
+    pub hash: String,
+    /// The files as released; the totals of an import.
+    pub more: String,
+}
+
+/// An entry of a row of `ledger_entries`.
+macro_rules! entry {
+    ($row:expr, $seq:expr) => {
+        (|| -> Result<Entry, sqlx::Error> {
+            let kind: String = $row.try_get(3)?;
+            let (body, row): (String, Option<String>) = ($row.try_get(7)?, $row.try_get(8)?);
+            Ok(Entry {
+                seq: $seq,
+                at: $row.try_get(1)?,
+                actor: $row.try_get(2)?,
+                notice_id: $row.try_get(4)?,
+                member_id: $row.try_get(5)?,
+                number: $row.try_get(6)?,
+                body: bodies::body(&kind, body, row.as_deref()).map_err(|error| sqlx::Error::Decode(error.into()))?,
+                kind,
+            })
+        })()
+    };
+}
+
+impl Store {
+    /// The entries numbered `first` to `last`: no more of them than there are numbers.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn ledger_entries(&self, first: i64, last: i64) -> Result<Vec<LedgerRow>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let rows = sqlx::query(LEDGER_ENTRIES.on(dialect)).bind(first).bind(last).fetch_all(pool).await?;
+            let mut entries = Vec::with_capacity(rows.len());
+            for row in &rows {
+                let seq = row.try_get(0)?;
+                entries.push(LedgerRow { seq, entry: entry!(row, seq).ok() });
+            }
+            Ok(entries)
+        })
+    }
+
+    /// The largest number of an entry; 0 without any.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn ledger_newest(&self) -> Result<i64, StoreError> {
+        on_both!(self, reader, |pool, dialect| Ok(sqlx::query(LEDGER_NEWEST.on(dialect)).fetch_one(pool).await?.get(0)))
+    }
+
+    /// The numbers of entries in these ranges, ascending, no more than `limit`.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn ledger_among(&self, ranges: &[(i64, i64)], limit: i64) -> Result<Vec<i64>, StoreError> {
+        let ranges = json_rows(ranges.iter().map(|(first, last)| json!([first, last])));
+        on_both!(self, reader, |pool, dialect| {
+            let rows = sqlx::query(LEDGER_AMONG.on(dialect)).bind(&ranges).bind(limit).fetch_all(pool).await?;
+            let mut numbers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+            numbers.sort_unstable();
+            Ok(numbers)
+        })
+    }
+
+    /// Where the next `limit` members stand after the row `after`, of all notices.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn member_places(&self, after: i64, limit: i64) -> Result<Vec<MemberPlace>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let rows = sqlx::query(LEDGER_MEMBERS.on(dialect)).bind(after).bind(limit).fetch_all(pool).await?;
+            let mut places = Vec::with_capacity(rows.len());
+            for row in &rows {
+                places.push(MemberPlace {
+                    id: row.get(0),
+                    member_no: row.get(1),
+                    notice_id: row.get(2),
+                    status: row.get(3),
+                });
+            }
+            Ok(places)
+        })
+    }
+
+    /// What stands outside the ledger and must agree with it.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn beside_the_ledger(&self) -> Result<Vec<Beside>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let rows = sqlx::query(LEDGER_BESIDE.on(dialect)).fetch_all(pool).await?;
+            let mut beside = Vec::with_capacity(rows.len());
+            for row in &rows {
+                beside.push(Beside {
+                    what: row.get(0),
+                    notice_id: row.get(1),
+                    actor: row.get(2),
+                    at: row.get(3),
+                    fingerprint: row.get(4),
+                    hash: row.get(5),
+                    more: row.get(6),
+                });
+            }
+            Ok(beside)
+        })
+    }
+}

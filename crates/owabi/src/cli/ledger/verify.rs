@@ -1,0 +1,117 @@
+//! `ledger verify`: whether any record was changed.
+
+use super::super::exit::{Answer, Exit, Failure};
+use super::super::say::say;
+use super::super::session::Session;
+use super::words::{Described, describe};
+use super::{of_head, sealed_with};
+use crate::config::Config;
+use crate::ledger::{Checked, check};
+use crate::{clock, keys};
+use owabi_core::ledger::Head;
+use owabi_store::Store;
+use serde_json::json;
+use std::path::Path;
+
+/// The options of `ledger verify`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  owabi ledger verify && echo unchanged
+  owabi ledger verify --head noted.txt          a file that holds a line of `owabi ledger head`
+  owabi ledger verify --head \"owabi-head queue=… key=…\"
+  journalctl -u owabi | grep owabi-head | tail -1 > noted.txt
+
+Without --head nobody can tell whether the newest seals were cut off together with their entries.
+Exit codes: 0 all is as it was sealed, 1 something was changed (it is named).")]
+pub(super) struct Options {
+    /// A head that was noted outside: the line, or a file that holds it
+    #[arg(long, value_name = "FILE|TEXT")]
+    head: Option<String>,
+}
+
+pub(super) async fn run(session: &Session, config: &Config, store: &Store, options: &Options) -> Answer {
+    let expected = options.head.as_deref().map(noted).transpose()?;
+    let key = sealed_with(config, store).await?;
+    let keys = keys::load(config, store).await?;
+    if let Some(head) = &expected {
+        of_this_ledger(head, &store.queue_id().await?, &key.id())?;
+    }
+    let begun = clock::monotonic();
+    let newest = store.ledger_newest().await?;
+    let bar = session.bar(newest.unsigned_abs(), &say!(ja: "検証", en: "checking"));
+    let progress = bar.clone();
+    let checked = check(store, &keys, key, expected.clone(), &move |done| progress.set_position(done)).await;
+    bar.finish_and_clear();
+    let checked = checked?;
+    let seconds = clock::monotonic().duration_since(begun).as_secs_f64();
+    let first_bad = match &checked.first_bad {
+        Some(bad) => Some(describe(store, bad).await?),
+        None => None,
+    };
+    tell(session, &checked, first_bad.as_ref(), expected.is_some(), seconds);
+    let Checked { head, unsealed, .. } = &checked;
+    session.answer(&json!({
+        "ok": first_bad.is_none(),
+        "entries": head.entries,
+        "seals": head.number,
+        "unsealed": unsealed,
+        "head": of_head(head),
+        "first_bad": first_bad.as_ref().map(|bad| &bad.json),
+        "seconds": seconds,
+    }));
+    Ok(if first_bad.is_none() { Exit::Done } else { Exit::Failed })
+}
+
+fn tell(session: &Session, checked: &Checked, bad: Option<&Described>, with_head: bool, seconds: f64) {
+    let Checked { head, unsealed, .. } = checked;
+    let (entries, seals) = (head.entries, head.number);
+    if let Some(bad) = bad {
+        session.warn(&bad.text.led_by("×", "!"));
+        session.tell(&say!(
+            ja: "ここまでは封印のとおりです: {entries} 件、封印 {seals} 個({seconds:.1} 秒)",
+            en: "as it was sealed up to there: {entries} entries, {seals} seals ({seconds:.1} s)"
+        ));
+        return;
+    }
+    session.tell(&say!(
+        ja: "台帳は封印のとおりです: {entries} 件、封印 {seals} 個、まだ封印されていないもの {unsealed} 件({seconds:.1} 秒)\n{head}",
+        en: "the ledger is as it was sealed: {entries} entries, {seals} seals, {unsealed} not sealed yet ({seconds:.1} s)\n{head}"
+    ));
+    if !with_head {
+        session.tell(&say!(
+            ja: "上の一行を owabi の外に控えておき、次に --head で渡すと、末尾の切り落としも見つかります。",
+            en: "note the line above outside of owabi; given as --head next time, it finds what was cut off the end"
+        ));
+    }
+}
+
+/// The head in a file, or in the text itself.
+fn noted(given: &str) -> Result<Head, Failure> {
+    let text = if Path::new(given).is_file() { std::fs::read_to_string(given)? } else { given.to_owned() };
+    Head::find(&text).ok_or_else(|| {
+        Failure::with(
+            Exit::Usage,
+            say!(ja: "--head に `owabi ledger head` の行が見つかりません。", en: "--head holds no line of `owabi ledger head`"),
+            say!(ja: "owabi-head で始まる一行か、それを含むファイルを指定してください。", en: "give the line that begins with owabi-head, or a file that holds it"),
+        )
+    })
+}
+
+/// A head of another ledger says nothing about this one.
+fn of_this_ledger(head: &Head, queue: &str, key: &str) -> Result<(), Failure> {
+    if head.queue != queue {
+        let noted = &head.queue;
+        return Err(Failure::new(
+            Exit::Usage,
+            say!(ja: "--head は別の待ち行列({noted})のものです。この台帳は {queue} です。", en: "--head is of another queue ({noted}); this ledger is of {queue}"),
+        ));
+    }
+    if head.key != key {
+        return Err(Failure::new(
+            Exit::Failed,
+            say!(ja: "この台帳の鍵は、控えた時の鍵ではありません。台帳が作り直されたおそれがあります。", en: "this ledger's key is not the one that was noted: the ledger may have been made anew"),
+        ));
+    }
+    Ok(())
+}
