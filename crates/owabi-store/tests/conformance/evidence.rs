@@ -1,6 +1,6 @@
 //! What evidence is made of, and the end of personal data.
 
-use super::{LEASE, NOTICE, accepted, claim, intent, release, released};
+use super::{NOTICE, accepted, claim, intent, release, released};
 use crate::place::{Place, on_both_databases};
 use owabi_core::ids::{Keys, Pseudonyms};
 use owabi_core::ledger::{Body, Entry};
@@ -18,7 +18,7 @@ async fn told(place: &Place) -> Store {
     let intents = Group { intents: rows.iter().map(intent).collect(), settles: vec![] };
     store.record(&intents, 30, 30, false).await.unwrap();
     let settles = Group { intents: vec![], settles: rows.iter().map(|row| accepted(row, 40)).collect() };
-    assert_eq!(store.record(&settles, 40, 40 + LEASE, false).await.unwrap().settled.len(), 2);
+    assert_eq!(store.record(&settles, 40, 40, false).await.unwrap().settled.len(), 2);
     for statement in [
         "INSERT INTO corrections (member_id, at, actor, reason, old_email, new_email)
          SELECT id, 50, 'hanako', 'she telephoned', email, 'new@example.jp' FROM affected_members WHERE member_no = 'M00000'",
