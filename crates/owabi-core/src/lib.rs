@@ -15,6 +15,7 @@ pub mod member;
 pub mod notice;
 pub mod outcome;
 pub mod people;
+pub mod rebuild;
 pub mod receipt;
 pub mod render;
 pub mod reply;

@@ -31,7 +31,7 @@ pub struct NoticeRow {
 }
 
 /// One preflight's result.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct PreflightRow {
     /// When.
     pub at: i64,

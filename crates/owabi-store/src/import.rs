@@ -15,7 +15,7 @@ use serde_json::json;
 use sqlx::Row;
 
 /// The arithmetic of one import: `lines` is the sum of all the others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Totals {
     /// Roster lines read, the header not counted.
     pub lines: i64,

@@ -3,6 +3,8 @@
 
 #[path = "conformance/ledger.rs"]
 mod ledger;
+#[path = "conformance/evidence.rs"]
+mod evidence;
 #[path = "conformance/paper.rs"]
 mod paper;
 #[path = "conformance/people.rs"]
@@ -124,6 +126,7 @@ fn every_verb_of_the_store_is_tried_here() {
     let here = [
         include_str!("conformance.rs"),
         include_str!("conformance/ledger.rs"),
+        include_str!("conformance/evidence.rs"),
         include_str!("conformance/paper.rs"),
         include_str!("conformance/people.rs"),
         include_str!("conformance/receipts.rs"),

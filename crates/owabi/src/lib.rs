@@ -6,6 +6,7 @@ pub mod config;
 pub mod configuration;
 mod demo;
 pub mod dispatch;
+pub mod evidence;
 pub mod health;
 pub mod import;
 pub mod japan;

@@ -17,7 +17,7 @@ pub struct LoadedNotice {
 }
 
 /// A notice's files.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NoticeSource {
     /// The notice file.
     pub definition: String,

@@ -24,19 +24,29 @@ impl std::fmt::Debug for Pseudonyms {
 impl Keys {
     /// The keyed hashes of one notice.
     pub fn pseudonyms(&self, notice_id: &str) -> Pseudonyms {
+        Pseudonyms::from_key(&self.pseudonym_key(notice_id))
+    }
+
+    /// The key of one notice's keyed hashes: whoever has it can try values. It leaves owabi in a full evidence bundle only.
+    pub fn pseudonym_key(&self, notice_id: &str) -> [u8; 32] {
         let mut mac = self.mac.clone();
         for part in ["pseudonym", notice_id] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
-        // HMAC fills a short key with zeros up to its block.
-        let mut key = [0; 64];
-        key[..32].copy_from_slice(&mac.finalize().into_bytes());
-        Pseudonyms { mac: Hmac::<Sha256>::new(&key.into()) }
+        mac.finalize().into_bytes().into()
     }
 }
 
 impl Pseudonyms {
+    /// The keyed hashes under this key.
+    pub fn from_key(key: &[u8; 32]) -> Self {
+        // HMAC fills a short key with zeros up to its block.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(key);
+        Self { mac: Hmac::<Sha256>::new(&block.into()) }
+    }
+
     /// `keyed:` and 64 hexadecimal digits for a value; a value that has this form already stays as it is.
     pub fn of(&self, value: &str) -> String {
         if is_pseudonym(value) {

@@ -21,7 +21,7 @@ pub use merge::{Finding, Known, Merge, merge};
 pub use paid_at::PaidAt;
 pub use records::FIELD_LIMIT;
 pub use refusal::{Refusal, RosterError};
-pub use refused::{RefusedWriter, defuse};
+pub use refused::{RefusedWriter, defuse, undo};
 pub use row::{Entry, RowChange, Verdict};
 
 use encoding::{Decoding, UNDECODABLE, read_some};

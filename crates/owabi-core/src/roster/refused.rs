@@ -15,7 +15,7 @@ pub fn defuse(cell: &str) -> Cow<'_, str> {
 }
 
 /// The cell that [`defuse`] was given.
-pub(super) fn undo(cell: &str) -> &str {
+pub fn undo(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|cell| is_dangerous(cell)).unwrap_or(cell)
 }
 

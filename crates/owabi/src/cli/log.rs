@@ -1,9 +1,11 @@
 //! `log`: the delivery log, read page by page and written as it is read.
 
 use super::exit::{Answer, Exit, Failure};
+use super::purged;
 use super::say::{Text, say};
 use super::session::Session;
 use crate::japan;
+use owabi_core::address::Lang;
 use owabi_core::lifecycle::Status;
 use owabi_core::roster::defuse;
 use owabi_store::{LogFilter, LogRow, Store};
@@ -207,7 +209,8 @@ impl Page for Table {
         // A relay's words may hold what moves a terminal's cursor.
         let reply: String = said.into_iter().flat_map(|text| text.chars()).map(plain).collect();
         let twice = if row.possible_duplicate { " [possible duplicate]" } else { "" };
-        writeln!(self.0, "{at:<19}  {no:<12}  {status:<11}  {n}  {outcome:<9}  {code:<4}  {email}  {reply}{twice}")
+        let said = purged::shown(&format!("{email}  {reply}"), Lang::En).into_owned();
+        writeln!(self.0, "{at:<19}  {no:<12}  {status:<11}  {n}  {outcome:<9}  {code:<4}  {said}{twice}")
     }
 
     fn end(&mut self) -> io::Result<()> {

@@ -6,7 +6,9 @@ mod check;
 mod completions;
 mod db;
 mod demo;
+mod evidence;
 pub mod exit;
+mod hold;
 mod import;
 pub(crate) mod init;
 mod ledger;
@@ -20,6 +22,8 @@ mod pause;
 mod person;
 mod preflight;
 mod preview;
+mod purge;
+mod purged;
 mod reason;
 pub(crate) mod release;
 mod remedy;
@@ -127,6 +131,12 @@ enum Verb {
     Bounce(bounce::Options),
     /// Who may do what  利用者と役割
     User(user::Options),
+    /// Evidence: write it, check it, rebuild one person's mails  証拠を書き出す・確かめる
+    Evidence(evidence::Options),
+    /// Forbid, or allow again, that a notice is purged  削除の禁止
+    Hold(hold::Options),
+    /// Remove a notice's personal data after its retention  保存期間の過ぎた個人情報を削除する
+    Purge(purge::Options),
     /// Check, read or note the head of the sealed record of everything  台帳を検証する
     Ledger(ledger::Options),
     /// Migrate, copy or examine the database  データベースの管理
@@ -208,6 +218,9 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Bounce(options) => Ok(bounce::run(session, &options)),
         Verb::User(options) => user::run(session, &options).await,
+        Verb::Evidence(options) => Box::pin(evidence::run(session, &options)).await,
+        Verb::Hold(options) => hold::run(session, &options).await,
+        Verb::Purge(options) => purge::run(session, &options).await,
         Verb::Ledger(options) => ledger::run(session, &options).await,
         Verb::Db(options) => db::run(session, &options).await,
         Verb::Completions(options) => Ok(completions::run(&options)),

@@ -3,6 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::ledger;
 use super::person::Person;
+use super::purged;
 use super::say::{Text, say};
 use crate::config::{Config, Environment, Language};
 use crate::library::{Library, LoadedNotice};
@@ -112,7 +113,7 @@ impl Session {
     /// For people, on stdout; nothing with `--json`.
     pub(crate) fn tell(&self, text: &Text) {
         if !self.json {
-            write_line(&mut std::io::stdout().lock(), text.of(self.lang()));
+            write_line(&mut std::io::stdout().lock(), &purged::shown(text.of(self.lang()), self.lang()));
         }
     }
 

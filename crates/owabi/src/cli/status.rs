@@ -43,6 +43,8 @@ struct Line {
     notice: NoticeRow,
     counts: BTreeMap<Status, i64>,
     oldest_due: Option<i64>,
+    legal_hold: Option<String>,
+    purged_at: Option<i64>,
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
@@ -113,7 +115,9 @@ async fn read(store: &Store, id: Option<&str>, quiet: Span) -> Result<Picture, F
     for notice in store.notices().await? {
         if id.is_none_or(|id| id == notice.id) {
             let oldest_due = store.next_due(&notice.id).await?;
-            lines.push(Line { counts: counts.remove(&notice.id).unwrap_or_default(), notice, oldest_due });
+            let (legal_hold, purged_at) = store.kept(&notice.id).await?;
+            let counts = counts.remove(&notice.id).unwrap_or_default();
+            lines.push(Line { counts, notice, oldest_due, legal_hold, purged_at });
         }
     }
     Ok(Picture { lines, daemons: daemons(store).await?, evidence: Evidence::read(store, quiet).await? })
@@ -154,6 +158,8 @@ impl Line {
             "total": self.total(),
             "oldest_due": self.oldest_due.map(japan::iso),
             "released_at": self.notice.released_at.map(japan::iso),
+            "legal_hold": self.legal_hold,
+            "purged_at": self.purged_at.map(japan::iso),
         })
     }
 }
@@ -170,6 +176,12 @@ fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
         let NoticeRow { id, title, state, state_reason, .. } = &line.notice;
         let reason = state_reason.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
         session.tell(&say!(ja: "{id}  {title}  [{state}]{reason}", en: "{id}  {title}  [{state}]{reason}"));
+        if let Some(reason) = &line.legal_hold {
+            session.tell(&say!(ja: "  削除禁止: {reason}", en: "  legal hold: {reason}"));
+        }
+        if let Some(day) = line.purged_at.map(japan::day) {
+            session.tell(&say!(ja: "  個人情報は {day} に削除済み", en: "  personal data purged on {day}"));
+        }
         for status in Status::ALL {
             let (n, word) = (line.count(status), label(status));
             if n > 0 {

@@ -2,6 +2,7 @@
 
 use super::Sum;
 use crate::cli::log::{Out, plain, spreadsheet};
+use crate::cli::purged;
 use crate::cli::reason;
 use crate::cli::remedy::Remedy;
 use crate::cli::say::{Text, say};
@@ -134,7 +135,7 @@ impl Table {
     fn say(&mut self, text: &Text) -> io::Result<()> {
         // A mail server's words may hold what moves a terminal's cursor.
         let line: String = text.of(self.lang).chars().map(plain).collect();
-        writeln!(self.out, "{line}")
+        writeln!(self.out, "{}", purged::shown(&line, self.lang))
     }
 }
 

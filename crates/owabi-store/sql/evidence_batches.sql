@@ -1,0 +1,3 @@
+SELECT id, kind, actor, reason, selection, file_name, file_sha256, encoding, lines, imported, merged, unreachable, not_affected,
+       already_present, refused, at
+FROM batches WHERE notice_id = $1 ORDER BY at, id

@@ -1,0 +1,127 @@
+//! `evidence export`: all evidence of a notice in one zip.
+
+use super::sealed;
+use crate::cli::exit::{Answer, Exit, Failure};
+use crate::cli::pause::known_state;
+use crate::cli::say::{Text, say};
+use crate::cli::session::Session;
+use crate::evidence::bundle::{self, BundleError, Wanted, Written};
+use crate::keys;
+use owabi_core::ids::Keys;
+use owabi_core::ledger::SealKey;
+use owabi_store::Store;
+use serde_json::json;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The options of `evidence export`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  owabi evidence export --notice metaps-2022 --out evidence.zip
+  owabi evidence export --notice metaps-2022 --out full.zip --full
+
+Without --full no name is in it, and member numbers and addresses are keyed hashes. With --full everything is, and the key
+of the hashes, so that every mail can be rebuilt: keep it like the roster itself. README.txt in it says how it is checked
+with sha256sum and openssl alone. Note the head that is printed outside.
+--full は名簿と同じ扱いにしてください。表示される owabi-head の行は、外で控えてください。")]
+pub(super) struct Options {
+    /// The notice's id
+    #[arg(long, value_name = "ID")]
+    notice: String,
+    /// The new file
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// With names, addresses and the key of the keyed hashes  氏名と宛先も入れる
+    #[arg(long)]
+    full: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Count, write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    let id = &options.notice;
+    let config = session.config()?;
+    let store = session.store(&config).await?;
+    known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    if options.out.exists() {
+        let file = options.out.display();
+        return Err(Failure::new(Exit::Failed, say!(ja: "{file} はすでにあります。", en: "{file} exists already")));
+    }
+    let members: i64 = store.counts().await?.remove(id).unwrap_or_default().values().sum();
+    session.tell(&say!(ja: "「{id}」: 対象者 {members} 人", en: "{id}: {members} members"));
+    if options.dry_run {
+        session.answer(&json!({ "members": members, "dry_run": true }));
+        return Ok(Exit::Done);
+    }
+    if options.full {
+        let question = say!(
+            ja: "{members} 人の氏名と宛先を書き出します。よろしいですか? [yes/no]",
+            en: "names and addresses of {members} members will be written; go on? [yes/no]"
+        );
+        session.confirm(options.yes, &question)?;
+    }
+    let keys = keys::load(&config, &store).await?;
+    let body = json!({ "full": options.full });
+    store.append_ledger(session.now(), &session.actor(None), "export", Some(id), &body).await?;
+    let seal_key = sealed::seal_all(&config, &store, &keys).await?;
+    let written = write(&store, options, (&keys, &seal_key)).await.map_err(failure)?;
+    store.close().await;
+    tell(session, options, &written);
+    let mut document = serde_json::to_value(&written).map_err(io::Error::from)?;
+    document["out"] = json!(options.out);
+    document["full"] = json!(options.full);
+    session.answer(&document);
+    Ok(Exit::Done)
+}
+
+/// Writes beside the file and renames: there is never half a bundle of that name.
+async fn write(store: &Store, options: &Options, (keys, seal_key): (&Keys, &SealKey)) -> Result<Written, BundleError> {
+    let part = part(&options.out);
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    let wanted = Wanted { notice_id: &options.notice, full: options.full, keys, seal_key, report: None };
+    let mut snapshot = store.snapshot().await?;
+    let written = bundle::write(BufWriter::new(&file), &mut snapshot, &wanted).await;
+    let written = written.and_then(|written| kept(&file, &part, &options.out).map(|()| written).map_err(Into::into));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written
+}
+
+fn part(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+fn kept(file: &File, part: &Path, out: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    fs::rename(part, out)
+}
+
+fn failure(error: BundleError) -> Failure {
+    match error {
+        BundleError::Store(error) => error.into(),
+        other => Failure::new(Exit::Failed, say!(ja: "書き出せません: {other}", en: "it cannot be written: {other}")),
+    }
+}
+
+fn tell(session: &Session, options: &Options, written: &Written) {
+    let Written { mails, entries, seals, unsealed, .. } = written;
+    let file = options.out.display();
+    session.tell(&say!(
+        ja: "{file}: メール {mails} 通、台帳 {entries} 項目、封印 {seals}(未封印 {unsealed} 項目)",
+        en: "{file}: {mails} mails, {entries} entries of the ledger, {seals} seals ({unsealed} entries not sealed)"
+    ));
+    if let Some(head) = &written.head {
+        session.tell(&say!(ja: "次の行を外で控えてください。", en: "note this line outside:"));
+        session.tell(&Text::same(head.clone()));
+    }
+}

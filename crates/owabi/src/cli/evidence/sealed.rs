@@ -1,0 +1,20 @@
+//! Everything sealed first, so that evidence is complete.
+
+use crate::cli::exit::Failure;
+use crate::clock;
+use crate::config::Config;
+use crate::ledger::{Sealer, key};
+use owabi_core::ids::Keys;
+use owabi_core::ledger::SealKey;
+use owabi_store::Store;
+
+/// Seals what is not sealed yet, and gives the key of the seals.
+///
+/// # Errors
+/// The database's and the key's.
+pub(super) async fn seal_all(config: &Config, store: &Store, keys: &Keys) -> Result<SealKey, Failure> {
+    let key = key::load(config, store).await?;
+    let mut sealer = Sealer::new(store.clone(), keys.clone(), key.clone()).await?;
+    while sealer.seal(clock::now_ms()).await? > 0 {}
+    Ok(key)
+}

@@ -1,0 +1,83 @@
+//! `evidence verify`: offline, with nothing but the bundle.
+
+use crate::cli::exit::{Answer, Exit, Failure};
+use crate::cli::say::{Text, say};
+use crate::cli::session::Session;
+use crate::evidence::archive::Archive;
+use crate::evidence::check::{Outside, Verdict, check};
+use owabi_core::ledger::{Head, PublicKey};
+use std::path::{Path, PathBuf};
+
+/// The options of `evidence verify`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  owabi evidence verify evidence.zip
+  owabi evidence verify evidence.zip --head \"$(cat head-of-march.txt)\"
+  owabi evidence verify evidence.zip --key ledger.pub.pem
+
+Without --head or --key from outside, nobody can tell a bundle that was made anew, all of it, by the holder of another
+key. With --json: ok, entries, head, first_bad {file, line, entry, fault}, mails_rebuilt, and more.
+--head も --key も付けないときは、別の鍵で一式を作り直されても分かりません。")]
+pub(super) struct Options {
+    /// The bundle
+    file: PathBuf,
+    /// A head of the ledger that was noted outside  外で控えた先頭の封印
+    #[arg(long, value_name = "TEXT", value_parser = head)]
+    head: Option<Head>,
+    /// The public key, from outside (PEM)  外で控えた公開鍵
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+fn head(text: &str) -> Result<Head, String> {
+    Head::find(text).ok_or_else(|| "no line of it begins with owabi-head  owabi-head の行がありません".to_owned())
+}
+
+pub(super) fn run(session: &Session, options: &Options) -> Answer {
+    let key = options.key.as_deref().map(key).transpose()?;
+    let verdict = check(Archive::open(&options.file), &Outside { head: options.head.clone(), key });
+    let document = serde_json::to_value(&verdict).map_err(std::io::Error::from)?;
+    session.answer(&document);
+    tell(session, &verdict);
+    Ok(if verdict.ok { Exit::Done } else { Exit::Failed })
+}
+
+fn key(file: &Path) -> Result<PublicKey, Failure> {
+    let text = std::fs::read_to_string(file)?;
+    PublicKey::from_pem(&text).map_err(|_| {
+        let file = file.display();
+        Failure::new(
+            Exit::Usage,
+            say!(ja: "{file} は Ed25519 の公開鍵(PEM)ではありません。", en: "{file} is no Ed25519 public key (PEM)"),
+        )
+    })
+}
+
+fn tell(session: &Session, verdict: &Verdict) {
+    if let Some(bad) = &verdict.first_bad {
+        let Text { ja, en } = bad.text();
+        session.tell(&say!(ja: "NG: {ja}", en: "NOT GOOD: {en}"));
+        return;
+    }
+    let Verdict { entries, unsealed, seals, members, mails, mails_rebuilt, .. } = verdict;
+    session.tell(&say!(
+        ja: "OK: 台帳 {entries} 項目、封印 {seals}、対象者 {members} 人、メール {mails} 通",
+        en: "OK: {entries} entries, {seals} seals, {members} members, {mails} mails"
+    ));
+    if verdict.full {
+        session.tell(&say!(ja: "{mails_rebuilt} 通を組み立て直し、送られたものと一致しました。", en: "{mails_rebuilt} mails were rebuilt and are the ones that left"));
+    }
+    if *unsealed > 0 {
+        session.tell(&say!(ja: "{unsealed} 項目はまだ封印されておらず、MANIFEST の署名だけが守っています。", en: "{unsealed} entries are not sealed yet: only the manifest's signature speaks for them"));
+    }
+    if let Some(head) = &verdict.head {
+        session.tell(&Text::same(head.clone()));
+    }
+    if !verdict.compared_outside {
+        session.tell(&say!(
+            ja: "注意: 外で控えたもの(--head または --key)とは比べていません。別の鍵で一式を作り直されていても、これだけでは分かりません。",
+            en: "note: nothing from outside (--head or --key) was compared; a bundle made anew with another key would look the same"
+        ));
+    }
+}
