@@ -7,6 +7,7 @@
 //! 3. A fault of the relay or of ours costs no attempt: `failures::faults`, all of it.
 //! 4. Nothing leaves that was not approved: `cli_main_job` (`a_template_changed_after…`, `a_fact_or_a_roster_changed…`),
 //!    `promise_4…` below for the daemon.
+//!    Pause, hours, canary, breaker: `release_control`; who may get mail beside: `before_a_release…` there.
 //! 6. Unknown means temporary, and is said: `promise_6…`; the meaning of every reply: `owabi-core`, `classify`.
 //!
 //! Receipts (FAILURES C): `receipts`. Doubt is settled by evidence first (`effects::doubt`); overtaken commits (C11), floods
@@ -53,6 +54,7 @@ mod private_postgres;
 mod private_relays;
 mod queue_interface;
 mod receipts;
+mod release_control;
 mod secrecy;
 mod soak;
 mod through_postfix;

@@ -23,6 +23,7 @@ mod standing;
 mod take_over;
 mod tx;
 mod unreachable;
+mod watch;
 
 pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord};
 pub use copy::{CopiedTable, CopyError, Copying};
@@ -34,13 +35,14 @@ pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};
 pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_problem};
 pub use receipts::{ArrivalRow, ByPerson, MemberChange, NewReceipt, ReceiptRow, Received};
-pub use record::{Claim, Group, Intent, Recorded, Settle};
+pub use record::{Claim, Grant, Group, Intent, Recorded, Settle};
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
 pub use sources::{ArrivalCount, SourceName, SourceRow};
 pub use standing::{MemberStanding, SentMail};
 pub use take_over::LeftBehind;
 pub use unreachable::{Unreached, UnreachedRow};
+pub use watch::{CanaryClaim, NewestSeal};
 
 #[cfg(test)]
 mod migration_tests;

@@ -271,6 +271,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "fleet", include_str!("../migrations/sqlite/0002_fleet.sql")),
     (3, "receipts", include_str!("../migrations/sqlite/0003_receipts.sql")),
     (4, "proof", include_str!("../migrations/sqlite/0004_proof.sql")),
+    (5, "watch", include_str!("../migrations/sqlite/0005_watch.sql")),
 ];
 
 /// The same numbers: one schema, written twice.
@@ -279,6 +280,7 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "fleet", include_str!("../migrations/postgres/0002_fleet.sql")),
     (3, "receipts", include_str!("../migrations/postgres/0003_receipts.sql")),
     (4, "proof", include_str!("../migrations/postgres/0004_proof.sql")),
+    (5, "watch", include_str!("../migrations/postgres/0005_watch.sql")),
 ];
 
 pub(crate) fn migrator(dialect: Dialect) -> Migrator {

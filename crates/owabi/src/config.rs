@@ -3,6 +3,7 @@
 //! [`Config::load`] finds the file, lays the environment's overrides on it, gives it types, checks every section and
 //! resolves relative paths against the file's folder. It reports every problem it can find at once.
 
+mod alerts;
 mod database;
 mod dispatch;
 mod environment;
@@ -18,6 +19,7 @@ mod smtp;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::Alerts;
 pub(crate) use database::UrlProblem;
 pub use database::{Database, DatabaseTls, Keys, Notices, Target};
 pub use dispatch::{Dispatch, Jitter, Retry};
@@ -62,6 +64,8 @@ pub struct Config {
     pub receipts: Receipts,
     /// Where the daemon says whether all is well.
     pub health: Health,
+    /// Whom the daemon tells what a person must know.
+    pub alerts: Alerts,
     /// The program's own log.
     pub log: Log,
     /// Who may get a test mail.
@@ -170,6 +174,7 @@ impl Config {
         self.database.resolve(folder);
         self.smtp.resolve(folder);
         self.receipts.resolve(folder);
+        self.alerts.resolve(folder);
         let Self { notices, keys, dispatch, .. } = self;
         for path in [&mut notices.dir, &mut notices.templates, &mut keys.file, &mut dispatch.spool] {
             *path = folder.join(&*path);
@@ -185,6 +190,7 @@ impl Config {
         self.pacing.validate(&mut found);
         self.receipts.validate(&mut found);
         self.health.validate(&mut found);
+        self.alerts.validate(&mut found);
         self.log.validate(&mut found);
         self.test_send.validate(&mut found);
         for (key, path) in [

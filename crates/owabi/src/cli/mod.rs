@@ -30,6 +30,7 @@ mod unreachable;
 mod withdraw;
 
 pub(crate) use session::Session;
+pub(crate) use status::label as status_label;
 
 use crate::config::Environment;
 use crate::telemetry;
