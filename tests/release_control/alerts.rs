@@ -33,7 +33,8 @@ fn metrics(at: SocketAddr) -> String {
 
 on_both_databases!(a_failed_canary_is_told_by_mail_by_a_program_in_health_and_metrics_and_in_the_ledger_once);
 async fn a_failed_canary_is_told_by_mail_by_a_program_in_health_and_metrics_and_in_the_ledger_once(queue: Queue) {
-    let refuse = Script::new().always(When::at(Point::Rcpt).domain("example.jp"), Then::reply(550, "5.1.1 no such user"));
+    let refuse =
+        Script::new().always(When::at(Point::Rcpt).domain("example.jp"), Then::reply(550, "5.1.1 no such user"));
     let more = format!(
         "health: {{ listen: \"127.0.0.1:0\" }}\nalerts: {{ mail: [{OPERATOR}], command: tell.sh }}\nlanguage: en\n"
     );
@@ -45,17 +46,20 @@ async fn a_failed_canary_is_told_by_mail_by_a_program_in_health_and_metrics_and_
     let health = health_address(&stage.program).await;
     assert!(eventually(&async || letters(&stage).len() == 1).await, "{}", stage.program.said());
     let (head, body) = letters(&stage).remove(0);
-    for field in ["From: <bounces@example.jp>", "Auto-Submitted: auto-generated", "Subject: owabi: canary_failed leak"] {
-        assert!(head.contains(field) || field.starts_with("Subject"), "{field}: {head}");
+    for field in ["From: <bounces@example.jp>", "Auto-Submitted: auto-generated"] {
+        assert!(head.contains(field), "{field}: {head}");
     }
-    assert!(body.contains("the canary failed (0 accepted, 5 failed"), "{body}");
+    assert!(body.contains("the canary failed (0 accepted, "), "{body}");
     assert!(addresses(30).iter().all(|address| !head.contains(address) && !body.contains(address)), "{head}{body}");
     let told = || std::fs::read_to_string(stage.program.path("told")).unwrap_or_default();
     assert!(eventually(&async || told().ends_with("}\n")).await);
     let said = told();
     let (first, json) = said.split_once('\n').unwrap();
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
-    assert_eq!((first, &json["kind"], &json["notice"]), ("canary_failed leak", &"canary_failed".into(), &NOTICE.into()));
+    assert_eq!(
+        (first, &json["kind"], &json["notice"]),
+        ("canary_failed leak", &"canary_failed".into(), &NOTICE.into())
+    );
     assert_eq!(ask(health).1["alerts"]["canary_failed"]["count"], 1);
     let paused = async || metrics(health).contains("owabi_notice_paused{notice=\"leak\"} 1\n");
     assert!(eventually(&paused).await, "{}", metrics(health));
@@ -63,6 +67,51 @@ async fn a_failed_canary_is_told_by_mail_by_a_program_in_health_and_metrics_and_
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!((letters(&stage).len(), stage.entries("alert").await), (1, 1), "once, and not once a second");
     assert!(running.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_released_text_that_is_not_the_one_on_disk_is_told_once_and_sent_when_it_is_restored() {
+    let stage = Stage::new(Queue::Sqlite, "breaker: off", "max_connections: 2", "", Script::new()).await;
+    let running = stage.program.start(&["run"]);
+    let up = async || stage.program.path("owabi.db").exists();
+    assert!(eventually(&up).await);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let file = stage.program.path("templates/leak/body.txt.hbs");
+    let text = std::fs::read_to_string(&file).unwrap();
+    running.freeze();
+    stage.release(3);
+    std::fs::write(&file, text.replace("お詫び", "ご挨拶")).unwrap();
+    running.thaw();
+    let told = async || stage.entries("alert").await == 1;
+    assert!(eventually(&told).await, "{}", stage.program.said());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!((stage.entries("alert").await, stage.relay.stats().mails), (1, 0));
+    std::fs::write(&file, text).unwrap();
+    assert!(eventually(&async || stage.relay.stats().mails == 3).await);
+    assert!(running.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_finds_a_program_that_cannot_be_run_and_addresses_and_times_that_are_none() {
+    let alerts = "alerts: { command: tell.sh }\n";
+    let stage = Stage::new(Queue::Sqlite, "breaker: off", "max_connections: 2", alerts, Script::new()).await;
+    let problem = || {
+        let said = stage.program.output(&["--json", "check"]);
+        let said: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+        said["problems"][0]["message"].as_str().unwrap().to_owned()
+    };
+    assert!(problem().contains("alerts.command"), "{}", problem());
+    for (wrong, key) in [
+        ("{ mail: [nobody] }", "alerts.mail[0]"),
+        ("{ mail: [a@example.jp], from: nobody }", "alerts.from"),
+        ("{ mail: [a@example.jp], daily: 9am }", "alerts.daily"),
+        ("{ daily: \"09:00\" }", "alerts.daily"),
+    ] {
+        stage.program.configure(alerts, &format!("alerts: {wrong}\n"));
+        assert_eq!(stage.program.output(&["check"]).status.code(), Some(78), "{wrong}");
+        assert!(problem().contains(key), "{wrong}: {}", problem());
+        stage.program.configure(&format!("alerts: {wrong}\n"), alerts);
+    }
 }
 
 on_both_databases!(the_daily_report_is_one_mail_a_day_however_many_daemons_and_restarts);

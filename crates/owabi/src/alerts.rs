@@ -149,11 +149,15 @@ impl Alerts {
     /// The same about something that has a name and is no notice, such as a relay.
     pub fn raise_about(&self, kind: Kind, notice: Option<&str>, about: &str, text: Text) {
         let alert = Alert { at: now_ms(), kind, notice: notice.map(str::to_owned), text };
-        let (kind, said) = (kind.as_str(), alert.text.en.clone());
-        if self.lock().raise(alert, about.to_owned()) {
-            tracing::warn!(kind, notice, said, "alert");
-            self.0.news.notify_one();
+        let said = alert.text.en.clone();
+        if !self.lock().raise(alert, about.to_owned()) {
+            return;
         }
+        match kind {
+            Kind::CanaryPassed => tracing::info!(kind = kind.as_str(), notice, said, "alert"),
+            _ => tracing::warn!(kind = kind.as_str(), notice, said, "alert"),
+        }
+        self.0.news.notify_one();
     }
 
     /// A trouble that lasted, about this notice, relay or nothing (`""`), is over: the next one is told at once.

@@ -159,9 +159,12 @@ mod tests {
     #[test]
     fn only_an_address_that_somebody_wrote_on_a_list_is_listed() {
         let allow = TestSend { allow: vec!["Operator@example.jp".into()] };
-        for (to, listed) in
-            [("operator@example.jp", true), ("desk@example.jp", true), ("taro@example.jp", false), ("operator@example.com", false)]
-        {
+        for (to, listed) in [
+            ("operator@example.jp", true),
+            ("desk@example.jp", true),
+            ("taro@example.jp", false),
+            ("operator@example.com", false),
+        ] {
             assert_eq!(Listed::for_test(&address(to), &allow, &notice()).is_some(), listed, "{to}");
         }
         let alerts = Alerts { mail: vec!["night@example.jp".into()], ..Alerts::default() };

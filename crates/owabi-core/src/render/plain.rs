@@ -63,9 +63,14 @@ mod tests {
     #[test]
     fn a_mail_to_an_operator_is_seven_bit_and_says_that_a_machine_wrote_it() {
         let text = String::from_utf8(plain_mail(&mail()).unwrap()).unwrap();
-        let expected = "Date: Wed, 02 Mar 2022 09:00:00 +0900\r\nFrom: <bounces@example.jp>\r\nTo: <operator@example.jp>\r\n";
+        let expected =
+            "Date: Wed, 02 Mar 2022 09:00:00 +0900\r\nFrom: <bounces@example.jp>\r\nTo: <operator@example.jp>\r\n";
         assert!(text.starts_with(expected) && text.is_ascii(), "{text}");
-        for line in ["Auto-Submitted: auto-generated\r\n", "Subject: =?UTF-8?B?", "\r\n\r\n5q2i44G+44KK44G+44GX44Gf44CCDQo=\r\n"] {
+        for line in [
+            "Auto-Submitted: auto-generated\r\n",
+            "Subject: =?UTF-8?B?",
+            "\r\n\r\n5q2i44G+44KK44G+44GX44Gf44CCDQo=\r\n",
+        ] {
             assert!(text.contains(line), "{line}: {text}");
         }
     }

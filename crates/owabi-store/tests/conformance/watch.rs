@@ -70,7 +70,10 @@ async fn who_is_withdrawn_leaves_a_place_and_another_text_has_a_canary_of_its_ow
     let store = released(&place, 3).await;
     let rows = canary(&store, 2, 20).await;
     store.give_back(&rows.iter().map(|row| (row.id, row.fence, 500)).collect::<Vec<_>>(), 20).await.unwrap();
-    place.run("UPDATE affected_members SET status = 'withdrawn', due_at = NULL WHERE member_no = 'M00000'").await.unwrap();
+    place
+        .run("UPDATE affected_members SET status = 'withdrawn', due_at = NULL WHERE member_no = 'M00000'")
+        .await
+        .unwrap();
     let more = canary(&store, 2, 30).await;
     assert_eq!((more.len(), outcomes(&store).await), (1, (0, 0, 2)));
     assert_eq!(store.canary_outcomes(NOTICE, "other").await.unwrap(), Outcomes::default());
@@ -126,7 +129,8 @@ async fn a_release_of_more_members_needs_no_new_canary_and_one_of_another_text_d
 on_both_databases!(failures_count_from_a_time_on_and_a_relay_s_own_fault_is_none);
 async fn failures_count_from_a_time_on_and_a_relay_s_own_fault_is_none(place: Place) {
     let store = released(&place, 8).await;
-    let counts = async |from| (store.failed_since(NOTICE, from).await.unwrap(), store.known_since(NOTICE, from).await.unwrap());
+    let counts =
+        async |from| (store.failed_since(NOTICE, from).await.unwrap(), store.known_since(NOTICE, from).await.unwrap());
     let early = claim(&store, 20, 2).await;
     settle(&store, &early, 30, vec![failed(&early[0], 30), accepted(&early[1], 30)]).await;
     assert_eq!(counts(10).await, (1, 2));
@@ -135,7 +139,10 @@ async fn failures_count_from_a_time_on_and_a_relay_s_own_fault_is_none(place: Pl
     let settles = vec![failed(&rows[0], 50), unspent, accepted(&rows[2], 50), deferred(&rows[3], 50, 900)];
     settle(&store, &rows[..4], 50, settles).await;
     assert_eq!((counts(10).await, counts(40).await, counts(51).await), ((2, 4), (1, 2), (0, 0)));
-    place.run("UPDATE affected_members SET status = 'bounced', updated_at = 70 WHERE status = 'accepted'").await.unwrap();
+    place
+        .run("UPDATE affected_members SET status = 'bounced', updated_at = 70 WHERE status = 'accepted'")
+        .await
+        .unwrap();
     assert_eq!(counts(10).await, (4, 4), "mails that came back");
     assert_eq!(counts(40).await, (2, 2), "those that left before do not count");
 }

@@ -71,7 +71,8 @@ async fn text(store: &Store) -> Result<Text, StoreError> {
         lines.add(&say!(ja: "{id} [{state}]", en: "{id} [{state}]"));
         let counts = counts.remove(id).unwrap_or_default();
         for status in Status::ALL {
-            let (n, ja, en) = (counts.get(&status).copied().unwrap_or(0), crate::cli::status_label(status), status.as_str());
+            let (n, ja, en) =
+                (counts.get(&status).copied().unwrap_or(0), crate::cli::status_label(status), status.as_str());
             if n > 0 {
                 lines.add(&say!(ja: "  {n:>9}  {ja}", en: "  {n:>9}  {en}"));
             }

@@ -4,6 +4,7 @@ use super::mail::{Letter, Post};
 use super::{Alert, Alerts, Kind, program};
 use crate::config::Config;
 use crate::japan;
+use crate::outgoing::Listed;
 use owabi_core::address::Lang;
 use owabi_smtp::relay::Relay;
 use owabi_store::Store;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 /// How long the database may take for an alert's entry.
 const LEDGER: Duration = Duration::from_secs(5);
 /// How often a letter that no relay took is tried again.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_mins(1);
 /// So many letters wait for a relay at the most.
 const UNSENT: usize = 20;
 
@@ -31,7 +32,8 @@ pub struct Deliverer {
     lang: Lang,
     /// Letters of others, such as the daily report.
     letters: mpsc::Receiver<Letter>,
-    unsent: VecDeque<Letter>,
+    /// Whom no relay took a letter for.
+    unsent: VecDeque<(Listed, Letter)>,
 }
 
 impl Deliverer {
@@ -75,7 +77,7 @@ impl Deliverer {
         self.enter(alert).await;
         let text = alert.text.of(self.lang);
         let (kind, notice) = (alert.kind.as_str(), alert.notice.as_deref());
-        if self.post.has_readers() {
+        if !self.post.readers().is_empty() {
             let subject = match notice {
                 Some(notice) => format!("owabi: {kind} {notice}"),
                 None => format!("owabi: {kind}"),
@@ -105,17 +107,23 @@ impl Deliverer {
     }
 
     async fn mail(&mut self, letter: Letter) {
-        if let Err(why) = self.post.send(&letter).await {
-            tracing::error!(why, "a mail to the operators was not sent; it is tried again");
+        for to in self.post.readers().to_vec() {
+            self.mail_to(to, letter.clone()).await;
+        }
+    }
+
+    async fn mail_to(&mut self, to: Listed, letter: Letter) {
+        if let Err(why) = self.post.send(&to, &letter).await {
+            tracing::error!(why, "a mail to an operator was not sent; it is tried again");
             if self.unsent.len() < UNSENT {
-                self.unsent.push_back(letter);
+                self.unsent.push_back((to, letter));
             }
         }
     }
 
     async fn try_again(&mut self) {
-        for letter in std::mem::take(&mut self.unsent) {
-            self.mail(letter).await;
+        for (to, letter) in std::mem::take(&mut self.unsent) {
+            self.mail_to(to, letter).await;
         }
     }
 }

@@ -40,20 +40,13 @@ impl Post {
         Self { relays, from, to: Listed::for_alerts(&config.alerts) }
     }
 
-    /// Somebody is to be told by mail.
-    pub(super) fn has_readers(&self) -> bool {
-        !self.to.is_empty()
+    /// Whoever is to be told by mail.
+    pub(super) fn readers(&self) -> &[Listed] {
+        &self.to
     }
 
-    /// One mail to each reader. An error when one of them was taken by no relay; then all are sent again.
-    pub(super) async fn send(&self, letter: &Letter) -> Result<(), String> {
-        for to in &self.to {
-            self.send_to(to, letter).await?;
-        }
-        Ok(())
-    }
-
-    async fn send_to(&self, to: &Listed, letter: &Letter) -> Result<(), String> {
+    /// One mail to one reader, through the first relay that takes it.
+    pub(super) async fn send(&self, to: &Listed, letter: &Letter) -> Result<(), String> {
         let message_id = format!("{}@{}", uuid::Uuid::now_v7(), message_id_domain(&self.from));
         let envelope = to.address().envelope();
         let mail = PlainMail {

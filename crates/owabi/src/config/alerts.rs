@@ -45,7 +45,11 @@ impl Alerts {
             found.refuse_with("alerts.command", "must not be empty", "write the path of a program, or null for none");
         }
         if self.daily.is_some() && self.daily_minute().is_none() {
-            found.refuse_with("alerts.daily", "is not a time of the day", "write \"09:00\", Japan time, or null for none");
+            found.refuse_with(
+                "alerts.daily",
+                "is not a time of the day",
+                "write \"09:00\", Japan time, or null for none",
+            );
         }
         if self.daily.is_some() && self.mail.is_empty() {
             found.refuse_with("alerts.daily", "has nobody to mail to", "name somebody under alerts.mail");

@@ -298,12 +298,7 @@ impl Claimer {
         }
     }
 
-    async fn take_in(
-        &mut self,
-        run: &Arc<NoticeRun>,
-        rows: Vec<Claimed>,
-        now: i64,
-    ) -> Result<usize, StoreError> {
+    async fn take_in(&mut self, run: &Arc<NoticeRun>, rows: Vec<Claimed>, now: i64) -> Result<usize, StoreError> {
         let claimed = rows.len();
         let mut jobs = Vec::with_capacity(claimed);
         for row in rows {

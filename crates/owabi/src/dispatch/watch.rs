@@ -45,13 +45,27 @@ pub(super) struct Watch {
     /// What was last seen of each notice: whether it may be sent, and whether its canary passed.
     seen: BTreeMap<String, (bool, bool)>,
     counted: BTreeMap<String, Counted>,
-    /// Since when each relay is down (epoch milliseconds).
-    down: BTreeMap<String, i64>,
+    down: Down,
+}
+
+/// Since when each relay is down (epoch milliseconds).
+#[derive(Debug, Default)]
+struct Down(BTreeMap<String, i64>);
+
+impl Down {
+    /// Whether it is down for too long, at `now`.
+    fn for_too_long(&mut self, name: &str, up: bool, now: i64) -> bool {
+        if up {
+            self.0.remove(name);
+            return false;
+        }
+        now - *self.0.entry(name.to_owned()).or_insert(now) > TOO_LONG_MS
+    }
 }
 
 impl Watch {
     pub(super) fn new(shared: Shared, live: Live) -> Self {
-        Self { shared, live, seen: BTreeMap::new(), counted: BTreeMap::new(), down: BTreeMap::new() }
+        Self { shared, live, seen: BTreeMap::new(), counted: BTreeMap::new(), down: Down::default() }
     }
 
     /// Until it is aborted.
@@ -161,9 +175,9 @@ impl Watch {
     fn tell_of_relays(&mut self, now: i64) {
         for relay in self.live.relays(now) {
             if relay.up {
-                self.down.remove(&relay.name);
                 self.shared.alerts.over(Kind::RelayPaused, &relay.name);
-            } else if now - *self.down.entry(relay.name.clone()).or_insert(now) > TOO_LONG_MS {
+            }
+            if self.down.for_too_long(&relay.name, relay.up, now) {
                 self.shared.alerts.raise_about(Kind::RelayPaused, None, &relay.name, said::relay_paused(&relay.name));
             }
         }
@@ -177,5 +191,19 @@ impl Watch {
             }
             Some(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_is_told_of_after_a_minute_without_a_break_and_each_for_itself() {
+        let mut down = Down::default();
+        assert!(!down.for_too_long("a", false, 0) && !down.for_too_long("a", false, 60_000));
+        assert!(down.for_too_long("a", false, 60_001) && !down.for_too_long("b", false, 60_001));
+        assert!(!down.for_too_long("a", true, 60_002) && !down.for_too_long("a", false, 60_003));
+        assert!(!down.for_too_long("a", false, 120_003) && down.for_too_long("a", false, 120_004));
     }
 }

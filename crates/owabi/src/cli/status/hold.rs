@@ -18,12 +18,7 @@ pub(crate) struct Hold {
 
 impl Hold {
     /// What holds up this notice at `now` (epoch milliseconds).
-    pub(crate) async fn of(
-        store: &Store,
-        library: &Library,
-        row: &NoticeRow,
-        now: i64,
-    ) -> Result<Self, StoreError> {
+    pub(crate) async fn of(store: &Store, library: &Library, row: &NoticeRow, now: i64) -> Result<Self, StoreError> {
         let Ok(notice) = library.get(&row.id) else { return Ok(Self::default()) };
         let policy = &notice.renderer.definition().policy;
         let window = policy.window.map(|window| (window.to_string(), watch::opens_at(Some(window), now)));
