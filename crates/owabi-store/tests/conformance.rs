@@ -3,6 +3,8 @@
 
 #[path = "conformance/paper.rs"]
 mod paper;
+#[path = "conformance/people.rs"]
+mod people;
 #[path = "conformance/place.rs"]
 mod place;
 #[path = "../../../tests/support/postgres.rs"]
@@ -122,6 +124,7 @@ fn every_verb_of_the_store_is_tried_here() {
     let here = [
         include_str!("conformance.rs"),
         include_str!("conformance/paper.rs"),
+        include_str!("conformance/people.rs"),
         include_str!("conformance/receipts.rs"),
         include_str!("conformance/watch.rs"),
         include_str!("copy.rs"),

@@ -153,9 +153,10 @@ impl Alerts {
         if !self.lock().raise(alert, about.to_owned()) {
             return;
         }
-        match kind {
-            Kind::CanaryPassed => tracing::info!(kind = kind.as_str(), notice, said, "alert"),
-            _ => tracing::warn!(kind = kind.as_str(), notice, said, "alert"),
+        if kind == Kind::CanaryPassed {
+            tracing::info!(kind = kind.as_str(), notice, said, "alert");
+        } else {
+            tracing::warn!(kind = kind.as_str(), notice, said, "alert");
         }
         self.0.news.notify_one();
     }

@@ -14,7 +14,7 @@ use crate::health;
 use crate::library::Library;
 use crate::receipts::sources::Sources;
 use crate::receipts::{Intake, Troubles};
-use crate::{clock, keys, relays};
+use crate::{clock, configuration, keys, relays};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::relay::Relay;
 use owabi_store::{Store, StoreError};
@@ -57,6 +57,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
     let keys = keys::load(&config, &store).await?;
+    configuration::note(&config, &store, &session.actor(None), session.now()).await?;
     let library = Arc::new(usable_library(&config, &store).await?);
     let relays = relays::relays(&config)?;
     let live = Live::default();
@@ -218,7 +219,7 @@ const LAST_ALERTS: Duration = Duration::from_secs(10);
 /// Whoever tells of alerts, and writes the daily report.
 struct Telling {
     stop: CancellationToken,
-    telling: JoinHandle<()>,
+    deliverer: JoinHandle<()>,
     daily: Option<JoinHandle<()>>,
 }
 
@@ -226,9 +227,9 @@ impl Telling {
     fn start(config: &Config, relays: &[Relay], store: &Store, live: &Live, until_idle: bool) -> Self {
         let (stop, (letters, inbox)) = (CancellationToken::new(), mpsc::channel(4));
         let deliverer = Deliverer::new(config, relays.to_vec(), store.clone(), live.alerts().clone(), inbox);
-        let telling = tokio::spawn(deliverer.work(stop.clone()));
+        let deliverer = tokio::spawn(deliverer.work(stop.clone()));
         let daily = alerts::follow_daily(config.clone(), store.clone(), letters);
-        Self { stop, telling, daily: (!until_idle).then(|| tokio::spawn(daily)) }
+        Self { stop, deliverer, daily: (!until_idle).then(|| tokio::spawn(daily)) }
     }
 
     async fn end(self) {
@@ -236,9 +237,9 @@ impl Telling {
             daily.abort();
         }
         self.stop.cancel();
-        let mut telling = self.telling;
-        if tokio::time::timeout(LAST_ALERTS, &mut telling).await.is_err() {
-            telling.abort();
+        let mut deliverer = self.deliverer;
+        if tokio::time::timeout(LAST_ALERTS, &mut deliverer).await.is_err() {
+            deliverer.abort();
             tracing::warn!("an alert could not be told before the end");
         }
     }

@@ -355,7 +355,8 @@ impl<'a> Delivery<'a> {
         let paused = self.shared.store.set_state(notice_id, pause, Some(&reason), "owabi", now_ms());
         match self.shared.in_time(Box::pin(paused)).await {
             Ok(true) => {
-                self.shared.alerts.raise(Kind::MessageTooLarge, Some(notice_id), too_large(&self.desk.relay.name))
+                let said = too_large(&self.desk.relay.name);
+                self.shared.alerts.raise(Kind::MessageTooLarge, Some(notice_id), said);
             }
             Ok(false) => {}
             Err(why) => tracing::error!(notice = notice_id, why, "the notice could not be paused"),

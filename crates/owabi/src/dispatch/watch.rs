@@ -33,7 +33,7 @@ struct Counted {
     from: i64,
     /// Outcomes when they were last counted.
     known: i64,
-    counted_at: Instant,
+    since: Instant,
     next: Instant,
 }
 
@@ -130,10 +130,10 @@ impl Watch {
             return Ok(());
         }
         let begun = monotonic();
-        let fresh = Counted { from, known: 0, counted_at: begun, next: begun };
+        let fresh = Counted { from, known: 0, since: begun, next: begun };
         let counted = self.counted.entry(run.id.clone()).or_insert(fresh);
-        if counted.from != from || begun.duration_since(counted.counted_at) > RECOUNT {
-            (counted.from, counted.known, counted.counted_at) = (from, 0, begun);
+        if counted.from != from || begun.duration_since(counted.since) > RECOUNT {
+            (counted.from, counted.known, counted.since) = (from, 0, begun);
         }
         if begun < counted.next {
             return Ok(());
