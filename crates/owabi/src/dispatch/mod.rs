@@ -7,6 +7,7 @@
 //! `owabi_core::settle`, the database in the recorder, a crash in the store's claim.
 
 mod board;
+mod breaker;
 mod claimer;
 mod courier;
 mod database;
@@ -327,9 +328,10 @@ pub async fn run(
         back: Vec::new(),
     };
     let watching = tokio::spawn(watch::Watch::new(shared.clone(), live.clone()).work());
+    let counting = tokio::spawn(breaker::work(shared.clone()));
     let listening = shared.store.is_shared().then(|| tokio::spawn(listen(shared.clone())));
     let end = claim_until_the_end(&mut claimer).await;
-    for helper in listening.into_iter().chain([watching]) {
+    for helper in listening.into_iter().chain([watching, counting]) {
         helper.abort();
         // Its connection is back in the pool when it has ended.
         let _ = helper.await;

@@ -1,41 +1,22 @@
 //! Looks twice a second at what may be sent: a notice that was paused or withdrawn, by whatever process, or whose hours are
-//! over, is stopped here whatever the claimer waits for; failures pause it; and what lasts too long is told.
+//! over, is stopped here whatever the claimer waits for; and what lasts too long is told.
 
 use super::courier::Shared;
 use super::job::NoticeRun;
 use super::recorder::Note;
 use super::{Live, said};
 use crate::alerts::Kind;
-use crate::clock::{monotonic, now_ms};
-use owabi_core::notice::Breaker;
-use owabi_core::watch::{self, Outcomes};
+use crate::clock::now_ms;
 use owabi_store::{NoticeRow, StoreError};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// From one look to the next.
 const EVERY: Duration = Duration::from_millis(500);
 /// A database that takes longer for a look is away; then no intent is granted either.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// From one look at a notice's failures to the next, at the least.
-const BREAKER_EVERY: Duration = Duration::from_secs(1);
-/// A look at the failures that takes long is followed by a rest of so many times as long.
-const BREAKER_REST: u32 = 20;
-/// How long a count of a notice's outcomes is good for: they become more, and fewer only when members are sent to again.
-const RECOUNT: Duration = Duration::from_mins(10);
 /// A relay or the database may be away for so long before a person is told (milliseconds).
 const TOO_LONG_MS: i64 = 60_000;
-
-/// What was seen of one notice's failures.
-#[derive(Debug)]
-struct Counted {
-    /// From when they count; a resumption begins anew.
-    from: i64,
-    /// Outcomes when they were last counted.
-    known: i64,
-    since: Instant,
-    next: Instant,
-}
 
 /// The watch of one daemon.
 #[derive(Debug)]
@@ -44,7 +25,6 @@ pub(super) struct Watch {
     live: Live,
     /// What was last seen of each notice: whether it may be sent, and whether its canary passed.
     seen: BTreeMap<String, (bool, bool)>,
-    counted: BTreeMap<String, Counted>,
     down: Down,
 }
 
@@ -65,7 +45,7 @@ impl Down {
 
 impl Watch {
     pub(super) fn new(shared: Shared, live: Live) -> Self {
-        Self { shared, live, seen: BTreeMap::new(), counted: BTreeMap::new(), down: Down::default() }
+        Self { shared, live, seen: BTreeMap::new(), down: Down::default() }
     }
 
     /// Until it is aborted.
@@ -84,17 +64,12 @@ impl Watch {
 
     async fn look(&mut self) -> Result<(), StoreError> {
         let notices = self.shared.store.notices().await?;
-        self.stop_what_is_closed(&notices).await;
-        for row in &notices {
-            if let Some(run) = self.shared.board.get(&row.id) {
-                self.look_at_failures(&run, row).await?;
-            }
-        }
+        self.stop_what_is_closed(&notices);
         self.live.saw_notices(notices.into_iter().map(|row| (row.id, row.state)).collect());
         Ok(())
     }
 
-    async fn stop_what_is_closed(&mut self, notices: &[NoticeRow]) {
+    fn stop_what_is_closed(&mut self, notices: &[NoticeRow]) {
         let now = now_ms();
         for run in self.shared.board.all() {
             let released = notices.iter().any(|row| row.id == run.id && row.state == "released");
@@ -106,7 +81,9 @@ impl Watch {
         let stopped = self.shared.feed.stopped();
         if !stopped.is_empty() {
             let back = stopped.iter().map(|job| (job.row.id, job.row.fence, now)).collect();
-            self.shared.recorder.note(Note { back, ..Note::default() }).await;
+            // A recorder that is behind does not hold up the next look.
+            let recorder = self.shared.recorder.clone();
+            tokio::spawn(async move { recorder.note(Note { back, ..Note::default() }).await });
         }
     }
 
@@ -120,56 +97,6 @@ impl Watch {
             self.shared.feed.room.notify_one();
         }
         self.seen = seen;
-    }
-
-    /// Whether too much of what left since the release, or since the last resumption, has failed.
-    async fn look_at_failures(&mut self, run: &NoticeRun, row: &NoticeRow) -> Result<(), StoreError> {
-        let (Some(breaker), Some(from)) = (run.policy().breaker, row.watched_from) else { return Ok(()) };
-        // Until then its canary watches over it.
-        if run.policy().canary > 0 && row.canary_passed_at.is_none() {
-            return Ok(());
-        }
-        let begun = monotonic();
-        let fresh = Counted { from, known: 0, since: begun, next: begun };
-        let counted = self.counted.entry(run.id.clone()).or_insert(fresh);
-        if counted.from != from || begun.duration_since(counted.since) > RECOUNT {
-            (counted.from, counted.known, counted.since) = (from, 0, begun);
-        }
-        if begun < counted.next {
-            return Ok(());
-        }
-        let outcomes = Self::too_many(&self.shared, breaker, &run.id, counted).await?;
-        let done = monotonic();
-        counted.next = done + BREAKER_EVERY.max(done.duration_since(begun) * BREAKER_REST);
-        match outcomes {
-            Some(outcomes) => self.trip(run, outcomes).await,
-            None => Ok(()),
-        }
-    }
-
-    /// The failures are counted each time; the outcomes only when so many failures could be too many.
-    async fn too_many(
-        shared: &Shared,
-        breaker: Breaker,
-        id: &str,
-        counted: &mut Counted,
-    ) -> Result<Option<Outcomes>, StoreError> {
-        let failed = shared.store.failed_since(id, counted.from).await?;
-        if !watch::breaker_may_trip(breaker, failed, counted.known) {
-            return Ok(None);
-        }
-        counted.known = shared.store.known_since(id, counted.from).await?;
-        let outcomes = Outcomes { good: (counted.known - failed).max(0), failed, waiting: 0 };
-        Ok(watch::breaker_trips(breaker, failed, counted.known).then_some(outcomes))
-    }
-
-    async fn trip(&self, run: &NoticeRun, outcomes: Outcomes) -> Result<(), StoreError> {
-        let said = said::breaker_tripped(outcomes);
-        if self.shared.store.trip(&run.id, None, (&said.en, outcomes), now_ms()).await? {
-            self.shared.alerts.raise(Kind::BreakerTripped, Some(&run.id), said);
-        }
-        self.shared.board.stop(&run.id);
-        Ok(())
     }
 
     fn tell_of_relays(&mut self, now: i64) {
