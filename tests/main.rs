@@ -8,6 +8,7 @@
 //! 4. Nothing leaves that was not approved: `cli_main_job` (`a_template_changed_after…`, `a_fact_or_a_roster_changed…`),
 //!    `promise_4…` below for the daemon.
 //! 5. The log cannot be quietly changed: `ledger`, `ledger::tamper`; the pure check: `owabi-core`, `ledger`.
+//!    Pause, hours, canary, breaker: `release_control`; who may get mail beside: `before_a_release…` there.
 //! 6. Unknown means temporary, and is said: `promise_6…`; the meaning of every reply: `owabi-core`, `classify`.
 //!
 //! Receipts (FAILURES C): `receipts`. Doubt is settled by evidence first (`effects::doubt`); overtaken commits (C11), floods
@@ -58,6 +59,7 @@ mod private_relays;
 mod purge;
 mod queue_interface;
 mod receipts;
+mod release_control;
 mod secrecy;
 mod soak;
 mod through_postfix;

@@ -172,7 +172,6 @@ fn a_wrong_password_is_a_bad_configuration_and_no_password_is_said_even_at_trace
 async fn a_queue_is_moved_to_postgresql_and_sent_from_there_and_from_nowhere_else() {
     let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
     let (site, database) = (Site::new(), Server::shared().database());
-    site.edit("notices/metaps-2022.yaml", "  window: \"09:00-21:00\"\n", "");
     site.configure(relay.addr().port());
     site.release_samples();
     let (old, new) = (site.database(), database.url().to_owned());

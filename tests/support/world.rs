@@ -30,7 +30,7 @@ cohorts: []
 roster: { columns: { member_no: [会員番号], name: [氏名], email: [メールアドレス] } }
 allowed_urls: []
 required_phrases: ["0120-000-000"]
-policy: { approvals_required: 0, in_doubt: { resend_after: 300ms } }
+policy: { approvals_required: 0, in_doubt: { resend_after: 300ms }, breaker: off }
 "#;
 
 /// How long a test waits for what must come.

@@ -22,4 +22,5 @@ pub mod reply;
 pub mod retry;
 pub mod roster;
 pub mod settle;
+pub mod watch;
 pub mod yaml;

@@ -13,10 +13,12 @@ mod helpers;
 mod lint;
 mod mime;
 mod pieces;
+mod plain;
 mod rules;
 mod samples;
 
 pub use error::{RenderError, TemplateError};
+pub use plain::{PlainMail, plain_mail};
 
 use crate::guard::{Guard, GuardProblem};
 use crate::member::Member;

@@ -28,6 +28,10 @@ pub struct NoticeRow {
     pub roster_hash: Option<String>,
     /// When it was released.
     pub released_at: Option<i64>,
+    /// From when failures count for its breaker.
+    pub watched_from: Option<i64>,
+    /// When its canary was found well, or a person went on after it was not.
+    pub canary_passed_at: Option<i64>,
 }
 
 /// One preflight's result.
@@ -116,6 +120,8 @@ impl Store {
                     fingerprint: row.get(4),
                     roster_hash: row.get(5),
                     released_at: row.get(6),
+                    watched_from: row.get(7),
+                    canary_passed_at: row.get(8),
                 })
                 .collect())
         })
@@ -240,7 +246,7 @@ impl Store {
     }
 
     /// Sets the state (`released`, `paused`, `withdrawn`) of a notice that is in one of the states `from`, with its
-    /// reason. Returns whether it was.
+    /// reason. Returns whether it was. `released` is a resumption: the breaker counts from `now` on.
     ///
     /// # Errors
     /// `Unavailable`.

@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::open::{Store, on_both_in_time};
-use crate::rows::{MemberText, member_text};
+use crate::rows::MemberText;
 use crate::sql::{CLAIM, FAIL_UNSENT, GIVE_BACK, NEXT_DUE, SEND_AGAIN, json_rows};
 use owabi_core::member::Member;
 use serde_json::json;
@@ -35,6 +35,29 @@ pub struct Claimed {
     pub lease_until: i64,
 }
 
+/// Reads the rows that a claim returns.
+macro_rules! claimed {
+    ($rows:expr, $now:expr) => {
+        $rows
+            .iter()
+            .map(|row| $crate::dispatch::Claimed {
+                id: row.get(0),
+                member: $crate::dispatch::readable($crate::rows::member_text!(row, 0, 1)),
+                queued_at: row.get::<Option<i64>, _>(7).unwrap_or($now),
+                attempts: row.get(8),
+                number: row.get::<i64, _>(9) + 1,
+                fence: row.get(10),
+                round: row.get(11),
+                possible_duplicate: row.get(12),
+                plain_form: row.get(13),
+                lease_until: row.get(14),
+                doubts: row.get(15),
+            })
+            .collect::<Vec<$crate::dispatch::Claimed>>()
+    };
+}
+pub(crate) use claimed;
+
 impl Store {
     /// Claims up to `limit` due rows of one released notice until `now + lease_ms`: one statement. Rows that another
     /// daemon is just claiming are left to it.
@@ -51,22 +74,7 @@ impl Store {
         on_both_in_time!(self, writer, |pool, dialect| {
             let claim = sqlx::query(CLAIM.on(dialect)).bind(now).bind(notice_id).bind(lease_ms).bind(limit);
             let rows = claim.fetch_all(pool).await?;
-            Ok(rows
-                .iter()
-                .map(|row| Claimed {
-                    id: row.get(0),
-                    member: readable(member_text!(row, 0, 1)),
-                    queued_at: row.get::<Option<i64>, _>(7).unwrap_or(now),
-                    attempts: row.get(8),
-                    number: row.get::<i64, _>(9) + 1,
-                    fence: row.get(10),
-                    round: row.get(11),
-                    possible_duplicate: row.get(12),
-                    plain_form: row.get(13),
-                    lease_until: row.get(14),
-                    doubts: row.get(15),
-                })
-                .collect())
+            Ok(claimed!(rows, now))
         })
     }
 
@@ -114,6 +122,6 @@ impl Store {
     }
 }
 
-fn readable(text: MemberText) -> Result<Member, String> {
+pub(crate) fn readable(text: MemberText) -> Result<Member, String> {
     text.read().map_err(|error| error.to_string())
 }

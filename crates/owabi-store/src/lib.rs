@@ -28,6 +28,7 @@ mod standing;
 mod take_over;
 mod tx;
 mod unreachable;
+mod watch;
 
 pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord, VoidApproval};
 pub use copy::{CopiedTable, CopyError, Copying};
@@ -43,7 +44,7 @@ pub use people::{User, UserChange, UserRefused};
 pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_problem};
 pub use purge::{Keyed, Retention};
 pub use receipts::{ArrivalRow, ByPerson, MemberChange, NewReceipt, ReceiptRow, Received};
-pub use record::{Claim, Group, Intent, Recorded, Settle};
+pub use record::{Claim, Grant, Group, Intent, Recorded, Settle};
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
 pub use seals::Transactions;
@@ -51,6 +52,7 @@ pub use sources::{ArrivalCount, SourceName, SourceRow};
 pub use standing::{MemberStanding, SentMail};
 pub use take_over::LeftBehind;
 pub use unreachable::{Unreached, UnreachedRow};
+pub use watch::{CanaryClaim, NewestSeal};
 
 #[cfg(test)]
 mod migration_tests;

@@ -271,7 +271,8 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "fleet", include_str!("../migrations/sqlite/0002_fleet.sql")),
     (3, "receipts", include_str!("../migrations/sqlite/0003_receipts.sql")),
     (4, "proof", include_str!("../migrations/sqlite/0004_proof.sql")),
-    (7, "leaves", include_str!("../migrations/sqlite/0007_leaves.sql")),
+    (5, "watch", include_str!("../migrations/sqlite/0005_watch.sql")),
+    (6, "leaves", include_str!("../migrations/sqlite/0006_leaves.sql")),
 ];
 
 /// The same numbers: one schema, written twice.
@@ -280,7 +281,8 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "fleet", include_str!("../migrations/postgres/0002_fleet.sql")),
     (3, "receipts", include_str!("../migrations/postgres/0003_receipts.sql")),
     (4, "proof", include_str!("../migrations/postgres/0004_proof.sql")),
-    (7, "leaves", include_str!("../migrations/postgres/0007_leaves.sql")),
+    (5, "watch", include_str!("../migrations/postgres/0005_watch.sql")),
+    (6, "leaves", include_str!("../migrations/postgres/0006_leaves.sql")),
 ];
 
 pub(crate) fn migrator(dialect: Dialect) -> Migrator {

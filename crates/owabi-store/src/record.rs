@@ -10,11 +10,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::sqlite::SqlitePool;
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::HashSet;
 
 /// A row under one claim: its id and the claim's fencing token.
 pub type Claim = (i64, i64);
+
+/// An intent that is durable, of a notice that was released at that moment: only for this may a member's body leave. The
+/// store alone makes them, and each permits once.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Grant(Claim);
+
+impl Grant {
+    /// The claim whose body may leave.
+    pub fn claim(&self) -> Claim {
+        self.0
+    }
+}
+
+impl Borrow<Claim> for Grant {
+    fn borrow(&self) -> &Claim {
+        &self.0
+    }
+}
 
 /// The wish to let one body leave.
 #[derive(Clone, Debug)]
@@ -80,10 +98,10 @@ pub struct Group {
 }
 
 /// What the commit did.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Recorded {
     /// The claims whose intent is durable: exactly their bodies may leave.
-    pub granted: HashSet<Claim>,
+    pub granted: HashSet<Grant>,
     /// The claims whose outcome is durable. One that is missing came too late: the lease was over.
     pub settled: HashSet<Claim>,
 }
@@ -167,8 +185,11 @@ macro_rules! recorded {
         let mut recorded = Recorded::default();
         for row in &$rows {
             let (is_intent, claim): (bool, Claim) = (row.get(0), (row.get(1), row.get(2)));
-            let set = if is_intent { &mut recorded.granted } else { &mut recorded.settled };
-            set.insert(claim);
+            if is_intent {
+                recorded.granted.insert(Grant(claim));
+            } else {
+                recorded.settled.insert(claim);
+            }
         }
         recorded
     }};
@@ -218,7 +239,7 @@ async fn record_on_sqlite(
     }
     if !group.intents.is_empty() {
         let rows = run!(INTEND).fetch_all(&mut *tx).await?;
-        recorded.granted = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        recorded.granted = rows.iter().map(|row| Grant((row.get(0), row.get(1)))).collect();
     }
     if !group.settles.is_empty() {
         let rows = run!(SETTLE_MEMBERS).fetch_all(&mut *tx).await?;

@@ -236,7 +236,10 @@ statements! {
     BATCH_BY_FILE = "batch_by_file";
     BATCH_INSERT = "batch_insert";
     BATCH_TOTALS = "batch_totals";
+    CANARY_PASS = "canary_pass";
+    CANARY_ROWS = "canary_rows";
     CLAIM = "claim";
+    CLAIM_LISTED = "claim_listed";
     CLOCK = "clock";
     COUNTS = "counts";
     DAEMON_BEAT = "daemon_beat";
@@ -281,7 +284,9 @@ statements! {
     MERGE_MEMBERS = "merge_members";
     META_FIRST = "meta_first";
     META_GET = "meta_get";
+    META_LOCK = "meta_lock";
     META_SET = "meta_set";
+    NEWEST_SEAL = "newest_seal";
     NEXT_DUE = "next_due";
     NOTICE_KEPT = "notice_kept";
     NOTICE_KNOWN = "notice_known";
@@ -342,6 +347,8 @@ statements! {
     USER_PUT = "user_put";
     USERS = "users";
     USERS_TO_CHANGE = "users_to_change";
+    WATCHED_FAILED = "watched_failed";
+    WATCHED_KNOWN = "watched_known";
     WITHDRAW_MEMBERS = "withdraw_members";
     WITHDRAW_QUEUED = "withdraw_queued";
 }

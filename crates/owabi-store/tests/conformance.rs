@@ -16,6 +16,8 @@ mod place;
 mod postgres;
 #[path = "conformance/receipts.rs"]
 mod receipts;
+#[path = "conformance/watch.rs"]
+mod watch;
 
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -130,6 +132,7 @@ fn every_verb_of_the_store_is_tried_here() {
         include_str!("conformance/paper.rs"),
         include_str!("conformance/people.rs"),
         include_str!("conformance/receipts.rs"),
+        include_str!("conformance/watch.rs"),
         include_str!("copy.rs"),
     ]
     .concat();
@@ -195,7 +198,7 @@ async fn of_two_claims_of_one_row_in_one_group_only_the_living_one_is_granted(pl
     let new = claim_after_lease(&store).await;
     let both = Group { intents: vec![intent(&old[0]), intent(&new[0])], settles: vec![] };
     let granted = store.record(&both, 20 + LEASE, 20 + LEASE, false).await.unwrap().granted;
-    assert_eq!(granted.into_iter().collect::<Vec<_>>(), [(new[0].id, new[0].fence)]);
+    assert_eq!(granted.iter().map(owabi_store::Grant::claim).collect::<Vec<_>>(), [(new[0].id, new[0].fence)]);
 }
 
 on_both_databases!(no_body_leaves_when_the_lease_is_too_short_for_the_reply_to_its_dot);

@@ -3,6 +3,7 @@
 //! [`Config::load`] finds the file, lays the environment's overrides on it, gives it types, checks every section and
 //! resolves relative paths against the file's folder. It reports every problem it can find at once.
 
+mod alerts;
 mod database;
 mod dispatch;
 mod environment;
@@ -19,6 +20,7 @@ mod smtp;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::Alerts;
 pub(crate) use database::UrlProblem;
 pub use database::{Database, DatabaseTls, Keys, Notices, Target};
 pub use dispatch::{Dispatch, Jitter, Retry};
@@ -67,6 +69,8 @@ pub struct Config {
     pub receipts: Receipts,
     /// Where the daemon says whether all is well.
     pub health: Health,
+    /// Whom the daemon tells what a person must know.
+    pub alerts: Alerts,
     /// The program's own log.
     pub log: Log,
     /// Who may get a test mail.
@@ -183,6 +187,7 @@ impl Config {
         self.database.resolve(folder);
         self.smtp.resolve(folder);
         self.receipts.resolve(folder);
+        self.alerts.resolve(folder);
         let Self { notices, keys, ledger, dispatch, .. } = self;
         let files = [&mut keys.file, &mut ledger.key_file, &mut dispatch.spool];
         for path in [&mut notices.dir, &mut notices.templates].into_iter().chain(files) {
@@ -200,6 +205,7 @@ impl Config {
         self.receipts.validate(&mut found);
         self.health.validate(&mut found);
         self.ledger.validate(&mut found);
+        self.alerts.validate(&mut found);
         self.log.validate(&mut found);
         self.test_send.validate(&mut found);
         for (key, path) in [

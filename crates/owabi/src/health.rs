@@ -1,8 +1,11 @@
-//! `GET /health`: whether all is well with the daemon, for whoever watches it.
+//! `GET /health`: whether all is well with the daemon, for whoever watches it; `GET /metrics`: what it counts.
 //!
 //! It names no member and repeats no relay's words. It looks at what the dispatcher noted, and asks nobody: it answers
 //! while the database does not.
 
+mod metrics;
+
+use crate::alerts::Told;
 use crate::clock::now_ms;
 use crate::dispatch::{DatabaseState, Live, RelayState, Trouble};
 use crate::japan;
@@ -43,7 +46,7 @@ pub struct Daemon {
 
 /// Answers until it is aborted.
 pub async fn serve(listener: TcpListener, daemon: Daemon) {
-    let router = Router::new().route("/health", get(health)).with_state(Arc::new(daemon));
+    let router = Router::new().route("/health", get(health)).route("/metrics", get(count)).with_state(Arc::new(daemon));
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
@@ -67,6 +70,11 @@ async fn health(State(daemon): State<Arc<Daemon>>) -> impl IntoResponse {
     let (database, relays) = (daemon.live.database(now), daemon.live.relays(now));
     let status = if is_well(&database, &relays) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(document(&daemon, &database, &relays)))
+}
+
+async fn count(State(daemon): State<Arc<Daemon>>) -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
+    (headers, metrics::text(daemon.live.alerts(), &daemon.live.notices()))
 }
 
 fn is_well(database: &DatabaseState, relays: &[RelayState]) -> bool {
@@ -96,7 +104,14 @@ fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState]) ->
         },
         "beating": { "ok": database.beating.is_none(), "since": beating_since, "why": beating_why },
         "receipts": daemon.receipts.list().iter().map(source).collect::<Vec<_>>(),
+        "alerts": alerts(daemon),
     })
+}
+
+fn alerts(daemon: &Daemon) -> Value {
+    let told = daemon.live.alerts().told();
+    let one = |of: Told| json!({ "count": of.count, "last": of.last.map(japan::iso) });
+    told.into_iter().map(|(kind, of)| (kind.as_str().to_owned(), one(of))).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn since_and_why(trouble: Option<&Trouble>) -> (Option<String>, Option<&str>) {
@@ -143,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_answers_one_question_at_one_path() {
+    async fn it_answers_each_question_at_one_path() {
         let at = serving().await;
         let answer = ask(at, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("application/json"), "{answer}");
@@ -153,6 +168,9 @@ mod tests {
             let answer = ask(at, &format!("{request} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")).await;
             assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{request}: {answer}");
         }
+        let answer = ask(at, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("text/plain; version=0.0.4"), "{answer}");
+        assert!(answer.contains("owabi_alerts_total{kind=\"relay_paused\"} 0\n"), "{answer}");
         let long = format!("GET /health HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(2 * LONGEST));
         assert!(!ask(at, &long).await.contains("200 OK"));
     }
@@ -181,6 +199,7 @@ mod tests {
         let since = "2022-03-02T09:00:00.000+09:00";
         let database = json!({ "ok": false, "since": since, "why": "full", "waiting_outcomes": 3 });
         assert_eq!((&said["status"], &said["database"]), (&json!("trouble"), &database));
+        assert_eq!(said["alerts"]["breaker_tripped"], json!({ "count": 0, "last": null }));
         let paused =
             json!([{ "name": "main", "up": false, "paused_until": "1970-01-01T09:00:01.000+09:00", "failures": 1 }]);
         assert_eq!((&said["relays"], &said["claiming"]["ok"]), (&paused, &json!(true)));

@@ -1,5 +1,6 @@
 //! The parts of the `owabi` binary: configuration, clock, telemetry, notices, dispatch; the verbs are built on them.
 
+pub mod alerts;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod japan;
 pub mod keys;
 pub mod ledger;
 pub mod library;
+pub mod outgoing;
 pub mod preflight;
 pub(crate) mod quiet;
 pub mod receipts;

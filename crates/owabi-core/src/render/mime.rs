@@ -89,7 +89,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// `Date: Wed, 02 Mar 2022 09:00:00 +0900` (RFC 5322, Japan time).
-fn push_date(out: &mut String, millis: i64) -> Result<(), RenderError> {
+pub(super) fn push_date(out: &mut String, millis: i64) -> Result<(), RenderError> {
     let at = Timestamp::from_millisecond(millis).map_err(|_| RenderError::Date(millis))?;
     let at = Offset::constant(9).to_datetime(at);
     let weekday = match at.weekday() {
@@ -117,7 +117,7 @@ fn push_part(out: &mut Vec<u8>, boundary: &str, kind: &str, body: &str) {
 }
 
 /// MIME text has CRLF line ends, whatever the template's file has.
-fn with_crlf(body: &str) -> Vec<u8> {
+pub(super) fn with_crlf(body: &str) -> Vec<u8> {
     let mut lines = Vec::with_capacity(body.len() + body.len() / 32 + 2);
     let mut rest = body.as_bytes();
     while let Some(at) = memchr::memchr(b'\n', rest) {
@@ -129,7 +129,7 @@ fn with_crlf(body: &str) -> Vec<u8> {
     lines
 }
 
-fn push_base64(out: &mut Vec<u8>, body: &[u8]) {
+pub(super) fn push_base64(out: &mut Vec<u8>, body: &[u8]) {
     let mut line = [0; CODED_LINE];
     for raw in body.chunks(RAW_LINE) {
         // The buffer holds any coded line, so the length is always given.

@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// Why a mail may not leave: its claim is lost, its lease too short, or its notice not to be sent.
 const NOT_GRANTED: &str = "the intent to send was not granted";
+/// Why a mail that was permitted and has not begun to leave may not leave any more: its notice was stopped.
+const CALLED_BACK: &str = "the permit was called back before the mail had left";
 /// Why a mail that was permitted may not leave any more.
 const LEASE_OVER: &str = "the lease ended before the mail had left";
 
@@ -190,14 +192,15 @@ impl Pipeline {
         }
     }
 
-    /// The mail's intent was refused: none of its body may ever leave. It finishes as `NotSent(Local)`, or as `Refused`
+    /// The mail's intent was refused, or its permit is called back: none of its body may ever leave. It finishes as `NotSent(Local)`, or as `Refused`
     /// if the relay refused it first. If the relay already waits for the body, the connection ends.
     ///
     /// Has no effect on a mail whose body is already being written.
     pub fn deny(&mut self, id: u64) {
         let Some(at) = self.mails.iter().position(|mail| mail.parcel.id == id) else { return };
         if self.mails[at].stage != Stage::BodySaid {
-            self.deny_at(at, NOT_GRANTED);
+            let why = if self.mails[at].is_granted() { CALLED_BACK } else { NOT_GRANTED };
+            self.deny_at(at, why);
         }
         self.advance();
     }

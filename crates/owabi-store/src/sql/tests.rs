@@ -46,7 +46,9 @@ const OF_A_GROUP: [&str; 3] = ["intend", "settle_attempts", "settle_members"];
 
 /// What runs once a claim, a group, a second or a page: its cost must not grow with the queue.
 static OFTEN: &[&Statement] = &[
+    &CANARY_ROWS,
     &CLAIM,
+    &CLAIM_LISTED,
     &DURABLE,
     &FAIL_UNSENT,
     &GIVE_BACK,
@@ -68,6 +70,7 @@ static OFTEN: &[&Statement] = &[
     &TAKE_OVER_DOUBT,
     &TAKE_OVER_QUEUE,
     &UNREACHABLE_PAGE,
+    &WATCHED_FAILED,
     &WITHDRAW_QUEUED,
 ];
 
@@ -103,13 +106,15 @@ const QUEUE: &str = "
     SELECT id, 1, 1, 5, 'accepted', TRUE FROM affected_members WHERE status = 'accepted'";
 
 /// The statements of PostgreSQL that run often, each with arguments that give it something to do there.
-fn often_on_postgres() -> [(&'static str, String); 22] {
+fn often_on_postgres() -> [(&'static str, String); 25] {
     let rows = |row: fn(i64) -> Value| json_rows((0..20).map(|n| row(15_400 + 200 * n)));
     let claims = rows(|id| json!([id, 1, 5, "accepted", "accepted", null, 1, null, 0]));
     let numbers = rows(|id| json!([format!("M{id}")]));
     let on = |statement: &'static Statement| statement.on(Dialect::Postgres);
     [
+        (on(&CANARY_ROWS), format!("'{}'", rows(|id| json!([id])))),
         (on(&CLAIM), "1000, 'n1', 600000, 500".into()),
+        (on(&CLAIM_LISTED), format!("1000, 'n1', 600000, '{}'", rows(|id| json!([id])))),
         (on(&DURABLE), format!("'{claims}', '{claims}'")),
         (on(&FAIL_UNSENT), format!("'{claims}', 5")),
         (on(&GIVE_BACK), format!("'{claims}', 5")),
@@ -130,6 +135,7 @@ fn often_on_postgres() -> [(&'static str, String); 22] {
         (on(&TAKE_OVER_QUEUE), "5, 1000".into()),
         // Whoever was told is passed over: a page reads as far as it must.
         (on(&UNREACHABLE_PAGE), "'n1', 0, 17000, 500".into()),
+        (on(&WATCHED_FAILED), "'n1', 1".into()),
         (on(&WITHDRAW_QUEUED), "5".into()),
         (record_group(), format!("'{claims}', '{}', 5", rows(|id| json!([id, 1, 5, "r", "a", "m", "e", "h", 1])))),
     ]

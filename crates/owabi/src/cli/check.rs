@@ -1,5 +1,6 @@
 //! `check`: everything that `run` would trip over, seen before it runs.
 
+mod alerts;
 mod receipts;
 
 use super::exit::{Answer, Exit, Failure};
@@ -86,6 +87,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Err(error) => found.failure(session, "configuration", &error.into()),
     }
     receipts::check(session, &config, options.connect, &mut found).await;
+    alerts::check(session, &config, &mut found);
     Ok(finish(session, &found, &reached, database.as_ref()))
 }
 

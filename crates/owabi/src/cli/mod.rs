@@ -39,6 +39,7 @@ mod user;
 mod withdraw;
 
 pub(crate) use session::Session;
+pub(crate) use status::label as status_label;
 
 use crate::config::Environment;
 use crate::telemetry;

@@ -12,7 +12,8 @@ use serde_json::json;
 Example:
   owabi pause metaps-2022 --reason 'a wrong telephone number'
 
-Mails under way finish; nothing new leaves.")]
+Every running daemon obeys within two seconds: mails whose body is leaving finish, nothing new leaves, and what waits in
+memory goes back to the queue. It stays paused over restarts, until `owabi resume`.")]
 pub(super) struct Options {
     /// The notice's id
     id: String,
@@ -23,7 +24,12 @@ pub(super) struct Options {
 
 /// The options of `resume`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  owabi resume metaps-2022")]
+#[command(after_help = "\
+Example:
+  owabi resume metaps-2022
+
+After a breaker or a canary that failed this is a person's word: what failed before does not count again, and everybody
+else is due. What came back later of mails that left before does not count either.")]
 pub(super) struct Resume {
     /// The notice's id
     id: String,

@@ -4,6 +4,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, notice};
 use crate::release::{self, Changed, Obstacle};
+use owabi_core::notice::Policy;
 use owabi_core::people::Action;
 use serde_json::json;
 
@@ -49,7 +50,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         ja: "「{title}」({id}): {rows} 通、差出人 {from}",
         en: "{title:?} ({id}): {rows} mails, from {from}"
     ));
-    session.warn_of_policy(id, notice.renderer.definition());
+    tell_how(session, &notice.renderer.definition().policy);
     if options.dry_run {
         session.tell(&say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed"));
         session.answer(&json!({ "state": state, "queued": 0, "would_queue": rows, "dry_run": true }));
@@ -65,6 +66,23 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     session.answer(&json!({ "state": "released", "queued": queued, "dry_run": false }));
     store.close().await;
     Ok(Exit::Done)
+}
+
+/// When the mails will leave, and how many of them first.
+fn tell_how(session: &Session, policy: &Policy) {
+    if let Some(window) = policy.window {
+        session.tell(&say!(
+            ja: "送信時間帯は {window}(日本時間)です。",
+            en: "mails leave at {window}, Japan time"
+        ));
+    }
+    let first = policy.canary;
+    if first > 0 {
+        session.tell(&say!(
+            ja: "この文面で初めての解禁なら、まず {first} 通だけ送り、結果が良ければ残りを送ります。",
+            en: "the first release of a text sends {first} mails, and the rest when those are well"
+        ));
+    }
 }
 
 fn refuse_state(id: &str, state: &str) -> Result<(), Failure> {

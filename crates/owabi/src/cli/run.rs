@@ -5,7 +5,9 @@ use super::exit::{Answer, Exit, Failure};
 use super::lock::lock;
 use super::say::say;
 use super::session::Session;
+use super::status::hold::Hold;
 use super::trouble;
+use crate::alerts::{self, Deliverer};
 use crate::config::Config;
 use crate::dispatch::{self, Live, Parts, Summary};
 use crate::health;
@@ -15,14 +17,16 @@ use crate::receipts::sources::Sources;
 use crate::receipts::{Intake, Troubles};
 use crate::{clock, configuration, keys, relays};
 use owabi_core::lifecycle::Status;
-use owabi_store::Store;
+use owabi_smtp::relay::Relay;
+use owabi_store::{Store, StoreError};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// The options of `run`.
@@ -57,7 +61,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let keys = keys::load(&config, &store).await?;
     configuration::note(&config, &store, &session.actor(None), session.now()).await?;
     let seal_key = ledger::key::load(&config, &store).await?;
-    let library = Arc::new(usable_library(session, &config, &store).await?);
+    let library = Arc::new(usable_library(&config, &store).await?);
     let relays = relays::relays(&config)?;
     let live = Live::default();
     let intake = Intake::new(&config, store.clone(), keys.clone());
@@ -76,8 +80,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         readers = sources.clone().follow(&reading).await?;
     }
     let sealing = Sealer::new(store.clone(), keys.clone(), seal_key).await?.keep_sealing();
-    let parts = Parts { relays, store: store.clone(), library, keys };
+    let telling = Telling::start(&config, &relays, &store, &live, options.until_idle);
+    let parts = Parts { relays, store: store.clone(), library: Arc::clone(&library), keys };
     let summary = dispatch::run(&config, parts, options, live, stop.child_token()).await;
+    telling.end().await;
     reading.cancel();
     while readers.join_next().await.is_some() {}
     if options.until_idle && summary.is_ok() {
@@ -88,9 +94,22 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     bar.finish_and_clear();
     // Without the database nobody can be counted; what was sent is told all the same.
     let left = Left::of(&store).await.ok();
+    let held_up = held_up(&store, &library).await.unwrap_or_default();
     store.close().await;
     health.abort();
-    Ok(finish(session, &summary?, left, clock::monotonic().duration_since(begun)))
+    Ok(finish(session, &summary?, left, &held_up, clock::monotonic().duration_since(begun)))
+}
+
+/// The released notices with mails that wait for their hours, or for the verdict about their first mails.
+async fn held_up(store: &Store, library: &Library) -> Result<Vec<(String, Hold)>, StoreError> {
+    let mut held_up = Vec::new();
+    for row in store.notices().await?.into_iter().filter(|row| row.state == "released") {
+        let hold = Hold::of(store, library, &row, clock::now_ms()).await?;
+        if hold.holds() && store.next_due(&row.id).await?.is_some() {
+            held_up.push((row.id, hold));
+        }
+    }
+    Ok(held_up)
 }
 
 /// What came back while this run sent. A database that is away now says so below.
@@ -143,7 +162,13 @@ impl Left {
     }
 }
 
-fn finish(session: &Session, summary: &Summary, left: Option<Left>, took: Duration) -> Exit {
+fn finish(
+    session: &Session,
+    summary: &Summary,
+    left: Option<Left>,
+    held_up: &[(String, Hold)],
+    took: Duration,
+) -> Exit {
     let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, unrecorded, spooled, relays_down } =
         *summary;
     let seconds = took.as_secs_f64();
@@ -157,6 +182,10 @@ fn finish(session: &Session, summary: &Summary, left: Option<Left>, took: Durati
             ja: "データベースにつながらないため、残りの人数を数えられません。送信待ちはそのまま残っています。つながったら `owabi run` を実行してください。",
             en: "the database cannot be reached, so nobody can be counted; what is queued stays queued. Run `owabi run` again when it is back"
         )),
+    }
+    for (id, hold) in held_up {
+        session.tell(&say!(ja: "「{id}」:", en: "{id}:"));
+        hold.texts().iter().for_each(|text| session.tell(text));
     }
     if relays_down {
         session.warn(&say!(
@@ -180,6 +209,7 @@ fn finish(session: &Session, summary: &Summary, left: Option<Left>, took: Durati
         "counts": { "accepted": accepted, "deferred": deferred, "failed": failed, "in_doubt": in_doubt, "not_sent": not_sent },
         "commits": commits,
         "left": left,
+        "held_up": held_up.iter().map(|(id, hold)| json!({ "notice": id, "hold": hold.document() })).collect::<Vec<_>>(),
         "unrecorded": unrecorded,
         "spooled": spooled,
         "seconds": seconds,
@@ -188,7 +218,39 @@ fn finish(session: &Session, summary: &Summary, left: Option<Left>, took: Durati
     if relays_down || unrecorded + spooled > 0 || left.is_none() { Exit::Unavailable } else { Exit::Done }
 }
 
-/// `GET /health`, when the configuration wants it. Aborting it ends it.
+/// How long what was raised last may take to be told when a run ends.
+const LAST_ALERTS: Duration = Duration::from_secs(10);
+
+/// Whoever tells of alerts, and writes the daily report.
+struct Telling {
+    stop: CancellationToken,
+    deliverer: JoinHandle<()>,
+    daily: Option<JoinHandle<()>>,
+}
+
+impl Telling {
+    fn start(config: &Config, relays: &[Relay], store: &Store, live: &Live, until_idle: bool) -> Self {
+        let (stop, (letters, inbox)) = (CancellationToken::new(), mpsc::channel(4));
+        let deliverer = Deliverer::new(config, relays.to_vec(), store.clone(), live.alerts().clone(), inbox);
+        let deliverer = tokio::spawn(deliverer.work(stop.clone()));
+        let daily = alerts::follow_daily(config.clone(), store.clone(), letters);
+        Self { stop, deliverer, daily: (!until_idle).then(|| tokio::spawn(daily)) }
+    }
+
+    async fn end(self) {
+        if let Some(daily) = self.daily {
+            daily.abort();
+        }
+        self.stop.cancel();
+        let mut deliverer = self.deliverer;
+        if tokio::time::timeout(LAST_ALERTS, &mut deliverer).await.is_err() {
+            deliverer.abort();
+            tracing::warn!("an alert could not be told before the end");
+        }
+    }
+}
+
+/// `GET /health` and `GET /metrics`, when the configuration wants them. Aborting it ends it.
 async fn serve_health(config: &Config, live: &Live, receipts: Troubles) -> Result<AbortHandle, Failure> {
     let Some(address) = config.health.address() else { return Ok(tokio::spawn(async {}).abort_handle()) };
     let listening = async {
@@ -213,7 +275,7 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
 }
 
 /// A released notice whose files are broken is found at start, and not when its first mail is due.
-async fn usable_library(session: &Session, config: &Config, store: &Store) -> Result<Library, Failure> {
+async fn usable_library(config: &Config, store: &Store) -> Result<Library, Failure> {
     let library = Library::load(config);
     for notice in store.notices().await?.iter().filter(|notice| notice.state == "released") {
         let id = &notice.id;
@@ -221,7 +283,6 @@ async fn usable_library(session: &Session, config: &Config, store: &Store) -> Re
         if notice.fingerprint.as_deref() != Some(loaded.renderer.fingerprint_hex().as_str()) {
             return Err(changed(id));
         }
-        session.warn_of_policy(id, loaded.renderer.definition());
     }
     for problem in library.problems.iter().filter(|problem| !problem.warning) {
         tracing::warn!(file = problem.file, problem = problem.message, "a notice cannot be used");

@@ -10,7 +10,6 @@ use crate::library::{Library, LoadedNotice};
 use crate::{clock, telemetry};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owabi_core::address::Lang;
-use owabi_core::notice::NoticeDefinition;
 use owabi_store::{OpenOptions, Store};
 use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
@@ -120,17 +119,6 @@ impl Session {
     /// For people, on stderr, whatever the format.
     pub(crate) fn warn(&self, text: &Text) {
         write_line(&mut std::io::stderr().lock(), text.of(self.lang()));
-    }
-
-    /// What the notice's policy asks for and this version does not do yet.
-    pub(crate) fn warn_of_policy(&self, id: &str, definition: &NoticeDefinition) {
-        let policy = &definition.policy;
-        if policy.window.is_some() || policy.canary > 0 {
-            self.warn(&say!(
-                ja: "「{id}」の policy にある window(送信時間帯)、canary(試し送り)、breaker(自動停止)は、この版ではまだ働きません。解禁後、`owabi run` が動けばすぐに送信が始まります。",
-                en: "window, canary and breaker in the policy of {id} have no effect in this version yet: once it is released, `owabi run` sends at once"
-            ));
-        }
     }
 
     /// The one JSON document, with `--json`.

@@ -2,13 +2,16 @@
 
 mod daemons;
 mod evidence;
+pub(crate) mod hold;
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::Session;
+use crate::library::Library;
 use crate::{clock, japan};
 use daemons::{Daemon, daemons};
 use evidence::Evidence;
+use hold::Hold;
 use owabi_core::lifecycle::Status;
 use owabi_core::yaml::Span;
 use owabi_store::{NoticeRow, Store};
@@ -45,6 +48,7 @@ struct Line {
     oldest_due: Option<i64>,
     legal_hold: Option<String>,
     purged_at: Option<i64>,
+    hold: Hold,
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
@@ -57,14 +61,16 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store_to_read(&config).await.map_err(meanwhile)?;
     let quiet = config.receipts.quiet;
-    let picture = read(&store, options.id.as_deref(), quiet).await.map_err(meanwhile)?;
+    let library = Library::load(&config);
+    let from = (&store, &library, quiet);
+    let picture = read(from, options.id.as_deref()).await.map_err(meanwhile)?;
     if let Some(id) = options.id.as_deref().filter(|_| picture.lines.is_empty()) {
         super::pause::known_state(None, id)?;
     }
     tell(session, &picture, None);
     session.answer(&picture.document());
     if options.watch {
-        watch(session, &store, (options.id.as_deref(), quiet), &picture.lines).await.map_err(meanwhile)?;
+        watch(session, from, options.id.as_deref(), &picture.lines).await.map_err(meanwhile)?;
     }
     store.close().await;
     Ok(Exit::Done)
@@ -84,19 +90,14 @@ fn meanwhile(failure: Failure) -> Failure {
     Failure { next: Some(next), ..failure }
 }
 
-async fn watch(
-    session: &Session,
-    store: &Store,
-    (id, quiet): (Option<&str>, Span),
-    first: &[Line],
-) -> Result<(), Failure> {
+async fn watch(session: &Session, from: From<'_>, id: Option<&str>, first: &[Line]) -> Result<(), Failure> {
     let (mut before, mut at) = (done(first), clock::monotonic());
     loop {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(()),
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
         }
-        let picture = read(store, id, quiet).await?;
+        let picture = read(from, id).await?;
         let (now, sofar) = (clock::monotonic(), done(&picture.lines));
         let seconds = now.duration_since(at).as_secs_f64().max(0.001);
         tell(session, &picture, Some((sofar - before) as f64 / seconds));
@@ -109,15 +110,23 @@ fn done(lines: &[Line]) -> i64 {
     lines.iter().map(finished).sum()
 }
 
-async fn read(store: &Store, id: Option<&str>, quiet: Span) -> Result<Picture, Failure> {
+/// Where a picture is from: the database, the notices on disk, and how long silence is no news.
+type From<'a> = (&'a Store, &'a Library, Span);
+
+async fn read((store, library, quiet): From<'_>, id: Option<&str>) -> Result<Picture, Failure> {
+    let now = clock::now_ms();
     let mut counts = store.counts().await?;
     let mut lines = Vec::new();
     for notice in store.notices().await? {
         if id.is_none_or(|id| id == notice.id) {
             let oldest_due = store.next_due(&notice.id).await?;
             let (legal_hold, purged_at) = store.kept(&notice.id).await?;
+            let hold = match notice.state.as_str() {
+                "released" => Hold::of(store, library, &notice, now).await?,
+                _ => Hold::default(),
+            };
             let counts = counts.remove(&notice.id).unwrap_or_default();
-            lines.push(Line { counts, notice, oldest_due, legal_hold, purged_at });
+            lines.push(Line { counts, notice, oldest_due, legal_hold, purged_at, hold });
         }
     }
     Ok(Picture { lines, daemons: daemons(store).await?, evidence: Evidence::read(store, quiet).await? })
@@ -160,6 +169,9 @@ impl Line {
             "released_at": self.notice.released_at.map(japan::iso),
             "legal_hold": self.legal_hold,
             "purged_at": self.purged_at.map(japan::iso),
+            "watched_from": self.notice.watched_from.map(japan::iso),
+            "canary_passed_at": self.notice.canary_passed_at.map(japan::iso),
+            "hold": self.hold.document(),
         })
     }
 }
@@ -197,6 +209,7 @@ fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
         if let Some(due) = line.oldest_due.map(japan::short) {
             session.tell(&say!(ja: "  次の送信予定: {due}", en: "  next due: {due}"));
         }
+        line.hold.texts().iter().for_each(|text| session.tell(text));
         if let Some(rate) = rate {
             session.tell(&say!(ja: "  {rate:.1} 通/秒", en: "  {rate:.1} mails a second"));
         }
@@ -207,7 +220,7 @@ fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
 }
 
 /// A status in Japanese; `accepted` is never called delivered, nor either of them read.
-pub(super) fn label(status: Status) -> &'static str {
+pub(crate) fn label(status: Status) -> &'static str {
     match status {
         Status::Held => "保留(解禁前)",
         Status::Queued => "送信待ち",

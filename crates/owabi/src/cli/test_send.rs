@@ -6,6 +6,7 @@ use super::say::say;
 use super::session::{Session, notice};
 use crate::config::Config;
 use crate::library::LoadedNotice;
+use crate::outgoing::{Listed, Outgoing};
 use crate::preflight::Mailer;
 use crate::{keys, relays};
 use owabi_core::address::Address;
@@ -15,7 +16,6 @@ use owabi_core::outcome::Outcome;
 use owabi_core::people::Action;
 use owabi_core::render::{Mail, Stamp};
 use owabi_smtp::envelope::Parcel;
-use owabi_smtp::session::Session as Connection;
 use owabi_store::Store;
 use serde_json::json;
 use std::time::Duration;
@@ -49,13 +49,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let notice = notice(&config, &options.notice)?;
     let store = session.store(&config).await?;
     let actor = session.person(&store, Action::TestSend).await?.name;
-    let address = allowed(&config, &notice, &options.to)?;
+    let to = allowed(&config, &notice, &options.to)?;
     let keys = keys::load(&config, &store).await?;
     let member = member(&store, &notice, options).await?;
     let now = session.now();
     let subject = Subject { notice_id: &options.notice, member_id: now, round: 0 };
     let message_id = Mailer::new(&config, &keys).message_id(subject);
-    let stamp = Stamp { to: &address.envelope(), message_id: &message_id, dated_at_ms: now };
+    let stamp = Stamp { to: &to.address().envelope(), message_id: &message_id, dated_at_ms: now };
     let mail = notice.renderer.mail(&member, &stamp).map_err(|error| {
         Failure::new(
             Exit::BadData,
@@ -66,7 +66,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let mut body = json!({ "to": address.to_string(), "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
     // What the ledger does not take is not sent.
     store.append_ledger(now, &actor, "test_send", Some(&options.notice), &body).await?;
-    let (relay, outcome) = send(&config, &address, &mail, envid).await?;
+    let (relay, outcome) = send(&config, &to, &mail, envid).await?;
     body["relay"] = json!(relay);
     body["outcome"] = json!(format!("{outcome:?}"));
     store.append_ledger(session.now(), &actor, "test_send", Some(&options.notice), &body).await?;
@@ -74,23 +74,21 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     Ok(report(session, &relay, &message_id, &outcome))
 }
 
-fn allowed(config: &Config, notice: &LoadedNotice, to: &str) -> Result<Address, Failure> {
+fn allowed(config: &Config, notice: &LoadedNotice, to: &str) -> Result<Listed, Failure> {
     let parsed = Address::parse(to).map_err(|problem| {
         let (ja, en) = (problem.text(owabi_core::address::Lang::Ja), problem.text(owabi_core::address::Lang::En));
         Failure::new(Exit::Usage, say!(ja: "--to: {ja}", en: "--to: {en}"))
     })?;
-    let address = parsed.address;
-    if config.test_send.allows(address.as_str()) || notice.renderer.definition().is_test_address(address.as_str()) {
-        return Ok(address);
-    }
-    Err(Failure::with(
-        Exit::Failed,
-        say!(ja: "この宛先は試し送りを許可されていません。", en: "test mails may not go to this address"),
-        say!(
-            ja: "設定の test_send.allow か、お知らせの test_addresses に加えてください。",
-            en: "add it to test_send.allow in the configuration, or to test_addresses of the notice"
-        ),
-    ))
+    Listed::for_test(&parsed.address, &config.test_send, notice.renderer.definition()).ok_or_else(|| {
+        Failure::with(
+            Exit::Failed,
+            say!(ja: "この宛先は試し送りを許可されていません。", en: "test mails may not go to this address"),
+            say!(
+                ja: "設定の test_send.allow か、お知らせの test_addresses に加えてください。",
+                en: "add it to test_send.allow in the configuration, or to test_addresses of the notice"
+            ),
+        )
+    })
 }
 
 async fn member(store: &Store, notice: &LoadedNotice, options: &Options) -> Result<Member, Failure> {
@@ -103,22 +101,22 @@ async fn member(store: &Store, notice: &LoadedNotice, options: &Options) -> Resu
 }
 
 /// Hands the mail to the first relay that can be opened.
-async fn send(config: &Config, to: &Address, mail: &Mail, envid: String) -> Result<(String, Outcome), Failure> {
+async fn send(config: &Config, to: &Listed, mail: &Mail, envid: String) -> Result<(String, Outcome), Failure> {
     let mut why = String::new();
     for relay in relays::relays(config)? {
-        match owabi_smtp::open(&relay).await {
+        match Outgoing::open(&relay).await {
             Ok(connection) => {
                 let parcel = Parcel {
                     id: 1,
                     mail_from: config.smtp.bounce.address.clone(),
-                    rcpt_to: to.envelope(),
+                    rcpt_to: String::new(),
                     envid,
-                    orcpt: Some(to.as_str().to_owned()),
+                    orcpt: None,
                     notify_success: false,
-                    smtputf8: to.needs_smtputf8(),
+                    smtputf8: to.address().needs_smtputf8(),
                     body: mail.bytes.clone().into(),
                 };
-                return Ok((relay.name, one(connection, parcel).await));
+                return Ok((relay.name, connection.send_listed(to, parcel, Instant::now() + NO_LEASE).await));
             }
             Err(fault) => why = format!("{}: {fault}", relay.name),
         }
@@ -129,23 +127,6 @@ async fn send(config: &Config, to: &Address, mail: &Mail, envid: String) -> Resu
         say!(ja: "中継サーバーにつながりません: {why}", en: "no relay can be reached: {why}"),
         next,
     ))
-}
-
-async fn one(mut connection: Connection, parcel: Parcel) -> Outcome {
-    connection.push(parcel);
-    connection.permit(1, Instant::now() + NO_LEASE);
-    loop {
-        let progress = connection.next().await;
-        if let Some(finished) = progress.finished.into_iter().next() {
-            if progress.closed.is_none() {
-                connection.quit().await;
-            }
-            return finished.outcome;
-        }
-        if let Some(fault) = progress.closed {
-            return Outcome::Unknown(fault);
-        }
-    }
 }
 
 fn report(session: &Session, relay: &str, message_id: &str, outcome: &Outcome) -> Exit {

@@ -1,6 +1,7 @@
 //! `log`, `test_send` and `language`: what people see.
 
 use super::problem::Findings;
+use owabi_core::address::Lang;
 use serde::{Deserialize, Serialize};
 
 /// `log`: the program's own log, which goes to stderr.
@@ -73,4 +74,14 @@ pub enum Language {
     Ja,
     /// English
     En,
+}
+
+impl Language {
+    /// The language of a text.
+    pub fn lang(self) -> Lang {
+        match self {
+            Self::Ja => Lang::Ja,
+            Self::En => Lang::En,
+        }
+    }
 }

@@ -6,14 +6,16 @@ use super::database::harmless;
 use super::desk::Desk;
 use super::feed::to_ms;
 use super::job::{Job, NoticeRun};
+use super::said;
 use super::take_over;
+use crate::alerts::Kind;
 use crate::clock::{monotonic, now_ms};
 use crate::config::Config;
 use crate::library::Library;
-use owabi_store::{NoticeRow, StoreError};
+use owabi_core::watch::{self, Canary};
+use owabi_store::{CanaryClaim, Claimed, NoticeRow, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Failures in a row of every relay after which `--until-idle` gives up.
@@ -43,7 +45,6 @@ pub(super) struct Claimer {
     pub(super) desks: Vec<Arc<Desk>>,
     pub(super) library: Arc<Library>,
     pub(super) until_idle: bool,
-    pub(super) runs: BTreeMap<String, Arc<NoticeRun>>,
     /// Notices and released texts that are not on this host, complained about, and when they were last looked for.
     pub(super) missing: BTreeMap<(String, String), Instant>,
     /// Where the notices lie.
@@ -160,7 +161,7 @@ impl Claimer {
         let mut claimed = 0;
         for row in &notices {
             if let Some(run) = self.run_of(row) {
-                claimed += self.claim(&run, self.rows()).await?;
+                claimed += self.claim(&run, row, self.rows()).await?;
             }
         }
         self.shared.fleet.looked(false);
@@ -230,12 +231,9 @@ impl Claimer {
         Ok(())
     }
 
-    /// What waits in memory leaves it when its lease is short or its notice is not to be sent any more.
+    /// What waits in memory leaves it when its lease is short; the watch takes out what is not to be sent any more.
     async fn look_after_memory(&mut self) -> Result<(), StoreError> {
         let notices = self.shared.store.notices().await?;
-        for row in notices.iter().filter(|row| row.state != "released") {
-            self.forget(&row.id);
-        }
         self.take_over(&notices).await?;
         self.give_back_expired().await
     }
@@ -254,7 +252,7 @@ impl Claimer {
         }
         for row in notices {
             if let Some(run) = self.run_of(row)
-                && self.claim(&run, 1).await? > 0
+                && self.claim(&run, row, 1).await? > 0
             {
                 return Ok(0);
             }
@@ -262,9 +260,45 @@ impl Claimer {
         Ok(0)
     }
 
-    async fn claim(&mut self, run: &Arc<NoticeRun>, limit: i64) -> Result<usize, StoreError> {
+    /// Takes up to `limit` due rows of a notice; while its canary is not judged, no more than belong to that.
+    async fn claim(&mut self, run: &Arc<NoticeRun>, row: &NoticeRow, limit: i64) -> Result<usize, StoreError> {
         let (now, lease_ms) = (now_ms(), self.shared.settings.lease_ms);
+        if run.policy().canary > 0 && row.canary_passed_at.is_none() {
+            let (text, size) = (row.fingerprint.as_deref().unwrap_or_default(), i64::from(run.policy().canary));
+            let of = CanaryClaim { notice_id: &run.id, text, size, now, lease_ms, limit };
+            let rows = self.shared.store.claim_canary(of).await?;
+            if !rows.is_empty() || !self.canary_passed(run, text).await? {
+                return self.take_in(run, rows, now).await;
+            }
+        }
         let rows = self.shared.store.claim(&run.id, now, lease_ms, limit).await?;
+        self.take_in(run, rows, now).await
+    }
+
+    /// Whether the canary, of which nobody else is due, is well. One that is not pauses the notice.
+    async fn canary_passed(&self, run: &NoticeRun, text: &str) -> Result<bool, StoreError> {
+        let (store, alerts) = (&self.shared.store, &self.shared.alerts);
+        let outcomes = store.canary_outcomes(&run.id, text).await?;
+        match watch::canary(outcomes, run.policy().breaker) {
+            Canary::Waits => Ok(false),
+            Canary::Passed => {
+                if store.pass_canary(&run.id, text, outcomes, now_ms()).await? {
+                    alerts.raise(Kind::CanaryPassed, Some(&run.id), said::canary_passed(outcomes));
+                }
+                Ok(true)
+            }
+            Canary::Failed => {
+                let said = said::canary_failed(outcomes);
+                if store.trip(&run.id, Some(text), (&said.en, outcomes), now_ms()).await? {
+                    self.shared.board.stop(&run.id);
+                    alerts.raise(Kind::CanaryFailed, Some(&run.id), said);
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    async fn take_in(&mut self, run: &Arc<NoticeRun>, rows: Vec<Claimed>, now: i64) -> Result<usize, StoreError> {
         let claimed = rows.len();
         let mut jobs = Vec::with_capacity(claimed);
         for row in rows {
@@ -278,26 +312,24 @@ impl Claimer {
         Ok(claimed)
     }
 
-    /// The released notice as it may be sent: only with exactly the text that was released.
+    /// The released notice as it may be sent now: only with exactly the text that was released, and in its hours.
     fn run_of(&mut self, row: &NoticeRow) -> Option<Arc<NoticeRun>> {
+        let board = Arc::clone(&self.shared.board);
         if row.state != "released" {
-            self.forget(&row.id);
+            board.stop(&row.id);
             return None;
         }
         let released = row.fingerprint.as_deref().unwrap_or_default();
-        let fits = |run: &&Arc<NoticeRun>| !run.stopped.load(Ordering::Relaxed) && run.is_text(released);
-        if let Some(run) = self.runs.get(&row.id).filter(fits) {
-            return Some(Arc::clone(run));
+        let known = board.get(&row.id).filter(|run| !run.is_stopped() && run.is_text(released));
+        let run = known.or_else(|| {
+            board.stop(&row.id);
+            self.load(&row.id, released)
+        })?;
+        if run.may_begin(now_ms()) {
+            return Some(run);
         }
-        self.forget(&row.id);
-        self.load(&row.id, released)
-    }
-
-    /// Paused or withdrawn: what waits in memory goes back without troubling a relay.
-    fn forget(&mut self, id: &str) {
-        if let Some(run) = self.runs.remove(id) {
-            run.stopped.store(true, Ordering::Relaxed);
-        }
+        board.stop(&row.id);
+        None
     }
 
     /// The notice as it was loaded at the start or, released since then, as it lies on disk now. Its files may come later.
@@ -315,14 +347,16 @@ impl Claimer {
             Ok(run) => {
                 if self.missing.remove(&text).is_some() {
                     tracing::info!(notice = id, "the files of a released notice are there: it is sent");
+                    self.shared.alerts.over(Kind::TextChanged, id);
                 }
-                self.runs.insert(id.to_owned(), Arc::clone(&run));
+                self.shared.board.begin(&run);
                 Some(run)
             }
             Err(why) => {
                 if !said {
                     tracing::error!(notice = id, why, "a released notice is not sent");
                 }
+                self.shared.alerts.raise(Kind::TextChanged, Some(id), said::text_changed(id));
                 self.missing.insert(text, monotonic());
                 None
             }

@@ -1,5 +1,6 @@
 //! One courier: opens connections to one relay for the mails that wait, and keeps going whatever happens to them.
 
+use super::board::Board;
 use super::database::{Database, harmless};
 use super::delivery::Delivery;
 use super::desk::{Consequence, Desk, Leave};
@@ -8,7 +9,9 @@ use super::fleet::Fleet;
 use super::recorder::{Note, Recorder, before};
 use super::seats::Seat;
 use super::{Counters, Settings, jitter};
+use crate::alerts::Alerts;
 use crate::clock::{monotonic, now_ms};
+use crate::outgoing::Outgoing;
 use owabi_core::outcome::{Fault, FaultKind, Phase};
 use owabi_core::settle::Word;
 use owabi_store::{Store, StoreError};
@@ -32,6 +35,8 @@ pub(super) struct Shared {
     pub(super) counters: Arc<Counters>,
     pub(super) fleet: Fleet,
     pub(super) database: Arc<Database>,
+    pub(super) board: Arc<Board>,
+    pub(super) alerts: Alerts,
     /// No new mails.
     pub(super) stop: CancellationToken,
     /// Not even the replies under way.
@@ -91,7 +96,11 @@ async fn wait_for_jobs(desk: &Desk, shared: &Shared) -> Option<(Seat, Vec<Held>)
             continue;
         };
         match shared.feed.take(desk.number, 1, now_ms()) {
-            Taken::Jobs(jobs) => return its_turn(desk, shared, jobs).await.map(|jobs| (seat, jobs)),
+            Taken::Jobs(jobs) => {
+                if let Some(jobs) = its_turn(desk, shared, jobs).await {
+                    return Some((seat, jobs));
+                }
+            }
             Taken::Closed => return None,
             Taken::Later(at) => {
                 drop(seat);
@@ -105,18 +114,22 @@ async fn wait_for_jobs(desk: &Desk, shared: &Shared) -> Option<(Seat, Vec<Held>)
     }
 }
 
-/// Waits until the relay's pace allows a mail; a stop sends the jobs home.
+/// Waits until the relay's pace allows a mail; a stop, of all or of the notice, sends the jobs home.
 async fn its_turn(desk: &Desk, shared: &Shared, jobs: Vec<Held>) -> Option<Vec<Held>> {
-    while let Err(at) = desk.paced(1, now_ms()) {
+    loop {
+        let stopped = shared.board.stopped.notified();
+        let goes_on = jobs.iter().all(|job| job.run.may_begin(now_ms())) && !shared.stop.is_cancelled();
+        if !goes_on {
+            put_back(shared, jobs).await;
+            return None;
+        }
+        let Err(at) = desk.paced(1, now_ms()) else { return Some(jobs) };
         tokio::select! {
             () = sleep_until(Some(at)) => {}
-            () = shared.stop.cancelled() => {
-                put_back(shared, jobs).await;
-                return None;
-            }
+            () = stopped => {}
+            () = shared.stop.cancelled() => {}
         }
     }
-    Some(jobs)
 }
 
 async fn wait(desk: &Desk, until: Option<i64>, stop: &CancellationToken) {
@@ -136,7 +149,7 @@ async fn put_back(shared: &Shared, jobs: Vec<Held>) {
 async fn connect(desk: &Arc<Desk>, shared: &Shared, seat: Seat, first: Vec<Held>, probing: bool) {
     let relay = desk.relay_now();
     let opened = tokio::select! {
-        opened = owabi_smtp::open(&relay) => opened,
+        opened = Outgoing::open(&relay) => opened,
         () = shared.abandon.cancelled() => Err(local("shutting down")),
     };
     match opened {

@@ -10,17 +10,19 @@ use super::jitter;
 use super::job::NoticeRun;
 use super::recorder::{Grants, Note};
 use super::seats::Seat;
+use crate::alerts::Kind;
+use crate::cli::say::{Text, say};
 use crate::clock::{monotonic, now_ms};
+use crate::outgoing::Outgoing;
 use owabi_core::outcome::{Outcome, Phase};
 use owabi_core::reply::Reply;
 use owabi_core::retry::relay_pause_ms;
 use owabi_core::settle::{Circumstances, Settlement, settle};
 use owabi_smtp::pipeline::Finished;
-use owabi_smtp::session::{Progress, Session};
-use owabi_store::{Claim, Settle};
+use owabi_smtp::session::Progress;
+use owabi_store::Settle;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -30,12 +32,11 @@ pub(super) struct Delivery<'a> {
     desk: &'a Arc<Desk>,
     shared: &'a Shared,
     seat: Seat,
-    session: Session,
+    session: Outgoing,
     /// The mails under way, by the number under which the session knows them.
     jobs: HashMap<u64, Held>,
-    /// The session's number of each claim whose intent was asked for. A claim is a row and its fence: an answer about an
-    /// earlier claim of the same row concerns nobody.
-    asked: HashMap<Claim, u64>,
+    /// Mails whose intent is durable.
+    granted: HashSet<u64>,
     /// Mails whose intent was refused: not ours any more, or the notice is paused.
     denied: HashSet<u64>,
     mails: u64,
@@ -52,7 +53,7 @@ pub(super) struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    pub(super) fn new(desk: &'a Arc<Desk>, shared: &'a Shared, seat: Seat, session: Session, probing: bool) -> Self {
+    pub(super) fn new(desk: &'a Arc<Desk>, shared: &'a Shared, seat: Seat, session: Outgoing, probing: bool) -> Self {
         let (answer, grants) = mpsc::unbounded_channel();
         Self {
             desk,
@@ -60,7 +61,7 @@ impl<'a> Delivery<'a> {
             seat,
             session,
             jobs: HashMap::new(),
-            asked: HashMap::new(),
+            granted: HashSet::new(),
             denied: HashSet::new(),
             mails: 0,
             answer,
@@ -85,10 +86,11 @@ impl<'a> Delivery<'a> {
     pub(super) async fn run(mut self) -> Seat {
         let stop = self.shared.stop.clone();
         let abandon = self.shared.abandon.clone();
-        let feed = Arc::clone(&self.shared.feed);
+        let (feed, board) = (Arc::clone(&self.shared.feed), Arc::clone(&self.shared.board));
         loop {
             // Made before looking, so that nothing put in between is missed.
-            let news = feed.work.notified();
+            let (news, stopped) = (feed.work.notified(), board.stopped.notified());
+            self.call_back_stopped();
             self.fill().await;
             self.send_note().await;
             if self.is_idle() && (self.session.spent() || stop.is_cancelled() || !self.usable()) {
@@ -105,6 +107,7 @@ impl<'a> Delivery<'a> {
                 }
                 Some(grants) = self.grants.recv() => self.obey(&grants),
                 () = news, if hungry => {}
+                () = stopped, if !idle => {}
                 () = sleep_until(self.ask_at), if hungry && self.ask_at.is_some() => {}
                 () = stop.cancelled(), if hungry => {}
                 () = abandon.cancelled() => {
@@ -173,7 +176,7 @@ impl<'a> Delivery<'a> {
 
     /// Renders a job, asks for its intent, and gives its envelope to the connection.
     async fn push(&mut self, job: Held) {
-        if job.run.stopped.load(Ordering::Relaxed) {
+        if !job.run.may_begin(now_ms()) {
             return self.give_back(job);
         }
         let settings = &self.shared.settings;
@@ -187,10 +190,9 @@ impl<'a> Delivery<'a> {
         }
         self.mails += 1;
         parcel.id = self.mails;
-        self.asked.insert((job.row.id, job.row.fence), parcel.id);
         self.note.intents.push(intent);
-        self.jobs.insert(parcel.id, job);
-        self.session.push(parcel);
+        self.session.offer(&job.row, parcel);
+        self.jobs.insert(self.mails, job);
     }
 
     /// The row fails alone, visibly; the others go on.
@@ -212,14 +214,26 @@ impl<'a> Delivery<'a> {
     fn obey(&mut self, grants: &Grants) {
         // The steady clock first: should the process be stopped in between, permits end too early and not too late.
         let (now, now_ms) = (Instant::now(), now_ms());
-        for mail in grants.granted.iter().filter_map(|claim| self.asked.get(claim)) {
-            let Some(job) = self.jobs.get(mail) else { continue };
+        for grant in &grants.granted {
+            let claim = grant.claim();
+            let Some(job) = self.jobs.values().find(|job| (job.row.id, job.row.fence) == claim) else { continue };
             let left_ms = job.row.lease_until - now_ms - self.shared.settings.dot_ms;
-            self.session.permit(*mail, now + Duration::from_millis(left_ms.max(0).unsigned_abs()));
+            let until = now + Duration::from_millis(left_ms.max(0).unsigned_abs());
+            self.granted.extend(self.session.permit(grant, until));
         }
-        for mail in grants.denied.iter().filter_map(|claim| self.asked.get(claim)) {
-            self.denied.insert(*mail);
-            self.session.deny(*mail);
+        self.call_back_stopped();
+        for claim in &grants.denied {
+            self.denied.extend(self.session.refuse(*claim));
+        }
+    }
+
+    /// A mail of a notice that was stopped, whose intent is durable and whose body has not begun to leave, does not leave:
+    /// a relay may be slow to ask for it.
+    fn call_back_stopped(&mut self) {
+        for (mail, job) in &self.jobs {
+            if job.run.is_stopped() && self.granted.contains(mail) {
+                self.session.refuse((job.row.id, job.row.fence));
+            }
         }
     }
 
@@ -248,7 +262,8 @@ impl<'a> Delivery<'a> {
 
     async fn settle_one(&mut self, finished: Finished) {
         let Some(job) = self.jobs.remove(&finished.id) else { return };
-        self.asked.remove(&(job.row.id, job.row.fence));
+        self.session.forget((job.row.id, job.row.fence));
+        self.granted.remove(&finished.id);
         if self.denied.remove(&finished.id) {
             return self.give_back(job);
         }
@@ -330,15 +345,21 @@ impl<'a> Delivery<'a> {
     /// The message is larger than the relay takes: nobody else of this notice is tried.
     async fn stop_notice(&self, run: &NoticeRun) {
         let notice_id = run.id.as_str();
-        if run.stopped.swap(true, Ordering::Relaxed) {
+        if !run.stop() {
             return;
         }
+        self.shared.board.stopped.notify_waiters();
         let reason = format!("the message is larger than relay {} takes", self.desk.relay.name);
         tracing::error!(notice = notice_id, reason, "the notice is paused");
         let pause = (&["released"][..], "paused");
         let paused = self.shared.store.set_state(notice_id, pause, Some(&reason), "owabi", now_ms());
-        if let Err(why) = self.shared.in_time(Box::pin(paused)).await {
-            tracing::error!(notice = notice_id, why, "the notice could not be paused");
+        match self.shared.in_time(Box::pin(paused)).await {
+            Ok(true) => {
+                let said = too_large(&self.desk.relay.name);
+                self.shared.alerts.raise(Kind::MessageTooLarge, Some(notice_id), said);
+            }
+            Ok(false) => {}
+            Err(why) => tracing::error!(notice = notice_id, why, "the notice could not be paused"),
         }
     }
 
@@ -348,6 +369,13 @@ impl<'a> Delivery<'a> {
         self.session.quit().await;
         self.seat
     }
+}
+
+fn too_large(relay: &str) -> Text {
+    say!(
+        ja: "メールが中継サーバー {relay} の受け付ける大きさを超えているため、お知らせを一時停止しました。",
+        en: "the message is larger than relay {relay} takes; the notice is paused"
+    )
 }
 
 /// What the attempt's row keeps: where it was decided, the relay's words, or what happened instead.

@@ -272,6 +272,21 @@ impl Feed {
         expired
     }
 
+    /// Takes back what waits of notices that were stopped.
+    pub(super) fn stopped(&self) -> Vec<Job> {
+        let mut inner = self.lock();
+        let Inner { free, lanes, .. } = &mut *inner;
+        let mut stopped = Vec::new();
+        for queue in std::iter::once(free).chain(lanes.values_mut().map(|lane| &mut lane.waiting)) {
+            if queue.iter().any(|job| job.run.is_stopped()) {
+                let (out, stay) = queue.drain(..).partition::<Vec<_>, _>(|job| job.run.is_stopped());
+                queue.extend(stay);
+                stopped.extend(out);
+            }
+        }
+        stopped
+    }
+
     /// Takes back everything that waits.
     pub(super) fn drain(&self) -> Vec<Job> {
         let mut inner = self.lock();
@@ -445,6 +460,19 @@ mod tests {
         let mut expired: Vec<i64> = feed.expired(500).iter().map(|job| job.row.id).collect();
         expired.sort_unstable();
         assert_eq!((expired, feed.len()), (vec![1, 3], 2));
+    }
+
+    #[test]
+    fn what_waits_of_a_stopped_notice_is_taken_out_and_the_others_keep_their_order() {
+        let feed = Arc::new(Feed::new(&[limit(Some(1.0), None)], &[1]));
+        let (stopped, goes_on) = (job(1, "u1@example.jp"), job(2, "u2@example.jp"));
+        stopped.run.stop();
+        let in_lane = Job { run: Arc::clone(&stopped.run), ..job(3, "u3@docomo.ne.jp") };
+        feed.put(vec![stopped, goes_on, in_lane, job(4, "u4@example.jp")], 0);
+        let ids = |jobs: &[Job]| jobs.iter().map(|job| job.row.id).collect::<Vec<_>>();
+        let mut out = ids(&feed.stopped());
+        out.sort_unstable();
+        assert_eq!((out, ids(&feed.drain())), (vec![1, 3], vec![2, 4]));
     }
 
     #[test]

@@ -4,12 +4,13 @@ use crate::library::LoadedNotice;
 use bytes::Bytes;
 use owabi_core::address::Address;
 use owabi_core::ids::{Keys, Subject, hex, message_id_domain, verp_address};
-use owabi_core::notice::InDoubt;
+use owabi_core::notice::{InDoubt, Policy};
 use owabi_core::render::Stamp;
+use owabi_core::watch;
 use owabi_smtp::envelope::Parcel;
 use owabi_store::{Claimed, Intent};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A notice that is being sent.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ pub(super) struct NoticeRun {
     pub(super) resend_after_ms: Option<i64>,
     /// Deliveries are to be reported, too.
     notify_success: bool,
-    /// It was paused for its own fault: what is still in memory goes back unsent.
-    pub(super) stopped: AtomicBool,
+    /// It is not to be sent any more: what is still in memory goes back unsent.
+    stopped: AtomicBool,
 }
 
 impl NoticeRun {
@@ -38,6 +39,26 @@ impl NoticeRun {
 }
 
 impl NoticeRun {
+    /// What its policy says.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.notice.renderer.definition().policy
+    }
+
+    /// Whether a mail of it may be begun at `now` (epoch milliseconds).
+    pub(super) fn may_begin(&self, now: i64) -> bool {
+        !self.stopped.load(Ordering::Relaxed) && watch::is_open(self.policy().window, now)
+    }
+
+    /// It is not to be sent any more.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// From now on it is not sent any more. True when it was until now.
+    pub(super) fn stop(&self) -> bool {
+        !self.stopped.swap(true, Ordering::Relaxed)
+    }
+
     /// Whether this is the text with that fingerprint.
     pub(super) fn is_text(&self, fingerprint: &str) -> bool {
         self.notice.renderer.fingerprint_hex() == fingerprint

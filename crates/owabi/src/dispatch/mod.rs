@@ -6,6 +6,8 @@
 //! What happens when something fails stands in the code where it is handled: a relay at its desk, one mail in
 //! `owabi_core::settle`, the database in the recorder, a crash in the store's claim.
 
+mod board;
+mod breaker;
 mod claimer;
 mod courier;
 mod database;
@@ -17,17 +19,21 @@ mod job;
 mod pace;
 mod recorder;
 mod resources;
+mod said;
 mod seats;
 mod shares;
 mod spool;
 mod take_over;
+mod watch;
 
 pub use database::{DatabaseState, Trouble};
 pub use desk::RelayState;
 
+use crate::alerts::Alerts;
 use crate::clock::{monotonic, now_ms};
 use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
+use board::Board;
 use claimer::{Claimer, End, Throughput};
 use courier::Shared;
 use database::Database;
@@ -51,6 +57,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long the database may take for its last answers once the time for stopping is over.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// How soon news are asked for again after the connection for them was lost.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,6 +113,8 @@ struct Seen {
     counters: Arc<Counters>,
     database: Arc<Database>,
     desks: Mutex<Vec<Arc<Desk>>>,
+    notices: Mutex<BTreeMap<String, String>>,
+    alerts: Alerts,
 }
 
 #[derive(Debug, Default)]
@@ -149,6 +160,20 @@ impl Live {
     /// How each relay does at `now` (epoch milliseconds), in the configuration's order; none before the dispatcher began.
     pub fn relays(&self, now: i64) -> Vec<RelayState> {
         self.desks().iter().map(|desk| desk.state(now)).collect()
+    }
+
+    /// The state of each notice when the dispatcher last saw them.
+    pub fn notices(&self) -> BTreeMap<String, String> {
+        self.0.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn saw_notices(&self, notices: BTreeMap<String, String>) {
+        *self.0.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    /// What happened that a person should know of.
+    pub fn alerts(&self) -> &Alerts {
+        &self.0.alerts
     }
 
     fn desks(&self) -> MutexGuard<'_, Vec<Arc<Desk>>> {
@@ -282,9 +307,11 @@ pub async fn run(
         end: end.clone(),
     };
     let (recorder, writing) = Recorder::start(writer);
-    let shared = Shared { feed, recorder, store, settings, counters, fleet, database, stop, abandon, end };
+    let (board, alerts) = (Arc::new(Board::default()), live.alerts().clone());
+    let shared =
+        Shared { feed, recorder, store, settings, counters, fleet, database, board, alerts, stop, abandon, end };
     let couriers = start_couriers(config, &desks, &shared);
-    let (runs, missing) = (BTreeMap::new(), BTreeMap::new());
+    let missing = BTreeMap::new();
     let until_idle = options.until_idle;
     let (config, throughput) = (config.clone(), Throughput::default());
     let shared_too = shared.clone();
@@ -293,7 +320,6 @@ pub async fn run(
         desks,
         library,
         until_idle,
-        runs,
         missing,
         config,
         throughput,
@@ -301,12 +327,14 @@ pub async fn run(
         alone_since: (!shared.store.is_shared()).then(|| (now_ms(), monotonic())),
         back: Vec::new(),
     };
+    let watching = tokio::spawn(watch::Watch::new(shared.clone(), live.clone()).work());
+    let counting = tokio::spawn(breaker::work(shared.clone()));
     let listening = shared.store.is_shared().then(|| tokio::spawn(listen(shared.clone())));
     let end = claim_until_the_end(&mut claimer).await;
-    if let Some(listening) = listening {
-        listening.abort();
+    for helper in listening.into_iter().chain([watching, counting]) {
+        helper.abort();
         // Its connection is back in the pool when it has ended.
-        let _ = listening.await;
+        let _ = helper.await;
     }
     shut_down(claimer, shared, couriers).await;
     beating.end().await;
@@ -348,7 +376,7 @@ async fn listen(shared: Shared) {
             _ => {}
         }
         deaf = true;
-        tokio::time::sleep(shared.settings.poll.max(Duration::from_secs(1))).await;
+        tokio::time::sleep(LISTEN_AGAIN).await;
     }
 }
 
@@ -356,6 +384,7 @@ async fn hear(shared: &Shared) -> Result<(), StoreError> {
     let mut news = shared.store.news().await?;
     loop {
         news.next().await?;
+        shared.board.look.notify_one();
         shared.feed.room.notify_one();
     }
 }

@@ -7,7 +7,7 @@
 use super::database::{Database, Write, harmless};
 use super::spool::Spool;
 use crate::clock::now_ms;
-use owabi_store::{Claim, Group, Intent, Recorded, Settle, Store, StoreError};
+use owabi_store::{Claim, Grant, Group, Intent, Recorded, Settle, Store, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +36,7 @@ pub(super) struct Note {
 /// Whose bodies may leave, and whose may not.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
-    pub(super) granted: Vec<Claim>,
+    pub(super) granted: Vec<Grant>,
     pub(super) denied: Vec<Claim>,
 }
 
@@ -100,7 +100,7 @@ pub(super) struct Writer {
 #[derive(Debug, Default)]
 struct Written {
     /// Whose bodies may leave.
-    granted: HashSet<Claim>,
+    granted: HashSet<Grant>,
     /// The database refused something of it.
     refused: bool,
 }
@@ -118,10 +118,10 @@ impl Writer {
     async fn write_all(self, mut inbox: mpsc::Receiver<Note>) {
         let mut notes = Vec::new();
         while inbox.recv_many(&mut notes, WAITING_NOTES).await > 0 {
-            let written = self.commit(&notes).await;
+            let mut written = self.commit(&notes).await;
             self.database.outcomes_went(notes.iter().map(|note| note.settles.len()).sum());
             for note in notes.drain(..) {
-                answer(note, &written.granted);
+                answer(note, &mut written.granted);
             }
             if written.refused {
                 // What is refused may be so for long: nobody gains by asking the relays and the database without a pause.
@@ -160,7 +160,7 @@ impl Writer {
         written
     }
 
-    async fn record(&self, notes: &[Note]) -> Result<HashSet<Claim>, Unwritten> {
+    async fn record(&self, notes: &[Note]) -> Result<HashSet<Grant>, Unwritten> {
         let settles: Vec<Settle> = notes.iter().flat_map(|note| note.settles.iter().cloned()).collect();
         let intents: Vec<Intent> = notes.iter().flat_map(|note| note.intents.iter().cloned()).collect();
         let group = Group { intents, settles };
@@ -181,7 +181,7 @@ impl Writer {
         }
     }
 
-    fn recorded(&self, group: &Group, recorded: Recorded) -> HashSet<Claim> {
+    fn recorded(&self, group: &Group, recorded: Recorded) -> HashSet<Grant> {
         self.tally.commits.fetch_add(1, Ordering::Relaxed);
         let stale = group.settles.len() - recorded.settled.len();
         if stale > 0 {
@@ -254,7 +254,7 @@ impl Writer {
 }
 
 impl Written {
-    fn of(done: Result<HashSet<Claim>, Unwritten>) -> Self {
+    fn of(done: Result<HashSet<Grant>, Unwritten>) -> Self {
         let refused = matches!(done, Err(Unwritten::Refused));
         Self { granted: done.unwrap_or_default(), refused }
     }
@@ -269,15 +269,20 @@ pub(super) async fn before<T>(end: &CancellationToken, answer: impl Future<Outpu
     }
 }
 
-fn answer(note: Note, granted: &HashSet<Claim>) {
+fn answer(note: Note, granted: &mut HashSet<Grant>) {
     // Whoever is gone needs no answer: a courier that ended has settled its mails already.
     if let Some(durable) = note.durable {
         let _ = durable.send(());
     }
     if let Some(to) = note.answer {
-        let claims = note.intents.iter().map(|intent| (intent.id, intent.fence));
-        let (yes, no): (Vec<Claim>, Vec<Claim>) = claims.partition(|claim| granted.contains(claim));
-        let _ = to.send(Grants { granted: yes, denied: no });
+        let mut grants = Grants::default();
+        for claim in note.intents.iter().map(|intent| (intent.id, intent.fence)) {
+            match granted.take(&claim) {
+                Some(grant) => grants.granted.push(grant),
+                None => grants.denied.push(claim),
+            }
+        }
+        let _ = to.send(grants);
     }
 }
 

@@ -72,6 +72,8 @@ mod tests {
             fingerprint: Some("00".into()),
             roster_hash: None,
             released_at: None,
+            watched_from: None,
+            canary_passed_at: None,
         };
         let nothing_here = Library::default();
         assert_eq!(policy(&nothing_here, &row("released")), None);

@@ -1,0 +1,19 @@
+-- As claim.sql, of the rows of $4 alone: the canary's own, which are tried again before anybody else is. COALESCE keeps PostgreSQL from
+-- looking through everybody who is due instead of looking these up.
+WITH due AS (
+    SELECT m.id FROM /*rows $4: id bigint*/ r
+    JOIN affected_members m ON m.id = r.id
+    WHERE m.status = 'queued' AND COALESCE(m.notice_id, '') = $2 AND COALESCE(m.due_at, 0) <= $1
+      AND EXISTS (SELECT 1 FROM notices n WHERE n.id = $2 AND n.state = 'released')
+    /*skip locked*/
+)
+UPDATE affected_members
+SET status = 'sending', fence = fence + 1, due_at = $1 + $3, updated_at = $1
+FROM due
+WHERE affected_members.id = due.id
+RETURNING affected_members.id, member_no, name, email, cohorts, payments, fields, queued_at,
+          attempts, tries, fence, round, possible_duplicate, plain_form, due_at,
+          CASE WHEN possible_duplicate
+               THEN (SELECT COUNT(*) FROM attempts a
+                     WHERE a.member_id = affected_members.id AND a.outcome = 'in_doubt' AND COALESCE(a.reason, '') <> 'lease_ended')
+               ELSE 0 END

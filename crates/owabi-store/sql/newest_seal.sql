@@ -1,0 +1,1 @@
+SELECT number, text FROM seals ORDER BY number DESC LIMIT 1

@@ -1,0 +1,136 @@
+//! Looks twice a second at what may be sent: a notice that was paused or withdrawn, by whatever process, or whose hours are
+//! over, is stopped here whatever the claimer waits for; and what lasts too long is told.
+
+use super::courier::Shared;
+use super::job::NoticeRun;
+use super::recorder::Note;
+use super::{Live, said};
+use crate::alerts::Kind;
+use crate::clock::now_ms;
+use owabi_store::{NoticeRow, StoreError};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// From one look to the next.
+const EVERY: Duration = Duration::from_millis(500);
+/// A database that takes longer for a look is away; then no intent is granted either.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A relay or the database may be away for so long before a person is told (milliseconds).
+const TOO_LONG_MS: i64 = 60_000;
+
+/// The watch of one daemon.
+#[derive(Debug)]
+pub(super) struct Watch {
+    shared: Shared,
+    live: Live,
+    /// What was last seen of each notice: whether it may be sent, and whether its canary passed.
+    seen: BTreeMap<String, (bool, bool)>,
+    down: Down,
+}
+
+/// Since when each relay is down (epoch milliseconds).
+#[derive(Debug, Default)]
+struct Down(BTreeMap<String, i64>);
+
+impl Down {
+    /// Whether it is down for too long, at `now`.
+    fn for_too_long(&mut self, name: &str, up: bool, now: i64) -> bool {
+        if up {
+            self.0.remove(name);
+            return false;
+        }
+        now - *self.0.entry(name.to_owned()).or_insert(now) > TOO_LONG_MS
+    }
+}
+
+impl Watch {
+    pub(super) fn new(shared: Shared, live: Live) -> Self {
+        Self { shared, live, seen: BTreeMap::new(), down: Down::default() }
+    }
+
+    /// Until it is aborted.
+    pub(super) async fn work(mut self) {
+        loop {
+            // The claimer, the recorder and the beat tell of a database that is away.
+            let _ = tokio::time::timeout(PATIENCE, self.look()).await;
+            self.tell_of_relays(now_ms());
+            self.tell_of_database(now_ms());
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = self.shared.board.look.notified() => {}
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let notices = self.shared.store.notices().await?;
+        self.stop_what_is_closed(&notices);
+        self.live.saw_notices(notices.into_iter().map(|row| (row.id, row.state)).collect());
+        Ok(())
+    }
+
+    fn stop_what_is_closed(&mut self, notices: &[NoticeRow]) {
+        let now = now_ms();
+        for run in self.shared.board.all() {
+            let released = notices.iter().any(|row| row.id == run.id && row.state == "released");
+            if !released || !run.may_begin(now) {
+                self.shared.board.stop(&run.id);
+            }
+        }
+        self.wake_the_claimer(notices);
+        let stopped = self.shared.feed.stopped();
+        if !stopped.is_empty() {
+            let back = stopped.iter().map(|job| (job.row.id, job.row.fence, now)).collect();
+            // A recorder that is behind does not hold up the next look.
+            let recorder = self.shared.recorder.clone();
+            tokio::spawn(async move { recorder.note(Note { back, ..Note::default() }).await });
+        }
+    }
+
+    /// However seldom the queue is looked at: when a notice may be sent again, and while a canary waits for its verdict.
+    fn wake_the_claimer(&mut self, notices: &[NoticeRow]) {
+        let state = |row: &NoticeRow| (row.state == "released", row.canary_passed_at.is_some());
+        let seen: BTreeMap<_, _> = notices.iter().map(|row| (row.id.clone(), state(row))).collect();
+        let judged = |run: &NoticeRun| run.policy().canary == 0 || seen.get(&run.id).is_none_or(|of| of.1);
+        let opens = notices.iter().any(|row| row.state == "released" && self.shared.board.get(&row.id).is_none());
+        if seen != self.seen || opens || !self.shared.board.all().iter().all(|run| judged(run)) {
+            self.shared.feed.room.notify_one();
+        }
+        self.seen = seen;
+    }
+
+    fn tell_of_relays(&mut self, now: i64) {
+        for relay in self.live.relays(now) {
+            if relay.up {
+                self.shared.alerts.over(Kind::RelayPaused, &relay.name);
+            }
+            if self.down.for_too_long(&relay.name, relay.up, now) {
+                self.shared.alerts.raise_about(Kind::RelayPaused, None, &relay.name, said::relay_paused(&relay.name));
+            }
+        }
+    }
+
+    fn tell_of_database(&self, now: i64) {
+        match self.live.database(now).trouble() {
+            None => self.shared.alerts.over(Kind::DatabaseAway, ""),
+            Some(trouble) if now - trouble.since > TOO_LONG_MS => {
+                self.shared.alerts.raise(Kind::DatabaseAway, None, said::database_away());
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_is_told_of_after_a_minute_without_a_break_and_each_for_itself() {
+        let mut down = Down::default();
+        assert!(!down.for_too_long("a", false, 0) && !down.for_too_long("a", false, 60_000));
+        assert!(down.for_too_long("a", false, 60_001) && !down.for_too_long("b", false, 60_001));
+        assert!(!down.for_too_long("a", true, 60_002) && !down.for_too_long("a", false, 60_003));
+        assert!(!down.for_too_long("a", false, 120_003) && down.for_too_long("a", false, 120_004));
+    }
+}

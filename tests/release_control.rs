@@ -1,0 +1,121 @@
+//! Release control that a running daemon obeys: pause, withdrawal, hours, canary, breaker; and whom it tells.
+
+mod alerts;
+mod canary;
+mod pause;
+mod window;
+
+use crate::support::audit::{self, Row};
+use crate::support::postgres::{Database, Server};
+use crate::support::program::{Program, roster};
+use crate::support::world::{NOTICE, addresses};
+use owabi_core::lifecycle::Status;
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Script};
+use serde_json::Value;
+use sqlx::Row as _;
+use std::time::{Duration, Instant};
+
+/// Makes two tests of one function: `NAME::sqlite` and `NAME::postgres`.
+macro_rules! on_both_databases {
+    ($name:ident) => {
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name(crate::release_control::Queue::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$name(crate::release_control::Queue::Postgres).await;
+            }
+        }
+    };
+}
+pub(crate) use on_both_databases;
+
+/// Where the queue is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queue {
+    Sqlite,
+    Postgres,
+}
+
+/// An association whose notice has a policy, and a relay that follows a script.
+pub(crate) struct Stage {
+    pub(crate) relay: CaptureRelay,
+    pub(crate) program: Program,
+    database: Option<Database>,
+    /// A moment after the relay began to count.
+    began: Instant,
+}
+
+impl Stage {
+    /// `policy` is written behind `approvals_required: 0`; `relay` are keys of the one relay, `more` further configuration.
+    /// The queue is looked at once an hour.
+    pub(crate) async fn new(queue: Queue, policy: &str, relay: &str, more: &str, script: Script) -> Self {
+        let server = CaptureRelay::start(CaptureOptions { script, ..CaptureOptions::default() }).await.unwrap();
+        let began = Instant::now();
+        let more = format!(
+            "smtp:\n  relays:\n    - {{ name: main, host: 127.0.0.1, port: PORT, tls: none, {relay} }}\n  bounce: {{ address: bounces@example.jp }}\n{more}\n"
+        );
+        let mut program = Program::new(server.addr().port(), &more);
+        program.configure("poll: 20ms", "poll: 1h");
+        let notice = std::fs::read_to_string(program.path("notices/leak.yaml")).unwrap();
+        program.write("notices/leak.yaml", &notice.replace("breaker: off", policy));
+        let database = (queue == Queue::Postgres).then(|| Server::shared().database());
+        if let Some(database) = &database {
+            program = program.on(database);
+        }
+        Self { relay: server, program, database, began }
+    }
+
+    /// The same with so many members released.
+    pub(crate) async fn released(queue: Queue, policy: &str, relay: &str, script: Script, members: usize) -> Self {
+        let stage = Self::new(queue, policy, relay, "", script).await;
+        stage.release(members);
+        stage
+    }
+
+    pub(crate) fn release(&self, members: usize) {
+        self.program.import(&self.program.write("roster.csv", &roster(&addresses(members))));
+        self.program.release();
+    }
+
+    /// Since the relay began to count, at most.
+    pub(crate) fn now(&self) -> Duration {
+        self.began.elapsed() + Duration::from_millis(50)
+    }
+
+    /// When the last mail was complete.
+    pub(crate) fn last_mail(&self) -> Duration {
+        self.relay.captured().iter().map(|mail| mail.at).max().unwrap_or_default()
+    }
+
+    pub(crate) async fn count(&self, status: Status) -> usize {
+        self.rows().await.iter().filter(|row| row.status == status).count()
+    }
+
+    pub(crate) async fn rows(&self) -> Vec<Row> {
+        self.program.rows().await
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        self.program.json(&["status", NOTICE])["notices"][0].clone()
+    }
+
+    pub(crate) fn state(&self) -> String {
+        self.status()["state"].as_str().unwrap().to_owned()
+    }
+
+    /// How many entries of this kind are in the ledger.
+    pub(crate) async fn entries(&self, kind: &str) -> i64 {
+        let text = "SELECT COUNT(*) FROM ledger WHERE kind = $1";
+        match &self.database {
+            Some(database) => database.psql(&text.replace("$1", &format!("'{kind}'"))).parse().unwrap(),
+            None => {
+                let mut connection = audit::connect(&self.program.url()).await;
+                sqlx::query(text).bind(kind).fetch_one(&mut connection).await.unwrap().get(0)
+            }
+        }
+    }
+}

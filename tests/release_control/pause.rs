@@ -1,0 +1,63 @@
+//! `pause`, `resume` and `withdraw` of another process, however seldom the queue is looked at.
+
+use super::{Queue, Stage, on_both_databases};
+use crate::support::world::{NOTICE, eventually};
+use owabi_core::lifecycle::Status;
+use owabi_smtp::capture::{Moment, Point, Script, Then, When};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(2);
+
+/// Slow enough that most mails wait in memory, or for their pace.
+const PACED: &str = "max_connections: 4, rate: 40";
+
+on_both_databases!(no_body_leaves_later_than_two_seconds_after_pause_and_a_restart_changes_nothing);
+async fn no_body_leaves_later_than_two_seconds_after_pause_and_a_restart_changes_nothing(queue: Queue) {
+    let stage = Stage::released(queue, "breaker: off", PACED, Script::new(), 600).await;
+    let running = stage.program.start(&["run"]);
+    assert!(eventually(&async || stage.relay.stats().mails > 20).await);
+    stage.program.json(&["pause", NOTICE, "--reason", "wrong number"]);
+    let returned = stage.now();
+    tokio::time::sleep(2 * SOON).await;
+    assert!(stage.last_mail() <= returned + SOON, "{:?} after {returned:?}", stage.last_mail());
+    let none = async || stage.count(Status::Sending).await == 0;
+    assert!(eventually(&none).await, "what was in memory went back");
+    assert!(running.terminate().success());
+    let (sent, running) = (stage.relay.stats().mails, stage.program.start(&["run"]));
+    tokio::time::sleep(SOON).await;
+    assert_eq!((stage.relay.stats().mails, stage.state().as_str()), (sent, "paused"));
+    stage.program.json(&["resume", NOTICE]);
+    tokio::time::sleep(SOON).await;
+    assert!(stage.relay.stats().mails > sent, "it goes on within two seconds");
+    stage.program.json(&["withdraw", "--notice", NOTICE, "--reason", "wrong roster", "--yes"]);
+    let returned = stage.now();
+    tokio::time::sleep(2 * SOON).await;
+    assert!(stage.last_mail() <= returned + SOON, "{:?} after {returned:?}", stage.last_mail());
+    let all = async || stage.rows().await.iter().all(|row| row.status.is_final());
+    assert!(eventually(&all).await, "{:?}", stage.status());
+    assert!(running.terminate().success());
+    let rows = stage.rows().await;
+    assert!(rows.iter().all(|row| matches!(row.status, Status::Accepted | Status::Withdrawn)), "{rows:?}");
+    assert_eq!(stage.count(Status::Accepted).await as u64, stage.relay.stats().mails);
+}
+
+on_both_databases!(a_permitted_mail_whose_relay_is_slow_to_ask_for_it_does_not_leave_after_pause);
+async fn a_permitted_mail_whose_relay_is_slow_to_ask_for_it_does_not_leave_after_pause(queue: Queue) {
+    let slow = Then::PauseUntil("slow".into(), Moment::BeforeReply);
+    let script = Script::new().once(When::at(Point::Data), slow);
+    let careful = "max_connections: 1, in_flight: 1, chunking: false";
+    let stage = Stage::released(queue, "breaker: off", careful, script, 1).await;
+    let running = stage.program.start(&["run"]);
+    stage.relay.wait_reached("slow").await;
+    stage.program.json(&["pause", NOTICE]);
+    tokio::time::sleep(SOON).await;
+    stage.relay.release("slow");
+    let back = async || stage.count(Status::Queued).await == 1;
+    assert!(eventually(&back).await, "{:?}", stage.rows().await);
+    assert_eq!((stage.relay.stats().mails, stage.rows().await[0].used), (0, 0));
+    stage.program.json(&["resume", NOTICE]);
+    let told = async || stage.count(Status::Accepted).await == 1;
+    assert!(eventually(&told).await, "{:?}", stage.rows().await);
+    assert!(running.terminate().success());
+    stage.program.audit(&stage.relay).await;
+}

@@ -1,0 +1,58 @@
+//! The hours of a notice, Japan time. A test chooses them by the time at which it runs.
+
+use super::{Queue, Stage, on_both_databases};
+use crate::support::world::eventually;
+use owabi::clock::now_ms;
+use owabi_core::lifecycle::Status;
+use owabi_core::watch::minute_of_day;
+use owabi_smtp::capture::Script;
+use std::time::Duration;
+
+fn clock(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+/// Hours that are far from now.
+fn closed() -> String {
+    if minute_of_day(now_ms()) < 720 { "20:00-21:00".into() } else { "03:00-04:00".into() }
+}
+
+on_both_databases!(outside_its_hours_nothing_leaves_or_is_spent_and_a_run_says_when_they_begin);
+async fn outside_its_hours_nothing_leaves_or_is_spent_and_a_run_says_when_they_begin(queue: Queue) {
+    let policy = format!("breaker: off, window: \"{}\"", closed());
+    let stage = Stage::released(queue, &policy, "max_connections: 2", Script::new(), 5).await;
+    let said = stage.program.json(&["run", "--until-idle"]);
+    let hold = &said["held_up"][0];
+    assert_eq!((&hold["notice"], &hold["hold"]["window"]["open"]), (&"leak".into(), &false.into()), "{said}");
+    assert!(hold["hold"]["window"]["opens_at"].as_str().unwrap().ends_with(":00:00.000+09:00"), "{said}");
+    assert_eq!(stage.status()["hold"], hold["hold"]);
+    let text = String::from_utf8(stage.program.output(&["status"]).stdout).unwrap();
+    assert!(text.contains("outside its window") && text.contains("it opens at"), "{text}");
+    assert_eq!(stage.relay.stats().connections, 0);
+    let rows = stage.rows().await;
+    assert!(rows.iter().all(|row| (row.status, row.tries) == (Status::Queued, 0)), "{rows:?}");
+    let notice = std::fs::read_to_string(stage.program.path("notices/leak.yaml")).unwrap();
+    stage.program.write("notices/leak.yaml", &notice.replace(&closed(), "00:00-24:00"));
+    let said = stage.program.json(&["run", "--until-idle"]);
+    assert_eq!((&said["counts"]["accepted"], &said["held_up"]), (&5.into(), &serde_json::json!([])), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_hours_end_what_waits_in_memory_goes_back_to_the_queue() {
+    while minute_of_day(now_ms()) == 1_439 || now_ms() % 60_000 > 50_000 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let closes = minute_of_day(now_ms()) + 1;
+    let left = Duration::from_millis(60_000 - (now_ms() % 60_000).unsigned_abs());
+    let policy = format!("breaker: off, window: \"00:00-{}\"", clock(closes));
+    let stage = Stage::released(Queue::Sqlite, &policy, "max_connections: 2, rate: 5", Script::new(), 500).await;
+    let ends = stage.now() + left;
+    let running = stage.program.start(&["run"]);
+    assert!(eventually(&async || stage.relay.stats().mails > 5).await);
+    assert!(stage.count(Status::Sending).await > 100, "they wait in memory");
+    tokio::time::sleep(ends.saturating_sub(stage.now()) + Duration::from_secs(4)).await;
+    assert!(stage.last_mail() <= ends + Duration::from_secs(2), "{:?}, and it ended at {ends:?}", stage.last_mail());
+    assert_eq!((stage.count(Status::Sending).await, stage.state().as_str()), (0, "released"));
+    assert_eq!(stage.count(Status::Accepted).await as u64, stage.relay.stats().mails);
+    assert!(running.terminate().success());
+}
