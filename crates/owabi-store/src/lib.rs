@@ -15,6 +15,7 @@ mod postgres;
 mod receipts;
 mod record;
 mod recording;
+mod report;
 mod roster;
 mod rows;
 mod sources;
@@ -35,6 +36,10 @@ pub use open::{OpenOptions, Store};
 pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_problem};
 pub use receipts::{ArrivalRow, ByPerson, MemberChange, NewReceipt, ReceiptRow, Received};
 pub use record::{Claim, Group, Intent, Recorded, Settle};
+pub use report::{
+    ApprovedRow, BatchRow, MembersRow, PublicationRow, ReleasedRow, ReportRows, ResentRow, SealHead, SubstitutesRow,
+    ToldRow,
+};
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
 pub use sources::{ArrivalCount, SourceName, SourceRow};

@@ -54,6 +54,18 @@ impl Dialect {
         }
     }
 
+    /// How a transaction begins that only counts, all of it at one moment: its statements read whole tables, and may hash and
+    /// sort them.
+    pub(crate) fn begin_to_read(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
+                 SET LOCAL enable_hashjoin = on; SET LOCAL enable_sort = on"
+            }
+        }
+    }
+
     /// The same for a transaction that nobody writes beside, and that may wait long for what the program does between
     /// two statements.
     pub(crate) fn begin_alone(self) -> &'static str {
@@ -222,6 +234,7 @@ statements! {
     BATCH_BY_FILE = "batch_by_file";
     BATCH_INSERT = "batch_insert";
     BATCH_TOTALS = "batch_totals";
+    BATCHES = "batches";
     CLAIM = "claim";
     CLOCK = "clock";
     COUNTS = "counts";
@@ -238,6 +251,8 @@ statements! {
     KNOWN_EVIDENCE = "known_evidence";
     KNOWN_MEMBERS = "known_members";
     LEDGER_APPEND = "ledger_append";
+    LOG_MEMBERS = "log_members";
+    LOG_MEMBERS_OF = "log_members_of";
     LOG_PAGE = "log_page";
     MEMBER_BY_NO = "member_by_no";
     MEMBERS_BY_EMAIL = "members_by_email";
@@ -262,6 +277,15 @@ statements! {
     RECEIPTS_OF = "receipts_of";
     RELEASE_INSERT = "release_insert";
     RELEASE_MEMBERS = "release_members";
+    REPORT_APPROVALS = "report_approvals";
+    REPORT_MEMBERS = "report_members";
+    REPORT_NOTICE = "report_notice";
+    REPORT_PUBLICATIONS = "report_publications";
+    REPORT_RELEASES = "report_releases";
+    REPORT_RESENDS = "report_resends";
+    REPORT_SEAL = "report_seal";
+    REPORT_SUBSTITUTES = "report_substitutes";
+    REPORT_TOLD = "report_told";
     SEND_AGAIN = "send_again";
     SETTLE_ATTEMPTS = "settle_attempts";
     SETTLE_MEMBERS = "settle_members";

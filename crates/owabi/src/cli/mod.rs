@@ -10,19 +10,20 @@ pub mod exit;
 mod import;
 pub(crate) mod init;
 mod lock;
-mod log;
+pub(crate) mod log;
 mod man;
 mod member;
 mod pause;
 mod preflight;
 mod preview;
-mod reason;
+pub(crate) mod reason;
 pub(crate) mod release;
 mod remedy;
+mod report;
 pub(crate) mod run;
 pub mod say;
 pub(crate) mod session;
-mod status;
+pub(crate) mod status;
 mod test_send;
 mod track;
 mod trouble;
@@ -69,6 +70,7 @@ Examples:
   owabi run                                           send
   owabi status; owabi log --status failed             what became of it
   owabi unreachable --notice metaps-2022              whom mail did not reach
+  owabi report --notice metaps-2022 --html report.html   for the board
 
 Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 69 relay or database unavailable,
             75 try again (locked), 78 bad configuration.
@@ -110,6 +112,8 @@ enum Verb {
     Member(member::Options),
     /// The people whom mail did not reach, for letters  メールの届かなかった人を見る
     Unreachable(unreachable::Options),
+    /// Who was told, who was not, and whether it adds up  実施報告を作る
+    Report(report::Options),
     /// Send one mail to an address on the allow-list  試しに一通送る
     TestSend(test_send::Options),
     /// Read mails that came back  返ってきたメールを読む
@@ -184,6 +188,7 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Track(options) => track::run(session, &options).await,
         Verb::Member(options) => member::run(session, &options).await,
         Verb::Unreachable(options) => unreachable::run(session, &options).await,
+        Verb::Report(options) => report::run(session, &options).await,
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Bounce(options) => Ok(bounce::run(session, &options)),
         Verb::Db(options) => db::run(session, &options).await,

@@ -195,7 +195,7 @@ fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
 }
 
 /// A status in Japanese; `accepted` is never called delivered, nor either of them read.
-pub(super) fn label(status: Status) -> &'static str {
+pub(crate) fn label(status: Status) -> &'static str {
     match status {
         Status::Held => "保留(解禁前)",
         Status::Queued => "送信待ち",
