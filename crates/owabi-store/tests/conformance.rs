@@ -10,6 +10,8 @@ mod place;
 mod postgres;
 #[path = "conformance/receipts.rs"]
 mod receipts;
+#[path = "conformance/report.rs"]
+mod report;
 
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -121,6 +123,7 @@ fn every_verb_of_the_store_is_tried_here() {
         include_str!("conformance.rs"),
         include_str!("conformance/paper.rs"),
         include_str!("conformance/receipts.rs"),
+        include_str!("conformance/report.rs"),
         include_str!("copy.rs"),
     ]
     .concat();

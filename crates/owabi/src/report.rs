@@ -9,6 +9,8 @@ pub mod html;
 mod sections;
 pub mod text;
 mod words;
+#[cfg(test)]
+mod tests;
 
 pub use figures::{Figures, Imported, Notified};
 pub use sections::{Block, Cell, Row, Section, Table, Weight, sections};

@@ -10,8 +10,8 @@ use std::fmt::Write;
 const WIDTH: i64 = 680;
 const LEFT: i64 = 76;
 const RIGHT: i64 = 664;
-const TOP: i64 = 14;
-const BOTTOM: i64 = 206;
+const TOP: i64 = 26;
+const BOTTOM: i64 = 218;
 const MINUTE: i64 = 60_000;
 
 /// How many were told by when; `None` when nobody was.
@@ -60,7 +60,7 @@ fn draw_progress(minutes: &[(i64, i64)], (first, last): (i64, i64), lang: Lang) 
     let axis = say!(ja: "時刻(日本時間)", en: "time (Japan)");
     let people = say!(ja: "人", en: "people");
     let _ = write!(svg, "<text x=\"{RIGHT}\" y=\"{}\" text-anchor=\"end\">{}</text>", BOTTOM + 44, axis.of(lang));
-    let _ = write!(svg, "<text x=\"{}\" y=\"{}\">{}</text></svg>", LEFT + 6, TOP + 6, people.of(lang));
+    let _ = write!(svg, "<text x=\"{}\" y=\"14\" text-anchor=\"end\">{}</text></svg>", LEFT - 8, people.of(lang));
     svg
 }
 

@@ -6,6 +6,9 @@ use crate::cli::say::say;
 use owabi_core::address::Lang;
 use std::fmt::Write;
 
+/// Rows.
+const SHORT: usize = 12;
+
 const STYLE: &str = include_str!("report.css");
 
 /// The whole document.
@@ -70,7 +73,9 @@ fn write_table(page: &mut String, table: &Table, lang: Lang) {
         (false, 2) => "counts",
         _ => "wide",
     };
-    let _ = writeln!(page, "<table class=\"{class}\">");
+    // A short table moves to the next page as a whole.
+    let short = if table.rows.len() <= SHORT { " short" } else { "" };
+    let _ = writeln!(page, "<table class=\"{class}{short}\">");
     if !table.head.is_empty() {
         page.push_str("<thead><tr>");
         let numbers = table.rows.first().map(|row| &row.cells);

@@ -36,7 +36,7 @@ pub(super) fn way(kind: &str) -> Text {
         "letter" => say!(ja: "書面の郵送", en: "letter"),
         "telephone" => say!(ja: "電話", en: "telephone"),
         "visit" => say!(ja: "訪問", en: "visit"),
-        _ => say!(ja: "そのほかの方法", en: "another way"),
+        _ => say!(ja: "そのほかの方法", en: "other means"),
     }
 }
 

@@ -30,7 +30,10 @@ fn people(report: &Report) -> Table {
     rows.push(counted(say!(ja: "そのほかの方法で通知した人", en: "Notified in other ways"), notified.otherwise));
     for (kind, count) in ways(report) {
         let Text { ja, en } = way(kind);
-        rows.push(part([say!(ja: "うち {ja}", en: "of them {en}").into(), count.into()]));
+        rows.push(part([
+            say!(ja: "うち{ja}(重複して数える)", en: "of them by {en} (one person may be in several)").into(),
+            count.into(),
+        ]));
     }
     rows.push(counted(say!(ja: "まだ通知していない人", en: "Not notified yet"), notified.not_yet));
     if notified.withdrawn > 0 {

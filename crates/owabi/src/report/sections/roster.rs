@@ -39,7 +39,7 @@ fn lines(report: &Report) -> Table {
     let imports = report.rows.batches.iter().filter(|batch| batch.kind == "import");
     let mut rows: Vec<_> = imports
         .map(|batch| {
-            let (file, at) = (batch.file_name.as_deref().unwrap_or("-"), japan::short(batch.at));
+            let (file, at) = (batch.file_name.as_deref().unwrap_or("-"), japan::day(batch.at));
             let name = say!(ja: "{at} {file}", en: "{at} {file}");
             row([Cell::from(name)].into_iter().chain(cells(batch.totals)))
         })
