@@ -47,6 +47,7 @@ mod failures;
 mod fleet;
 mod fleet_soak;
 mod histories;
+mod people;
 mod postgres_setup;
 mod private_dovecot;
 mod private_postfix;

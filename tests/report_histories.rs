@@ -174,7 +174,7 @@ impl History {
         self.under_way.extend(rows);
     }
 
-    async fn settle(&mut self, outcome: &str) {
+    async fn settle(&mut self, outcome: &'static str) {
         let now = self.now;
         let settles: Vec<Settle> = self.under_way.drain(..).map(|row| settle(&row, outcome, now)).collect();
         self.store.record(&Group { intents: vec![], settles }, now, now, false).await.unwrap();
@@ -231,7 +231,7 @@ fn intent(row: &Claimed) -> Intent {
     }
 }
 
-fn settle(row: &Claimed, outcome: &str, at: i64) -> Settle {
+fn settle(row: &Claimed, outcome: &'static str, at: i64) -> Settle {
     let status = match outcome {
         "accepted" => Status::Accepted,
         "failed" => Status::Failed,

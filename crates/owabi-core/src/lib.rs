@@ -13,6 +13,7 @@ pub mod maillog;
 pub mod member;
 pub mod notice;
 pub mod outcome;
+pub mod people;
 pub mod receipt;
 pub mod render;
 pub mod reply;

@@ -21,7 +21,9 @@ const LEASE: i64 = 600_000;
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [url, rows, what, group @ ..] = words.as_slice() else { panic!("queue_speed URL ROWS claim|record|accept [GROUP]") };
+    let [url, rows, what, group @ ..] = words.as_slice() else {
+        panic!("queue_speed URL ROWS claim|record|accept [GROUP]")
+    };
     let store = Store::open(&OpenOptions::new(url.clone())).await.unwrap();
     let rows: usize = rows.parse().unwrap();
     if store.counts().await.unwrap().is_empty() {

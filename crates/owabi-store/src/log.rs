@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::open::{Store, on_both};
-use crate::sql::{LOG_MEMBERS, LOG_MEMBERS_OF, LOG_PAGE, json_rows};
+use crate::sql::{LOG_MEMBERS, LOG_MEMBERS_OF, LOG_PAGE, json_rows, log_count};
 use owabi_core::lifecycle::Status;
 use serde_json::json;
 use sqlx::Row;
@@ -124,7 +124,43 @@ macro_rules! log_row {
     };
 }
 
+/// A statement with a filter's values, for these members.
+macro_rules! asked {
+    ($text:expr, $filter:expr, $members:expr, $after:expr) => {
+        sqlx::query($text)
+            .bind(json_rows($members.iter().map(|id| json!([id]))))
+            .bind($after.0)
+            .bind($after.1)
+            .bind(json_rows($filter.statuses.iter().map(|status| json!([status.as_str()]))))
+            .bind($filter.since.unwrap_or(i64::MIN))
+            .bind($filter.until.unwrap_or(i64::MAX))
+            .bind($filter.domain.clone().unwrap_or_default())
+            .bind($filter.code.map_or(0, |code| code.0))
+            .bind($filter.code.map_or(0, |code| code.1))
+            .bind($filter.enhanced.clone().unwrap_or_default())
+            .bind(json_rows($filter.outcomes.iter().map(|word| json!([word]))))
+            .bind($filter.batch.clone().unwrap_or_default())
+    };
+}
+
 impl Store {
+    /// How many rows the log has for a filter.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn log_count(&self, filter: &LogFilter) -> Result<i64, StoreError> {
+        let (mut count, mut after) = (0, (0, 0));
+        loop {
+            let members = self.log_members(filter, after.0, WINDOW).await?;
+            let Some(last) = members.last() else { return Ok(count) };
+            count += on_both!(self, reader, |pool, dialect| {
+                let counted = asked!(log_count(dialect), filter, members, after).fetch_one(pool).await?;
+                counted.get::<i64, _>(0)
+            });
+            after = (last + 1, -1);
+        }
+    }
+
     /// The next `limit` rows after `after` = (row's id, attempt number); begin with `(0, 0)`. None: there are no more.
     ///
     /// # Errors
@@ -168,16 +204,8 @@ impl Store {
         members: &[i64],
         after: (i64, i64),
     ) -> Result<Vec<LogRow>, StoreError> {
-        let members = json_rows(members.iter().map(|id| json!([id])));
-        let statuses = json_rows(filter.statuses.iter().map(|status| json!([status.as_str()])));
-        let outcomes = json_rows(filter.outcomes.iter().map(|word| json!([word])));
-        let (code_from, code_to) = filter.code.unwrap_or((0, 0));
         on_both!(self, reader, |pool, dialect| {
-            let query = sqlx::query(LOG_PAGE.on(dialect)).bind(&members).bind(after.0).bind(after.1).bind(&statuses);
-            let query = query.bind(filter.since.unwrap_or(i64::MIN)).bind(filter.until.unwrap_or(i64::MAX));
-            let query = query.bind(filter.domain.as_deref().unwrap_or_default()).bind(code_from).bind(code_to);
-            let query = query.bind(filter.enhanced.as_deref().unwrap_or_default()).bind(&outcomes);
-            let rows = query.bind(filter.batch.as_deref().unwrap_or_default()).fetch_all(pool).await?;
+            let rows = asked!(LOG_PAGE.on(dialect), filter, members, after).fetch_all(pool).await?;
             let mut rows: Vec<LogRow> = rows.iter().map(|row| log_row!(row)).collect();
             rows.sort_unstable_by_key(|row| (row.member_id, row.attempt));
             Ok(rows)

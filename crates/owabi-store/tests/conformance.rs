@@ -3,6 +3,8 @@
 
 #[path = "conformance/paper.rs"]
 mod paper;
+#[path = "conformance/people.rs"]
+mod people;
 #[path = "conformance/place.rs"]
 mod place;
 #[path = "../../../tests/support/postgres.rs"]

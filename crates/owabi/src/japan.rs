@@ -44,7 +44,7 @@ pub fn parse(text: &str, now: i64) -> Option<i64> {
 
 /// As [`parse`], for the end of a time: a day alone ends when the next one begins.
 pub fn parse_end(text: &str, now: i64) -> Option<i64> {
-    let day = text.parse::<DateTime>().is_ok() && text.len() == "2022-03-02".len();
+    let day = text.len() == "2022-03-02".len() && text.parse::<Date>().is_ok();
     Some(parse(text, now)? + if day { DAY_MS } else { 0 })
 }
 

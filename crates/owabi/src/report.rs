@@ -7,10 +7,10 @@ mod document;
 mod figures;
 pub mod html;
 mod sections;
-pub mod text;
-mod words;
 #[cfg(test)]
 mod tests;
+pub mod text;
+mod words;
 
 pub use figures::{Figures, Imported, Notified};
 pub use sections::{Block, Cell, Row, Section, Table, Weight, sections};

@@ -82,6 +82,12 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let times = filter::times(options, session.now())?;
     let store = session.store_to_read(&config).await?;
     let filter = filter::of(options, times, &store).await?;
+    let (asked, rows) = (filter::asked(options, times), store.log_count(&filter).await?);
+    if options.csv || options.jsonl {
+        session.export(&store, "log", &asked, rows).await?;
+    } else {
+        session.look(&store, "log", &asked, rows).await?;
+    }
     let out = BufWriter::new(io::stdout().lock());
     let mut page: Box<dyn Page> = match (session.json, options.jsonl, options.csv) {
         (true, ..) => Box::new(Json { out, first: true }),

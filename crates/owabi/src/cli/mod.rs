@@ -11,9 +11,12 @@ mod import;
 pub(crate) mod init;
 mod lock;
 pub(crate) mod log;
+mod login;
 mod man;
 mod member;
+mod password;
 mod pause;
+mod person;
 mod preflight;
 mod preview;
 pub(crate) mod reason;
@@ -28,6 +31,7 @@ mod test_send;
 mod track;
 mod trouble;
 mod unreachable;
+mod user;
 mod withdraw;
 
 pub(crate) use session::Session;
@@ -52,12 +56,16 @@ struct Cli {
     json: bool,
     #[arg(long, global = true, value_name = "LANG", value_parser = lang, help = LANG_HELP)]
     lang: Option<Lang>,
+    #[arg(long = "as", value_name = "NAME", help = AS_HELP)]
+    name: Option<String>,
     #[command(subcommand)]
     verb: Verb,
 }
 
 const CONFIG_HELP: &str =
     "The configuration; else $OWABI_CONFIG, /etc/owabi/owabi.yaml, config/owabi.yaml, owabi.yaml  設定ファイル";
+const AS_HELP: &str =
+    "Who is asking, with the password; else the account that runs owabi. Stands before the verb  操作する人";
 const LANG_HELP: &str = "ja or en; else $OWABI_LANG, else the configuration's  表示言語";
 
 const EXAMPLES: &str = "\
@@ -118,6 +126,8 @@ enum Verb {
     TestSend(test_send::Options),
     /// Read mails that came back  返ってきたメールを読む
     Bounce(bounce::Options),
+    /// Who may do what  利用者と役割
+    User(user::Options),
     /// Migrate, copy or examine the database  データベースの管理
     Db(db::Options),
     /// Completions for a shell  シェル補完
@@ -153,6 +163,7 @@ fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
     };
     telemetry::silence_panics();
     let session = Session::new(cli.json, cli.lang, cli.config, environment);
+    session.name(cli.name);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -191,14 +202,15 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Report(options) => report::run(session, &options).await,
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Bounce(options) => Ok(bounce::run(session, &options)),
+        Verb::User(options) => user::run(session, &options).await,
         Verb::Db(options) => db::run(session, &options).await,
         Verb::Completions(options) => Ok(completions::run(&options)),
         Verb::Man(options) => man::run(session, &options),
     }
 }
 
-/// The whole command line, for completions and manual pages.
-fn command() -> clap::Command {
+/// The whole command line, for completions, manual pages and a look at every verb.
+pub fn command() -> clap::Command {
     Cli::command()
 }
 

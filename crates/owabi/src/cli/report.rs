@@ -7,6 +7,7 @@ use super::session::Session;
 use crate::library::Library;
 use crate::report::{Report, html, text};
 use owabi_core::notice::NoticeDefinition;
+use owabi_core::people::Action;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -38,7 +39,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let issuer = library.get(id).map(|notice| issuer(notice.renderer.definition())).unwrap_or_default();
     let store = session.store_to_read(&config).await?;
     known_notice(&store, id).await?;
-    let made = (issuer, session.actor(None), session.now());
+    let person = session.person(&store, Action::Report).await?;
+    let made = (issuer, person.name, session.now());
     let report = Report::read(&store, id, config.receipts.quiet, made).await?;
     store.close().await;
     let Some(report) = report else {

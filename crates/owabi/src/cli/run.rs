@@ -12,7 +12,7 @@ use crate::health;
 use crate::library::Library;
 use crate::receipts::sources::Sources;
 use crate::receipts::{Intake, Troubles};
-use crate::{clock, keys, relays};
+use crate::{clock, configuration, keys, relays};
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
 use serde_json::json;
@@ -53,6 +53,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
     let keys = keys::load(&config, &store).await?;
+    configuration::note(&config, &store, &session.actor(None), session.now()).await?;
     let library = Arc::new(usable_library(session, &config, &store).await?);
     let relays = relays::relays(&config)?;
     let live = Live::default();

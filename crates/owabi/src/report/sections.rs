@@ -121,31 +121,30 @@ pub fn sections(report: &Report) -> Vec<Section> {
 }
 
 fn meanings() -> Section {
-    let text = |words: Text| Block::Text(words);
     Section {
         title: say!(ja: "用語の意味", en: "What the words mean"),
         blocks: vec![
-            text(say!(
+            Block::Text(say!(
                 ja: "受付: 中継サーバーがメールを引き受けたこと。届いたこと、読まれたことを意味しません。",
                 en: "accepted: the relay took responsibility for the mail. It does not mean delivered, nor read."
             )),
-            text(say!(
+            Block::Text(say!(
                 ja: "配達の証拠あり: 受信側のサーバーが受け取ったという記録があること。読まれたことを意味しません。",
                 en: "delivered: there is a record that the recipient's server took the mail. It does not mean read."
             )),
-            text(say!(
+            Block::Text(say!(
                 ja: "不達の知らせなし: 不達通知の届く受信箱を確認した日までに、不達通知がなかったこと。届いたという証拠ではありません。",
                 en: "no bounce by a day: the mailbox for bounces was read up to that day and there was none. It is no evidence of delivery."
             )),
-            text(say!(
+            Block::Text(say!(
                 ja: "不達: 受付の後で、届かなかったという知らせがあったこと。送信失敗: 受け付けられなかったこと。",
                 en: "bounced: after its acceptance the mail was reported as not delivered. failed: it was not accepted."
             )),
-            text(say!(
+            Block::Text(say!(
                 ja: "結果不明: メールが出たかもしれず、返答が失われたこと。重複の可能性: 結果不明の後などに送り直し、同じメールが二度届いたかもしれないこと。",
                 en: "in doubt: the mail may have left, and the reply was lost. possible duplicate: it was sent again, after a doubt for instance, and may have come twice."
             )),
-            text(say!(
+            Block::Text(say!(
                 ja: "文面の指紋: お知らせの雛形と事実の SHA-256。一字でも変われば異なります。時刻はすべて日本時間です。",
                 en: "fingerprint: the SHA-256 of the notice's templates and facts; one changed character changes it. All times are Japan time."
             )),

@@ -35,7 +35,15 @@ fn sample() -> ReportRows {
             kind: "import".into(),
             actor: "鈴木 花子".into(),
             file_name: Some("決済 <2021>.csv".into()),
-            totals: Totals { lines: 1_500, imported: 1_180, merged: 200, unreachable: 20, not_affected: 97, already_present: 0, refused: 3 },
+            totals: Totals {
+                lines: 1_500,
+                imported: 1_180,
+                merged: 200,
+                unreachable: 20,
+                not_affected: 97,
+                already_present: 0,
+                refused: 3,
+            },
             at: at("2022-03-01T18:00"),
             ..BatchRow::default()
         },
@@ -75,13 +83,39 @@ fn sample() -> ReportRows {
             members(None, Status::Held, None, 5),
         ],
         told: vec![
-            ToldRow { minute: Some(at("2022-03-02T09:00") / 60_000), count: 700, first: Some(at("2022-03-02T09:00:05")), last: Some(at("2022-03-02T09:00:59")) },
-            ToldRow { minute: Some(at("2022-03-02T11:30") / 60_000), count: 430, first: Some(at("2022-03-02T11:30:00")), last: Some(at("2022-03-02T11:30:40")) },
+            ToldRow {
+                minute: Some(at("2022-03-02T09:00") / 60_000),
+                count: 700,
+                first: Some(at("2022-03-02T09:00:05")),
+                last: Some(at("2022-03-02T09:00:59")),
+            },
+            ToldRow {
+                minute: Some(at("2022-03-02T11:30") / 60_000),
+                count: 430,
+                first: Some(at("2022-03-02T11:30:00")),
+                last: Some(at("2022-03-02T11:30:40")),
+            },
         ],
-        releases: vec![ReleasedRow { at: at("2022-03-02T08:55"), actor: "鈴木 花子".into(), fingerprint: "f1".repeat(32), roster_hash: "a1".repeat(32), members: 1_180 }],
+        releases: vec![ReleasedRow {
+            at: at("2022-03-02T08:55"),
+            actor: "鈴木 花子".into(),
+            fingerprint: "f1".repeat(32),
+            roster_hash: "a1".repeat(32),
+            members: 1_180,
+        }],
         approvals: vec![
-            ApprovedRow { at: at("2022-03-02T08:30"), actor: "佐藤 次郎".into(), fingerprint: "f1".repeat(32), roster_hash: "a1".repeat(32) },
-            ApprovedRow { at: at("2022-03-01T08:30"), actor: "高橋 三郎".into(), fingerprint: "00".repeat(32), roster_hash: "a1".repeat(32) },
+            ApprovedRow {
+                at: at("2022-03-02T08:30"),
+                actor: "佐藤 次郎".into(),
+                fingerprint: "f1".repeat(32),
+                roster_hash: "a1".repeat(32),
+            },
+            ApprovedRow {
+                at: at("2022-03-01T08:30"),
+                actor: "高橋 三郎".into(),
+                fingerprint: "00".repeat(32),
+                roster_hash: "a1".repeat(32),
+            },
         ],
         substitutes: vec![
             SubstitutesRow { status: Status::Unreachable, kind: "letter".into(), count: 15 },
@@ -91,7 +125,13 @@ fn sample() -> ReportRows {
             SubstitutesRow { status: Status::Withdrawn, kind: "visit".into(), count: 1 },
             SubstitutesRow { status: Status::Withdrawn, kind: String::new(), count: 1 },
         ],
-        publications: vec![PublicationRow { url: Some("https://example.jp/news?a=1&b=2".into()), on_day: "2022-03-02".into(), until_day: None, actor: "鈴木 花子".into(), at: 0 }],
+        publications: vec![PublicationRow {
+            url: Some("https://example.jp/news?a=1&b=2".into()),
+            on_day: "2022-03-02".into(),
+            until_day: None,
+            actor: "鈴木 花子".into(),
+            at: 0,
+        }],
         resent: vec![
             ResentRow { batch_id: "0195-r".into(), status: Some(Status::Accepted), count: 30 },
             ResentRow { batch_id: "0195-r".into(), status: None, count: 2 },
@@ -158,8 +198,11 @@ fn both_languages_say_the_same_numbers() {
     let report = report(sample());
     let digits = |lang| {
         let page = text::page(&report, lang, false);
-        let mut numbers: Vec<String> =
-            page.split(|c: char| !c.is_ascii_digit() && c != ',' && c != '.').filter(|part| part.contains(|c: char| c.is_ascii_digit())).map(|part| part.trim_matches([',', '.']).to_owned()).collect();
+        let mut numbers: Vec<String> = page
+            .split(|c: char| !c.is_ascii_digit() && c != ',' && c != '.')
+            .filter(|part| part.contains(|c: char| c.is_ascii_digit()))
+            .map(|part| part.trim_matches([',', '.']).to_owned())
+            .collect();
         numbers.sort_unstable();
         numbers
     };

@@ -5,6 +5,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::say::{Text, say};
 use crate::japan;
 use owabi_store::{LogFilter, Store};
+use serde_json::{Value, json};
 
 /// The words that an attempt's outcome may have; `none`: there is no outcome.
 pub(super) const OUTCOMES: [&str; 6] = ["accepted", "deferred", "failed", "in_doubt", "not_sent", "none"];
@@ -51,6 +52,24 @@ pub(super) async fn of(
         since,
         until,
     })
+}
+
+/// What was asked for, for the ledger.
+pub(super) fn asked(options: &Options, (since, until): (Option<i64>, Option<i64>)) -> Value {
+    let status: Vec<&str> = options.status.iter().map(|status| status.as_str()).collect();
+    let status = Some(status.join(",")).filter(|status| !status.is_empty());
+    let mut asked = json!({ "notice": options.notice, "member": options.member, "status": status, "since": since });
+    let outcome = Some(options.outcome.join(",")).filter(|outcome| !outcome.is_empty());
+    let code = options.code.map(|(from, to)| format!("{from}-{to}"));
+    let more = [("domain", options.domain.clone()), ("code", code), ("enhanced", options.enhanced.clone())];
+    let further = [("outcome", outcome), ("batch", options.batch.clone())];
+    for (key, value) in more.into_iter().chain(further).filter(|(_, value)| value.is_some()) {
+        asked[key] = json!(value);
+    }
+    if let Some(until) = until {
+        asked["until"] = json!(until);
+    }
+    asked
 }
 
 /// Refuses a notice that the database does not know: exit 2.

@@ -36,7 +36,7 @@ impl Page for Table {
             Lang::Ja => ["日時", "会員番号", "現在", "回", "結果", "コード", "宛先", "中継・理由・返答"],
             Lang::En => ["at", "member", "status", "#", "outcome", "code", "to", "relay, reason, reply"],
         };
-        writeln!(self.out, "{}", joined(head.map(str::to_owned), self.columns))
+        writeln!(self.out, "{}", joined(&head.map(str::to_owned), self.columns))
     }
 
     fn row(&mut self, row: &LogRow) -> io::Result<()> {
@@ -65,7 +65,7 @@ fn line(row: &LogRow, lang: Lang, columns: Option<usize>) -> String {
         to.to_owned(),
         format!("{twice}{}", said(row, lang)),
     ];
-    joined(cells, columns)
+    joined(&cells, columns)
 }
 
 /// Relay, reason, reply, and what else is known of the session.
@@ -83,7 +83,7 @@ fn said(row: &LogRow, lang: Lang) -> String {
 }
 
 /// The cells in columns as wide as they are for most rows; a wider cell moves the rest of its line alone.
-fn joined(cells: [String; 8], columns: Option<usize>) -> String {
+fn joined(cells: &[String; 8], columns: Option<usize>) -> String {
     const WIDTHS: [usize; 7] = [19, 10, 11, 2, 9, 9, 26];
     let below = columns.is_some_and(|columns| columns < WIDE);
     let mut line = String::new();

@@ -26,7 +26,7 @@ fn resend(report: &Report, batch: &BatchRow) -> Table {
             Cell::same(batch.reason.clone().unwrap_or_else(|| "-".to_owned())),
         ]),
         row([say!(ja: "選択の条件", en: "Selection").into(), Cell::same(words::selection(batch.selection.as_deref()))]),
-        row([say!(ja: "id", en: "id").into(), Cell::Code(batch.id.clone())]),
+        row([Text::same("id").into(), Cell::Code(batch.id.clone())]),
         sum([say!(ja: "再送した人", en: "People sent to again").into(), total.into()]),
     ];
     rows.extend(became.map(|row| {

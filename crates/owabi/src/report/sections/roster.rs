@@ -8,7 +8,7 @@ use owabi_core::lifecycle::Status;
 use owabi_store::Totals;
 
 pub(super) fn section(report: &Report) -> Section {
-    let blocks = if report.figures.imports.is_empty() {
+    let mut blocks = if report.figures.imports.is_empty() {
         vec![Block::Text(say!(ja: "名簿の取り込みはありません。", en: "No roster was imported."))]
     } else {
         vec![
@@ -19,7 +19,6 @@ pub(super) fn section(report: &Report) -> Section {
             Block::Table(lines(report)),
         ]
     };
-    let mut blocks = blocks;
     blocks.push(Block::Table(members(report)));
     blocks.push(Block::Table(statuses(report)));
     Section { title: say!(ja: "名簿と対象者の照合", en: "From the roster to the members"), blocks }
