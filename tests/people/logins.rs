@@ -75,10 +75,17 @@ fn a_password_is_long_never_kept_as_it_is_and_its_file_is_ones_own() {
     let short = office.program.write("short.txt", "elevenchars\n");
     let mut change = office.command_as("admin", &["user", "password", "admin", "--stdin"]);
     ends(&change.stdin(std::fs::File::open(short).unwrap()).output().unwrap(), 2, "at least 12 characters");
-    let kept = office.sql_text("SELECT password FROM users");
+    let long = office.program.write("long.txt", "twelve chars and more\n");
+    office.person("taro", "auditor");
+    let mut own = office.command_as("taro", &["user", "password", "taro", "--stdin"]);
+    ends(&own.stdin(std::fs::File::open(&long).unwrap()).output().unwrap(), 0, "");
+    ends(&office.run_as("taro", &["log"]), 1, "wrong");
+    let mut other = office.command_with("taro", "twelve chars and more", &["user", "password", "admin", "--stdin"]);
+    ends(&other.stdin(std::fs::File::open(&long).unwrap()).output().unwrap(), 1, "may not do this");
+    let kept = office.sql_text("SELECT MIN(password) FROM users");
     assert!(kept.starts_with("$argon2id$"), "{kept}");
     assert_eq!(
-        office.sql_text("SELECT COUNT(*) || '' FROM ledger WHERE body LIKE '%argon%' OR body LIKE '%long enough%'"),
+        office.sql_text("SELECT COUNT(*) || '' FROM ledger WHERE body LIKE '%argon%' OR body LIKE '%long enough%' OR body LIKE '%twelve%'"),
         "0"
     );
 }

@@ -124,6 +124,7 @@ fn every_verb_of_the_store_is_tried_here() {
     let here = [
         include_str!("conformance.rs"),
         include_str!("conformance/paper.rs"),
+        include_str!("conformance/people.rs"),
         include_str!("conformance/receipts.rs"),
         include_str!("conformance/report.rs"),
         include_str!("copy.rs"),

@@ -67,8 +67,10 @@ mod tests {
     use crate::config::Environment;
     use std::path::Path;
 
-    fn keys(text: &str) -> Keys {
-        Keys::of(&Config::read(Path::new("/etc/owabi/owabi.yaml"), text, &Environment::default()).unwrap())
+    fn keys(more: &str) -> Keys {
+        let relays = "smtp: { relays: [{ name: main, host: r.example.jp }], bounce: { address: b@example.jp } }";
+        let (file, text) = (Path::new("/etc/owabi/owabi.yaml"), format!("{relays}\n{more}"));
+        Keys::of(&Config::read(file, &text, &Environment::default()).unwrap())
     }
 
     #[test]

@@ -64,7 +64,7 @@ async fn a_login_counts_as_wrong_until_it_is_right_and_of_two_at_once_one_looks_
 on_both_databases!(an_approval_that_the_ledger_does_not_know_is_none_and_a_release_names_those_who_approved);
 async fn an_approval_that_the_ledger_does_not_know_is_none_and_a_release_names_those_who_approved(place: Place) {
     let store = released(&place, 0).await;
-    add(&store, 1).await;
+    add(&store, 5).await;
     let hash = store.held_roster(NOTICE).await.unwrap().hash;
     store.approve(NOTICE, "花子", "f", &hash, 30).await.unwrap();
     // The same person, text and roster under another name, and an entry that speaks of another text.
@@ -77,6 +77,10 @@ async fn an_approval_that_the_ledger_does_not_know_is_none_and_a_release_names_t
     }
     let approvals = store.approvals(NOTICE, "f", &hash).await.unwrap();
     assert_eq!(approvals.iter().map(|it| it.actor.as_str()).collect::<Vec<_>>(), ["花子"]);
+    let void = store.void_approvals(NOTICE, "f2", &hash).await.unwrap();
+    let before: Vec<_> = void.iter().map(|it| (it.actor.as_str(), it.other_text, it.other_roster)).collect();
+    assert_eq!(before, [("jiro", true, false), ("花子", true, false)]);
+    assert_eq!(store.void_approvals(NOTICE, "f", &hash).await.unwrap(), []);
     assert_eq!(release(&store, "f").await.unwrap(), 1);
     let entry = "SELECT body FROM ledger WHERE kind = 'release' ORDER BY seq DESC LIMIT 1";
     assert!(place.text(entry).await.starts_with(r#"{"approvers":["花子"],"#));
@@ -95,7 +99,7 @@ async fn who_imported_or_renewed_what_is_held_is_known_until_it_is_released(plac
     }
     assert_eq!(store.importers(NOTICE).await.unwrap(), ["jiro", "花子"], "who only brought what was there did nothing");
     release(&store, "f").await.unwrap();
-    add(&store, 2).await;
+    add(&store, 7).await;
     assert_eq!(store.importers(NOTICE).await.unwrap(), ["tester"]);
 }
 

@@ -64,8 +64,8 @@ struct Cli {
 
 const CONFIG_HELP: &str =
     "The configuration; else $OWABI_CONFIG, /etc/owabi/owabi.yaml, config/owabi.yaml, owabi.yaml  設定ファイル";
-const AS_HELP: &str =
-    "Who is asking, with the password; else the account that runs owabi. Stands before the verb  操作する人";
+const AS_HELP: &str = "Who is asking; before the verb. Users prove it with a password, typed or in the file $OWABI_PASSWORD_FILE; \
+     else the account that runs owabi  操作する人";
 const LANG_HELP: &str = "ja or en; else $OWABI_LANG, else the configuration's  表示言語";
 
 const EXAMPLES: &str = "\
@@ -79,6 +79,7 @@ Examples:
   owabi status; owabi log --status failed             what became of it
   owabi unreachable --notice metaps-2022              whom mail did not reach
   owabi report --notice metaps-2022 --html report.html   for the board
+  owabi user add hanako --role admin --os-user hanako from now on owabi asks who you are
 
 Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 69 relay or database unavailable,
             75 try again (locked), 78 bad configuration.
