@@ -71,6 +71,7 @@ fn help_and_version_are_no_failures_and_every_verb_has_an_example() {
         "log",
         "member",
         "unreachable",
+        "report",
         "test-send",
         "db",
         "completions",

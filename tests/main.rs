@@ -2,7 +2,8 @@
 //!
 //! What the program promises, and the tests that fail if it breaks a promise:
 //!
-//! 1. Nobody is lost: `soak`, `fleet_soak`, `through_postfix`, `histories`, `cli_main_job`; the sum of an import: `roster_properties`.
+//! 1. Nobody is lost: `soak`, `fleet_soak`, `through_postfix`, `histories`, `cli_main_job`; the sum of an import: `roster_properties`;
+//!    the figures of a report: `report_histories`.
 //! 2. Nobody is silently told twice: `failures::crashes` (`a04…`, `a05…`, `promise_2…`), `soak`, `fleet_soak`, `histories`.
 //! 3. A fault of the relay or of ours costs no attempt: `failures::faults`, all of it.
 //! 4. Nothing leaves that was not approved: `cli_main_job` (`a_template_changed_after…`, `a_fact_or_a_roster_changed…`),
@@ -60,6 +61,8 @@ mod purge;
 mod queue_interface;
 mod receipts;
 mod release_control;
+mod report;
+mod report_histories;
 mod secrecy;
 mod soak;
 mod through_postfix;

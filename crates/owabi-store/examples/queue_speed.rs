@@ -1,7 +1,8 @@
-//! What the queue itself costs, without rendering and sending: `queue_speed URL ROWS claim|record [GROUP]`.
+//! What the queue itself costs, without rendering and sending: `queue_speed URL ROWS claim|record|accept [GROUP]`.
 //!
 //! A database without members gets ROWS queued ones first. `claim` claims 500 rows at a time and gives them back; `record`
-//! claims, records the intents and then the outcomes in groups of GROUP (40). Prints one JSON line.
+//! claims, records the intents and then the outcomes in groups of GROUP (40); `accept` does so, 500 in a group, until all have
+//! theirs. Prints one JSON line.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on ends")]
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
@@ -20,7 +21,9 @@ const LEASE: i64 = 600_000;
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [url, rows, what, group @ ..] = words.as_slice() else { panic!("queue_speed URL ROWS claim|record [GROUP]") };
+    let [url, rows, what, group @ ..] = words.as_slice() else {
+        panic!("queue_speed URL ROWS claim|record|accept [GROUP]")
+    };
     let store = Store::open(&OpenOptions::new(url.clone())).await.unwrap();
     let rows: usize = rows.parse().unwrap();
     if store.counts().await.unwrap().is_empty() {
@@ -29,8 +32,9 @@ async fn main() {
     let begun = Instant::now();
     let (done, groups) = match what.as_str() {
         "claim" => (claims(&store).await, 0),
-        "record" => records(&store, group.first().map_or(40, |size| size.parse().unwrap())).await,
-        other => panic!("{other} is neither claim nor record"),
+        "record" => records(&store, MEASURED, group.first().map_or(40, |size| size.parse().unwrap())).await,
+        "accept" => records(&store, rows, 500).await,
+        other => panic!("{other} is neither claim, record nor accept"),
     };
     let seconds = begun.elapsed().as_secs_f64();
     let per_second = done as f64 / seconds;
@@ -90,9 +94,9 @@ async fn claims(store: &Store) -> usize {
 }
 
 /// Claims, and records intents and outcomes as a recorder does: an outcome travels with the next mail's intent.
-async fn records(store: &Store, size: usize) -> (usize, usize) {
+async fn records(store: &Store, wanted: usize, size: usize) -> (usize, usize) {
     let (mut done, mut groups, mut settles) = (0, 0, Vec::new());
-    while done < MEASURED {
+    while done < wanted {
         let rows = store.claim(NOTICE, 20, LEASE, AT_ONCE).await.unwrap();
         assert!(!rows.is_empty(), "the queue is empty");
         for rows in rows.chunks(size) {

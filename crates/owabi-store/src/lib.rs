@@ -19,6 +19,7 @@ mod purge;
 mod receipts;
 mod record;
 mod recording;
+mod report;
 mod roster;
 mod rows;
 mod seals;
@@ -45,6 +46,10 @@ pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_proble
 pub use purge::{Keyed, Retention};
 pub use receipts::{ArrivalRow, ByPerson, MemberChange, NewReceipt, ReceiptRow, Received};
 pub use record::{Claim, Grant, Group, Intent, Recorded, Settle};
+pub use report::{
+    ApprovedRow, BatchRow, MembersRow, PublicationRow, ReleasedRow, ReportRows, ResentRow, SealHead, SubstitutesRow,
+    ToldRow,
+};
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
 pub use seals::Transactions;

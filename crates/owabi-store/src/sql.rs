@@ -56,6 +56,18 @@ impl Dialect {
         }
     }
 
+    /// How a transaction begins that only counts, all of it at one moment: its statements read whole tables, and may hash and
+    /// sort them.
+    pub(crate) fn begin_to_read(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
+                 SET LOCAL enable_hashjoin = on; SET LOCAL enable_sort = on"
+            }
+        }
+    }
+
     /// The same for a transaction that nobody writes beside, and that may wait long for what the program does between
     /// two statements.
     pub(crate) fn begin_alone(self) -> &'static str {
@@ -238,6 +250,7 @@ statements! {
     BATCH_TOTALS = "batch_totals";
     CANARY_PASS = "canary_pass";
     CANARY_ROWS = "canary_rows";
+    BATCHES = "batches";
     CLAIM = "claim";
     CLAIM_LISTED = "claim_listed";
     CLOCK = "clock";
@@ -274,6 +287,8 @@ statements! {
     LEDGER_MEMBERS = "ledger_members";
     LEDGER_NEWEST = "ledger_newest";
     LEDGER_TRANSACTIONS = "ledger_transactions";
+    LOG_MEMBERS = "log_members";
+    LOG_MEMBERS_OF = "log_members_of";
     LOG_PAGE = "log_page";
     LOGIN_DONE = "login_done";
     LOGIN_TRY = "login_try";
@@ -327,6 +342,15 @@ statements! {
     SEAL_LOCK = "seal_lock";
     SEAL_NEWEST = "seal_newest";
     SEALS_AFTER = "seals_after";
+    REPORT_APPROVALS = "report_approvals";
+    REPORT_MEMBERS = "report_members";
+    REPORT_NOTICE = "report_notice";
+    REPORT_PUBLICATIONS = "report_publications";
+    REPORT_RELEASES = "report_releases";
+    REPORT_RESENDS = "report_resends";
+    REPORT_SEAL = "report_seal";
+    REPORT_SUBSTITUTES = "report_substitutes";
+    REPORT_TOLD = "report_told";
     SEND_AGAIN = "send_again";
     SETTLE_ATTEMPTS = "settle_attempts";
     SETTLE_MEMBERS = "settle_members";

@@ -18,6 +18,8 @@ mod postgres;
 mod receipts;
 #[path = "conformance/watch.rs"]
 mod watch;
+#[path = "conformance/report.rs"]
+mod report;
 
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -133,6 +135,7 @@ fn every_verb_of_the_store_is_tried_here() {
         include_str!("conformance/people.rs"),
         include_str!("conformance/receipts.rs"),
         include_str!("conformance/watch.rs"),
+        include_str!("conformance/report.rs"),
         include_str!("copy.rs"),
     ]
     .concat();

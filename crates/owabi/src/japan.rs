@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use owabi_core::yaml::Span;
 
 const OFFSET: Offset = Offset::constant(9);
+const DAY_MS: i64 = 86_400_000;
 
 /// `2022-03-02T09:00:00.000+09:00`.
 pub fn iso(ms: i64) -> String {
@@ -41,6 +42,12 @@ pub fn parse(text: &str, now: i64) -> Option<i64> {
     Offset::UTC.to_timestamp(utc).ok().map(Timestamp::as_millisecond)
 }
 
+/// As [`parse`], for the end of a time: a day alone ends when the next one begins.
+pub fn parse_end(text: &str, now: i64) -> Option<i64> {
+    let day = text.len() == "2022-03-02".len() && text.parse::<Date>().is_ok();
+    Some(parse(text, now)? + if day { DAY_MS } else { 0 })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +63,8 @@ mod tests {
         assert_eq!([day(nine - 9 * 3_600_000), day(nine - 9 * 3_600_000 - 1)], ["2022-03-02", "2022-03-01"]);
         assert_eq!(parse("2h", nine), Some(nine - 2 * 3_600_000));
         assert_eq!(parse("yesterday", nine), None);
+        let midnight = nine + 15 * 3_600_000;
+        assert_eq!([parse_end("2022-03-02", 0), parse_end("2022-03-02T09:00", 0)], [Some(midnight), Some(nine)]);
+        assert_eq!(parse_end("2h", nine), parse("2h", nine));
     }
 }

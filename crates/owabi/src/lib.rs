@@ -20,4 +20,5 @@ pub(crate) mod quiet;
 pub mod receipts;
 pub mod relays;
 pub mod release;
+pub mod report;
 pub mod telemetry;

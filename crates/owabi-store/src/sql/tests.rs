@@ -55,6 +55,9 @@ static OFTEN: &[&Statement] = &[
     &INTEND,
     &KNOWN_EVIDENCE,
     &KNOWN_MEMBERS,
+    &LOG_MEMBERS,
+    &LOG_MEMBERS_OF,
+    &LOG_PAGE,
     &MEMBER_BY_NO,
     &MEMBERS_BY_EMAIL,
     &MEMBERS_BY_QUEUE_ID,
@@ -110,6 +113,7 @@ fn often_on_postgres() -> [(&'static str, String); 25] {
     let rows = |row: fn(i64) -> Value| json_rows((0..20).map(|n| row(15_400 + 200 * n)));
     let claims = rows(|id| json!([id, 1, 5, "accepted", "accepted", null, 1, null, 0]));
     let numbers = rows(|id| json!([format!("M{id}")]));
+    let members = json_rows((10_000..10_500).map(|id| json!([id])));
     let on = |statement: &'static Statement| statement.on(Dialect::Postgres);
     [
         (on(&CANARY_ROWS), format!("'{}'", rows(|id| json!([id])))),
@@ -119,7 +123,16 @@ fn often_on_postgres() -> [(&'static str, String); 25] {
         (on(&FAIL_UNSENT), format!("'{claims}', 5")),
         (on(&GIVE_BACK), format!("'{claims}', 5")),
         (on(&KNOWN_MEMBERS), format!("'n1', '{numbers}'")),
-        (on(&LOG_PAGE), "10000, 0, '', '', '', 0, 500".into()),
+        (on(&LOG_MEMBERS), "10000, 500".into()),
+        (on(&LOG_MEMBERS_OF), "10000, 500, 'n1'".into()),
+        (on(&LOG_PAGE), format!("'{members}', 10000, 0, '[]', 0, 9, '', 0, 0, '', '[]', ''")),
+        // Whatever is looked for, however rare: a page reads the log of its own members and of nobody else.
+        (
+            on(&LOG_PAGE),
+            format!(
+                "'{members}', 10000, 0, '[[\"failed\"]]', 0, 9, 'example.jp', 500, 599, '5.1.%', '[[\"failed\"]]', 'b1'"
+            ),
+        ),
         (on(&MEMBER_BY_NO), "'n1', 'M7'".into()),
         (on(&MEMBERS_PAGE), "'n1', 10000, '', 1000".into()),
         (on(&MERGE_MEMBERS), format!("'{claims}', 5")),

@@ -167,10 +167,10 @@ async fn the_log_shows_what_was_asked_for_and_each_page_once(place: Place) {
     assert_eq!((&numbers[..4], numbers.len()), (&said[..], 6));
     for (filter, found) in [
         (LogFilter { notice_id: Some("other".into()), ..LogFilter::default() }, 0),
-        (LogFilter { member_no: Some("M00002".into()), ..LogFilter::default() }, 1),
-        (LogFilter { status: Some(Status::Queued), ..LogFilter::default() }, 2),
+        (LogFilter { members: Some(vec![3]), ..LogFilter::default() }, 1),
+        (LogFilter { statuses: vec![Status::Queued], ..LogFilter::default() }, 2),
         (LogFilter { since: Some(40), ..LogFilter::default() }, 2),
-        (LogFilter { since: Some(30), status: Some(Status::Sending), ..LogFilter::default() }, 2),
+        (LogFilter { since: Some(30), statuses: vec![Status::Sending], ..LogFilter::default() }, 2),
     ] {
         assert_eq!(store.log_after(&filter, (0, 0), 10).await.unwrap().len(), found, "{filter:?}");
     }

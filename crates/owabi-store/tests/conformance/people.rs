@@ -106,7 +106,7 @@ async fn who_imported_or_renewed_what_is_held_is_known_until_it_is_released(plac
 on_both_databases!(the_log_is_counted_as_it_is_shown_and_a_noted_value_comes_with_its_entry);
 async fn the_log_is_counted_as_it_is_shown_and_a_noted_value_comes_with_its_entry(place: Place) {
     let store = released(&place, 3).await;
-    let one = LogFilter { member_no: Some("M00001".into()), ..LogFilter::default() };
+    let one = LogFilter { members: Some(vec![2]), ..LogFilter::default() };
     for (filter, rows) in [(LogFilter::default(), 3), (one, 1)] {
         assert_eq!(store.log_count(&filter).await.unwrap(), rows);
     }

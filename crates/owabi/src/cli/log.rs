@@ -1,16 +1,19 @@
 //! `log`: the delivery log, read page by page and written as it is read.
 
+mod filter;
+mod table;
+
 use super::exit::{Answer, Exit, Failure};
-use super::purged;
-use super::say::{Text, say};
+use super::say::say;
 use super::session::Session;
 use crate::japan;
-use owabi_core::address::Lang;
+pub(super) use filter::known_notice;
 use owabi_core::lifecycle::Status;
 use owabi_core::roster::defuse;
 use owabi_store::{LogFilter, LogRow, Store};
 use serde_json::json;
 use std::io::{self, BufWriter, Write};
+use table::Table;
 
 const PAGE: i64 = 1_000;
 
@@ -18,59 +21,79 @@ const PAGE: i64 = 1_000;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  owabi log --notice metaps-2022 --status failed
+  owabi log --notice metaps-2022 --status failed,bounced
   owabi log --member 10001
-  owabi log --since 2h            also 2022-03-02 or 2022-03-02T09:00 (Japan time)
-  owabi log --csv > log.csv       opens in Excel
-  owabi --json log | jq '.rows[] | select(.possible_duplicate)'")]
+  owabi log --domain docomo.ne.jp --code 5xx      what this carrier refused
+  owabi log --outcome deferred --since 2h         also 2022-03-02 or 2022-03-02T09:00 (Japan time)
+  owabi log --batch 0193f3c8-…                    an import's members, or what a resend sent
+  owabi log --csv > log.csv                       opens in Excel
+  owabi log --jsonl | jq 'select(.possible_duplicate)'
+  owabi --json log | jq '.rows[] | select(.code == 550)'
+
+One row an attempt, and one for a member without any. All filters together narrow the list.
+条件を重ねると、すべてに当てはまる行だけを表示します。日時は日本時間です。")]
 pub(super) struct Options {
-    /// Only this notice
+    /// Only this notice  お知らせの id
     #[arg(long, value_name = "ID")]
     notice: Option<String>,
-    /// Only this member number
+    /// Only this member number  会員番号
     #[arg(long, value_name = "NO")]
     member: Option<String>,
-    /// Only members who now have this status
-    #[arg(long)]
-    status: Option<Status>,
-    /// Only what happened since
+    /// Only members who now have one of these statuses  現在の状況
+    #[arg(long, value_name = "STATUS,…", value_delimiter = ',')]
+    status: Vec<Status>,
+    /// Only mails to this domain  宛先のドメイン
+    #[arg(long, value_name = "DOMAIN", value_parser = filter::domain)]
+    domain: Option<String>,
+    /// Only this reply code: 550, 55x or 5xx  返答コード
+    #[arg(long, value_name = "CODE", value_parser = filter::code)]
+    code: Option<(i64, i64)>,
+    /// Only this enhanced code: 5.1.1, 5.1.x or 5.x  拡張コード
+    #[arg(long, value_name = "CODE", value_parser = filter::enhanced)]
+    enhanced: Option<String>,
+    /// Only these outcomes; none: nothing is recorded yet  結果
+    #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = filter::OUTCOMES)]
+    outcome: Vec<String>,
+    /// Only the members of this import, or what this resend sent  取り込み・再送の id
+    #[arg(long, value_name = "ID")]
+    batch: Option<String>,
+    /// Only what happened since  これ以降
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
+    /// Only what happened before; a day alone is included  これより前(日付だけならその日を含む)
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
     /// CSV for a spreadsheet
-    #[arg(long)]
+    #[arg(long, conflicts_with = "jsonl")]
     csv: bool,
+    /// One JSON document a line
+    #[arg(long)]
+    jsonl: bool,
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
-    if options.csv && session.json {
+    if (options.csv || options.jsonl) && session.json {
         return Err(Failure::new(
             Exit::Usage,
-            say!(ja: "--csv と --json は同時に使えません。", en: "--csv and --json exclude each other"),
+            say!(ja: "--json は --csv や --jsonl と同時に使えません。", en: "--json excludes --csv and --jsonl"),
         ));
     }
-    let since = options.since.as_deref().map(|text| since(text, session.now())).transpose()?;
     let config = session.config()?;
+    let times = filter::times(options, session.now())?;
     let store = session.store_to_read(&config).await?;
-    let filter = LogFilter {
-        notice_id: options.notice.clone(),
-        member_no: options.member.clone(),
-        status: options.status,
-        since,
-    };
-    let asked = json!({
-        "notice": options.notice, "member": options.member, "status": options.status.map(Status::as_str), "since": since,
-    });
-    let rows = store.log_count(&filter).await?;
-    if options.csv {
+    let filter = filter::of(options, times, &store).await?;
+    let (asked, rows) = (filter::asked(options, times), store.log_count(&filter).await?);
+    if options.csv || options.jsonl {
         session.export(&store, "log", &asked, rows).await?;
     } else {
         session.look(&store, "log", &asked, rows).await?;
     }
     let out = BufWriter::new(io::stdout().lock());
-    let mut page: Box<dyn Page> = match (session.json, options.csv) {
-        (true, _) => Box::new(Json { out, first: true }),
-        (_, true) => Box::new(Csv(spreadsheet(out))),
-        _ => Box::new(Table(out)),
+    let mut page: Box<dyn Page> = match (session.json, options.jsonl, options.csv) {
+        (true, ..) => Box::new(Json { out, first: true }),
+        (_, true, _) => Box::new(JsonLines(out)),
+        (_, _, true) => Box::new(Csv(spreadsheet(out))),
+        _ => Box::new(Table::new(out, session.lang())),
     };
     let written = write_all(&store, &filter, page.as_mut()).await;
     store.close().await;
@@ -78,14 +101,6 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(Exit::Done),
     }
-}
-
-fn since(text: &str, now: i64) -> Result<i64, Failure> {
-    japan::parse(text, now).ok_or_else(|| {
-        let what = say!(ja: "--since {text} を日時として読めません。", en: "--since {text} is no time");
-        let next = Text::same("2022-03-02, 2022-03-02T09:00, 2h");
-        Failure::with(Exit::Usage, what, next)
-    })
 }
 
 async fn write_all(store: &Store, filter: &LogFilter, page: &mut dyn Page) -> Result<io::Result<()>, Failure> {
@@ -137,10 +152,7 @@ impl Page for Json {
         if !std::mem::take(&mut self.first) {
             self.out.write_all(b",\n")?;
         }
-        let mut document = serde_json::to_value(row)?;
-        document["at"] = json!(known(row).map(japan::iso));
-        serde_json::to_writer(&mut self.out, &document)?;
-        Ok(())
+        document(&mut self.out, row)
     }
 
     fn end(&mut self) -> io::Result<()> {
@@ -149,13 +161,36 @@ impl Page for Json {
     }
 }
 
+struct JsonLines(Out);
+
+impl Page for JsonLines {
+    fn begin(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn row(&mut self, row: &LogRow) -> io::Result<()> {
+        document(&mut self.0, row)?;
+        self.0.write_all(b"\n")
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn document(out: &mut Out, row: &LogRow) -> io::Result<()> {
+    let mut document = serde_json::to_value(row)?;
+    document["at"] = json!(known(row).map(japan::iso));
+    Ok(serde_json::to_writer(out, &document)?)
+}
+
 struct Csv(csv::Writer<Out>);
 
 impl Page for Csv {
     fn begin(&mut self) -> io::Result<()> {
         // The mark tells Excel that the file is UTF-8.
         let head = "\u{feff}notice,member_no,email,status,status_reason,attempt,at,relay,code,enhanced,reply,outcome,reason,\
-                    possible_duplicate,message_id,queue_id,name,given_email";
+                    possible_duplicate,message_id,queue_id,name,given_email,phase,tls,duration_ms,rcpt_to,mail_sha256,envid";
         Ok(self.0.write_record(head.split(','))?)
     }
 
@@ -180,6 +215,12 @@ impl Page for Csv {
             text(&row.queue_id),
             row.name.clone(),
             text(&row.given_email),
+            text(&row.phase),
+            text(&row.tls),
+            row.duration_ms.map(|ms| ms.to_string()).unwrap_or_default(),
+            text(&row.rcpt_to),
+            text(&row.mail_sha256),
+            text(&row.envid),
         ];
         Ok(self.0.write_record(cells.iter().map(|cell| defuse(cell).into_owned()))?)
     }
@@ -189,36 +230,7 @@ impl Page for Csv {
     }
 }
 
-struct Table(Out);
-
-impl Page for Table {
-    fn begin(&mut self) -> io::Result<()> {
-        let (at, no, status, outcome) = ("at", "member", "status", "outcome");
-        writeln!(self.0, "{at:<19}  {no:<12}  {status:<11}  #  {outcome:<9}  code  email, reply")
-    }
-
-    fn row(&mut self, row: &LogRow) -> io::Result<()> {
-        let at = known(row).map_or("-".to_owned(), japan::short);
-        let (no, status, n) = (&row.member_no, &row.status, row.attempt);
-        let outcome = row.outcome.as_deref().unwrap_or("-");
-        let code = row.code.map_or("-".to_owned(), |code| code.to_string());
-        let email = row.email.as_deref().unwrap_or("-");
-        // What came back is newer than what the relay said.
-        let bounced = row.status_reason.as_ref().filter(|_| row.status == Status::Bounced.as_str());
-        let said = bounced.or(row.reply.as_ref()).or(row.reason.as_ref()).or(row.status_reason.as_ref());
-        // A relay's words may hold what moves a terminal's cursor.
-        let reply: String = said.into_iter().flat_map(|text| text.chars()).map(plain).collect();
-        let twice = if row.possible_duplicate { " [possible duplicate]" } else { "" };
-        let said = purged::shown(&format!("{email}  {reply}"), Lang::En).into_owned();
-        writeln!(self.0, "{at:<19}  {no:<12}  {status:<11}  {n}  {outcome:<9}  {code:<4}  {said}{twice}")
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
 /// A character of strangers' words; those that move a terminal's cursor are blanks.
-pub(super) fn plain(c: char) -> char {
+pub(crate) fn plain(c: char) -> char {
     if c.is_control() { ' ' } else { c }
 }

@@ -3,7 +3,7 @@
 mod next;
 mod person;
 mod show;
-mod story;
+pub(super) mod story;
 
 use super::exit::Answer;
 use super::session::Session;

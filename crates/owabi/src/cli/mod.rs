@@ -13,7 +13,7 @@ mod import;
 pub(crate) mod init;
 mod ledger;
 mod lock;
-mod log;
+pub(crate) mod log;
 mod login;
 mod man;
 mod member;
@@ -24,13 +24,14 @@ mod preflight;
 mod preview;
 mod purge;
 mod purged;
-mod reason;
+pub(crate) mod reason;
 pub(crate) mod release;
 mod remedy;
+mod report;
 pub(crate) mod run;
 pub mod say;
 pub(crate) mod session;
-mod status;
+pub(crate) mod status;
 mod test_send;
 mod track;
 mod trouble;
@@ -83,6 +84,7 @@ Examples:
   owabi run                                           send
   owabi status; owabi log --status failed             what became of it
   owabi unreachable --notice metaps-2022              whom mail did not reach
+  owabi report --notice metaps-2022 --html report.html   for the board
   owabi user add hanako --role admin --os-user hanako from now on owabi asks who you are
   owabi ledger verify                                 whether any record was changed
 
@@ -126,6 +128,8 @@ enum Verb {
     Member(member::Options),
     /// The people whom mail did not reach, for letters  メールの届かなかった人を見る
     Unreachable(unreachable::Options),
+    /// Who was told, who was not, and whether it adds up  実施報告を作る
+    Report(report::Options),
     /// Send one mail to an address on the allow-list  試しに一通送る
     TestSend(test_send::Options),
     /// Read mails that came back  返ってきたメールを読む
@@ -216,6 +220,7 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Track(options) => track::run(session, &options).await,
         Verb::Member(options) => member::run(session, &options).await,
         Verb::Unreachable(options) => unreachable::run(session, &options).await,
+        Verb::Report(options) => report::run(session, &options).await,
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Bounce(options) => Ok(bounce::run(session, &options)),
         Verb::User(options) => user::run(session, &options).await,

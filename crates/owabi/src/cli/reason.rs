@@ -5,7 +5,7 @@ use owabi_core::address::{AddressProblem, Invalid, Lang};
 use serde_json::Value;
 
 /// What a reason means; what has no words of ours (a person's own, a row's trouble) is said as it stands.
-pub(super) fn words(reason: &str) -> Text {
+pub(crate) fn words(reason: &str) -> Text {
     of_the_server(reason)
         .or_else(|| of_ours(reason))
         .or_else(|| of_the_roster(reason))

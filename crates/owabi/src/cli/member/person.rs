@@ -105,14 +105,14 @@ fn timed(row: &impl serde::Serialize, at: i64, reported_at: Option<i64>) -> Resu
     Ok(document)
 }
 
-/// The delivery log of one row, which begins at that row: nobody else's is read through for it.
+/// The delivery log of one row.
 async fn entries(store: &Store, id: i64) -> Result<Vec<LogRow>, Failure> {
     let (mut entries, mut after) = (Vec::new(), (id, -1));
+    let own = LogFilter { members: Some(vec![id]), ..LogFilter::default() };
     loop {
-        let page = store.log_after(&LogFilter::default(), after, PAGE).await?;
-        let own = page.into_iter().take_while(|entry| entry.member_id == id).collect::<Vec<_>>();
-        let Some(last) = own.last() else { return Ok(entries) };
+        let page = store.log_after(&own, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(entries) };
         after = (id, last.attempt);
-        entries.extend(own);
+        entries.extend(page);
     }
 }

@@ -32,7 +32,8 @@ fn attempt(row: &LogRow) -> Text {
     )
 }
 
-fn outcome(word: Option<&str>) -> Text {
+/// An attempt's word; `None` while there is no outcome.
+pub(in crate::cli) fn outcome(word: Option<&str>) -> Text {
     match word {
         Some("accepted") => say!(ja: "受付", en: "accepted"),
         Some("deferred") => say!(ja: "延期", en: "deferred"),

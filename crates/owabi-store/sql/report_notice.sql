@@ -1,0 +1,1 @@
+SELECT id, title, state, state_reason, fingerprint, roster_hash, released_at FROM notices WHERE id = $1
