@@ -112,7 +112,8 @@ fn a_database_that_cannot_be_opened_is_unavailable() {
 fn a_relay_that_cannot_be_reached_is_unavailable_and_nobody_loses_an_attempt() {
     let site = Site::new();
     let said = site.run(&["--json", "check", "--connect"]).exits(69);
-    assert_eq!(said.json()["problems"][0]["area"], "relay");
+    let found = said.json();
+    assert!(found["problems"].as_array().unwrap().iter().any(|problem| problem["area"] == "relay"), "{found}");
     site.edit("notices/metaps-2022.yaml", "  window: \"09:00-21:00\"\n", "");
     site.release_samples();
     let said = site.run(&["--json", "run", "--until-idle"]).exits(69).json();

@@ -7,6 +7,7 @@
 //! 3. A fault of the relay or of ours costs no attempt: `failures::faults`, all of it.
 //! 4. Nothing leaves that was not approved: `cli_main_job` (`a_template_changed_after…`, `a_fact_or_a_roster_changed…`),
 //!    `promise_4…` below for the daemon.
+//! 5. The log cannot be quietly changed: `ledger`, `ledger::tamper`; the pure check: `owabi-core`, `ledger`.
 //! 6. Unknown means temporary, and is said: `promise_6…`; the meaning of every reply: `owabi-core`, `classify`.
 //!
 //! Receipts (FAILURES C): `receipts`. Doubt is settled by evidence first (`effects::doubt`); overtaken commits (C11), floods
@@ -47,6 +48,8 @@ mod failures;
 mod fleet;
 mod fleet_soak;
 mod histories;
+mod people;
+mod ledger;
 mod postgres_setup;
 mod private_dovecot;
 mod private_postfix;

@@ -3,6 +3,7 @@
 use crate::support::postgres::{Database, Server, Stop};
 use crate::support::site::{NOTICE, Site};
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
+use owabi_store::Store;
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 
@@ -16,24 +17,22 @@ fn site_at(url: &str, more: &str) -> Site {
 fn older(database: &Database) -> Site {
     let site = site_at(database.url(), "");
     site.run(&["status"]).exits(0);
-    // As the first schema: what the second one added is taken away.
-    database.psql("DROP TABLE daemons, receipts, arrivals, sources; DROP INDEX affected_members_email;
-        DELETE FROM meta WHERE key IN ('fleet', 'queue'); DELETE FROM _sqlx_migrations WHERE version > 1;
-        ALTER TABLE attempts DROP COLUMN fence; DROP FUNCTION owabi_intake CASCADE; DROP FUNCTION owabi_wake CASCADE; DROP FUNCTION owabi_closed CASCADE;
-        DROP INDEX affected_members_due; DROP INDEX affected_members_sending;
-        CREATE INDEX affected_members_due ON affected_members (due_at); CREATE INDEX affected_members_sending ON affected_members (due_at)");
+    // As the first schema: everything goes, but the note that its migration was made.
+    database.psql("CREATE SCHEMA kept; ALTER TABLE _sqlx_migrations SET SCHEMA kept; DROP SCHEMA public CASCADE; CREATE SCHEMA public;
+        ALTER TABLE kept._sqlx_migrations SET SCHEMA public; DROP SCHEMA kept; DELETE FROM _sqlx_migrations WHERE version > 1");
+    database.psql(include_str!("../crates/owabi-store/migrations/postgres/0001_queue.sql"));
     site
 }
 
 #[test]
 fn an_empty_database_is_all_that_owabi_needs_and_check_says_what_it_found() {
     let database = Server::shared().database();
-    let site = site_at(database.url(), "");
+    let (site, newest) = (site_at(database.url(), ""), Store::newest_schema());
     let said = site.run(&["check"]).exits(0);
     assert!(said.stdout.contains("check --connect") && !said.stdout.contains("PostgreSQL 1"), "{}", said.stdout);
     assert_eq!(database.psql("SELECT to_regclass('notices') IS NULL"), "t", "it was not even looked at");
     let said = site.run(&["--json", "check", "--connect"]).exits(69).json();
-    assert_eq!((&said["database"]["tls"], &said["database"]["schema"]), (&json!(null), &json!(3)));
+    assert_eq!((&said["database"]["tls"], &said["database"]["schema"]), (&json!(null), &json!(newest)));
     assert!(said["database"]["version"].as_str().unwrap().starts_with(char::is_numeric), "{said}");
     let warned = |problem: &&serde_json::Value| problem["area"] == "database" && problem["warning"] == true;
     assert_eq!(
@@ -44,9 +43,9 @@ fn an_empty_database_is_all_that_owabi_needs_and_check_says_what_it_found() {
     let said = site.run(&["--json", "db", "check"]).exits(0).json();
     assert_eq!(
         (&said["ok"], &said["schema"], said["warnings"].as_array().unwrap().len()),
-        (&json!(true), &json!(3), 2)
+        (&json!(true), &json!(newest), 2)
     );
-    assert_eq!(site.json(&["db", "migrate"]), json!({ "from": 3, "to": 3, "copy": null }));
+    assert_eq!(site.json(&["db", "migrate"]), json!({ "from": newest, "to": newest, "copy": null }));
     let said = site.run(&["db", "backup", "copy.db"]).exits(1);
     assert!(
         said.stderr.contains(&format!("pg_dump --format=custom --file=owabi.dump '{}'", database.url())),
@@ -63,12 +62,12 @@ fn an_older_schema_waits_for_db_migrate_or_for_run_with_migrate() {
     let site = older(&database);
     let said = site.run(&["run", "--until-idle"]).exits(78);
     assert!(said.stderr.contains("owabi db migrate"), "{}", said.stderr);
-    assert_eq!(site.json(&["db", "migrate"]), json!({ "from": 1, "to": 3, "copy": null }));
+    assert_eq!(site.json(&["db", "migrate"]), json!({ "from": 1, "to": Store::newest_schema(), "copy": null }));
     site.run(&["status"]).exits(0);
     let database = Server::shared().database();
     let site = older(&database);
     site.run(&["--json", "run", "--until-idle", "--migrate"]).exits(0);
-    assert_eq!(database.psql("SELECT max(version) FROM _sqlx_migrations"), "3");
+    assert_eq!(database.psql("SELECT max(version) FROM _sqlx_migrations"), Store::newest_schema().to_string());
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod maillog;
 pub mod member;
 pub mod notice;
 pub mod outcome;
+pub mod people;
 pub mod rebuild;
 pub mod receipt;
 pub mod render;

@@ -1,1 +1,6 @@
-SELECT actor, at FROM approvals WHERE notice_id = $1 AND fingerprint = $2 AND roster_hash = $3 ORDER BY at
+-- $4 is the body of the ledger's entry: an approval that the ledger does not know is none.
+SELECT a.actor, a.at FROM approvals a
+WHERE a.notice_id = $1 AND a.fingerprint = $2 AND a.roster_hash = $3
+  AND EXISTS (SELECT 1 FROM ledger l
+              WHERE l.kind = 'approve' AND l.notice_id = a.notice_id AND l.actor = a.actor AND l.at = a.at AND l.body = $4)
+ORDER BY a.at, a.actor

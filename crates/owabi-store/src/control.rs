@@ -4,8 +4,8 @@ use crate::error::StoreError;
 use crate::open::{Store, on_both, on_both_in_time};
 use crate::rows::status;
 use crate::sql::{
-    APPROVAL_INSERT, APPROVALS, COUNTS, LEDGER_APPEND, NOTICE_STATE, NOTICE_UPSERT, NOTICES, PREFLIGHT_INSERT,
-    PREFLIGHT_LATEST, WITHDRAW_MEMBERS,
+    APPROVAL_INSERT, APPROVALS, APPROVALS_VOID, COUNTS, LEDGER_APPEND, META_SET, NOTICE_STATE, NOTICE_UPSERT, NOTICES,
+    PREFLIGHT_INSERT, PREFLIGHT_LATEST, WITHDRAW_MEMBERS,
 };
 use owabi_core::lifecycle::Status;
 use sqlx::Row;
@@ -56,6 +56,17 @@ pub struct Approval {
     pub at: i64,
 }
 
+/// An approval of something else than what is there now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VoidApproval {
+    /// Who.
+    pub actor: String,
+    /// It was of another text.
+    pub other_text: bool,
+    /// It was of another roster.
+    pub other_roster: bool,
+}
+
 /// What is released: exactly what was approved.
 #[derive(Clone, Copy, Debug)]
 pub struct ReleaseRecord<'a> {
@@ -69,6 +80,11 @@ pub struct ReleaseRecord<'a> {
     pub definition: &'a str,
     /// How many rows were looked at: a release of more or fewer does not happen.
     pub rows: i64,
+}
+
+/// What the ledger says of an approval.
+pub(crate) fn approval_body(fingerprint: &str, roster_hash: &str) -> String {
+    serde_json::json!({ "fingerprint": fingerprint, "roster_hash": roster_hash }).to_string()
 }
 
 impl Store {
@@ -175,7 +191,7 @@ impl Store {
         roster_hash: &str,
         now: i64,
     ) -> Result<(), StoreError> {
-        let body = serde_json::json!({ "fingerprint": fingerprint, "roster_hash": roster_hash }).to_string();
+        let body = approval_body(fingerprint, roster_hash);
         on_both!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin()).await?;
             let insert = sqlx::query(APPROVAL_INSERT.on(dialect)).bind(notice_id).bind(now).bind(actor);
@@ -186,7 +202,7 @@ impl Store {
         })
     }
 
-    /// Who approved exactly this text and roster.
+    /// Who approved exactly this text and roster, as the ledger says, too.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -198,8 +214,28 @@ impl Store {
     ) -> Result<Vec<Approval>, StoreError> {
         on_both!(self, reader, |pool, dialect| {
             let query = sqlx::query(APPROVALS.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
-            let rows = query.fetch_all(pool).await?;
+            let rows = query.bind(approval_body(fingerprint, roster_hash)).fetch_all(pool).await?;
             Ok(rows.iter().map(|row| Approval { actor: row.get(0), at: row.get(1) }).collect())
+        })
+    }
+
+    /// Who approved another text or roster than this since the last release: changes have taken those approvals away.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn void_approvals(
+        &self,
+        notice_id: &str,
+        fingerprint: &str,
+        roster_hash: &str,
+    ) -> Result<Vec<VoidApproval>, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            let query = sqlx::query(APPROVALS_VOID.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
+            let rows = query.fetch_all(pool).await?;
+            let void = rows.iter();
+            Ok(void
+                .map(|row| VoidApproval { actor: row.get(0), other_text: row.get(1), other_roster: row.get(2) })
+                .collect())
         })
     }
 
@@ -245,6 +281,25 @@ impl Store {
             entry.bind(notice_id).bind(&body).execute(&mut *tx).await?;
             tx.commit().await?;
             Ok(taken_out)
+        })
+    }
+
+    /// Sets a value of the installation together with the ledger's entry (when, who, which kind) that tells of it.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn note_with_entry(
+        &self,
+        (key, value): (&str, &str),
+        (at, actor, kind): (i64, &str, &str),
+        body: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        on_both!(self, writer, |pool, dialect| {
+            let mut tx = pool.begin_with(dialect.begin()).await?;
+            sqlx::query(META_SET.on(dialect)).bind(key).bind(value).execute(&mut *tx).await?;
+            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(at).bind(actor).bind(kind);
+            entry.bind(None::<String>).bind(body.to_string()).execute(&mut *tx).await?;
+            Ok(tx.commit().await?)
         })
     }
 

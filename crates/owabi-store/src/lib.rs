@@ -13,6 +13,7 @@ mod import;
 mod ledger;
 mod log;
 mod open;
+mod people;
 mod postgres;
 mod purge;
 mod receipts;
@@ -28,7 +29,7 @@ mod take_over;
 mod tx;
 mod unreachable;
 
-pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord};
+pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord, VoidApproval};
 pub use copy::{CopiedTable, CopyError, Copying};
 pub use dispatch::Claimed;
 pub use error::{Setup, StoreError, Trouble};
@@ -38,6 +39,7 @@ pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Tota
 pub use ledger::{Beside, LedgerRow, MemberPlace};
 pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};
+pub use people::{User, UserChange, UserRefused};
 pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_problem};
 pub use purge::{Keyed, Retention};
 pub use receipts::{ArrivalRow, ByPerson, MemberChange, NewReceipt, ReceiptRow, Received};

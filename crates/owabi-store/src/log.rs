@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::open::{Store, on_both};
-use crate::sql::LOG_PAGE;
+use crate::sql::{LOG_PAGE, log_count};
 use sqlx::Row;
 
 /// Which rows of the log. Empty: all.
@@ -74,7 +74,31 @@ pub struct LogRow {
     pub given_email: Option<String>,
 }
 
+/// The statement with a filter's values.
+macro_rules! asked {
+    ($text:expr, $filter:expr, $after:expr, $limit:expr) => {
+        sqlx::query($text)
+            .bind($after.0)
+            .bind($after.1)
+            .bind($filter.notice_id.clone().unwrap_or_default())
+            .bind($filter.member_no.clone().unwrap_or_default())
+            .bind($filter.status.map_or("", owabi_core::lifecycle::Status::as_str))
+            .bind($filter.since.unwrap_or(i64::MIN))
+            .bind($limit)
+    };
+}
+
 impl Store {
+    /// How many rows the log has for a filter.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn log_count(&self, filter: &LogFilter) -> Result<i64, StoreError> {
+        on_both!(self, reader, |pool, dialect| {
+            Ok(asked!(log_count(dialect), filter, (0, 0), i64::MAX).fetch_one(pool).await?.get(0))
+        })
+    }
+
     /// The next `limit` rows after `after` = (row's id, attempt number); begin with `(0, 0)`.
     ///
     /// # Errors
@@ -86,11 +110,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<LogRow>, StoreError> {
         on_both!(self, reader, |pool, dialect| {
-            let query = sqlx::query(LOG_PAGE.on(dialect)).bind(after.0).bind(after.1);
-            let query = query.bind(filter.notice_id.clone().unwrap_or_default());
-            let query = query.bind(filter.member_no.clone().unwrap_or_default());
-            let query = query.bind(filter.status.map_or("", owabi_core::lifecycle::Status::as_str));
-            let rows = query.bind(filter.since.unwrap_or(i64::MIN)).bind(limit).fetch_all(pool).await?;
+            let rows = asked!(LOG_PAGE.on(dialect), filter, after, limit).fetch_all(pool).await?;
             Ok(rows
                 .iter()
                 .map(|row| LogRow {

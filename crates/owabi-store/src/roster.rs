@@ -1,10 +1,12 @@
 //! The held rows under one hash, and their release: what a preflight looks at, an approval names and a release takes must be the same.
 
-use crate::control::ReleaseRecord;
+use crate::control::{ReleaseRecord, approval_body};
 use crate::error::StoreError;
 use crate::open::{Store, on_both};
 use crate::rows::{MemberRow, member_row, member_text};
-use crate::sql::{LEDGER_APPEND, MEMBERS_PAGE, NOTICE_RELEASE, OTHER_TEXT_WAITS, RELEASE_INSERT, RELEASE_MEMBERS};
+use crate::sql::{
+    APPROVALS, LEDGER_APPEND, MEMBERS_PAGE, NOTICE_RELEASE, OTHER_TEXT_WAITS, RELEASE_INSERT, RELEASE_MEMBERS,
+};
 use owabi_core::ids::hex;
 use owabi_core::lifecycle::Status;
 use serde_json::json;
@@ -139,11 +141,19 @@ impl Store {
             let queued = queued.rows_affected();
             let kept = sqlx::query(RELEASE_INSERT.on(dialect)).bind(notice_id).bind(now).bind(actor).bind(fingerprint);
             kept.bind(roster_hash).bind(rows).bind(definition).execute(&mut *tx).await?;
+            let approved = sqlx::query(APPROVALS.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
+            let approved = approved.bind(approval_body(fingerprint, roster_hash)).fetch_all(&mut *tx).await?;
+            let approvers: Vec<String> = approved.iter().map(|row| row.get(0)).collect();
             let files = hex(&Sha256::digest(definition.as_bytes()));
-            let body = json!({ "queued": queued, "fingerprint": fingerprint, "roster_hash": roster_hash, "definition_sha256": files });
-            let body = body.to_string();
+            let body = json!({
+                "queued": queued,
+                "fingerprint": fingerprint,
+                "roster_hash": roster_hash,
+                "definition_sha256": files,
+                "approvers": approvers,
+            });
             let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("release");
-            entry.bind(notice_id).bind(body).execute(&mut *tx).await?;
+            entry.bind(notice_id).bind(body.to_string()).execute(&mut *tx).await?;
             tx.commit().await?;
             Ok(queued)
         })

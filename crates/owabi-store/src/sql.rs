@@ -182,6 +182,13 @@ pub(crate) fn record_group() -> &'static str {
     })
 }
 
+/// How many rows all pages of the log have together: counted by the text of the page, so that both mean the same.
+pub(crate) fn log_count(dialect: Dialect) -> &'static str {
+    static TEXTS: [OnceLock<String>; 2] = [OnceLock::new(), OnceLock::new()];
+    let text = &TEXTS[usize::from(dialect == Dialect::Postgres)];
+    text.get_or_init(|| format!("SELECT COUNT(*) FROM ({}) AS page", LOG_PAGE.on(dialect)))
+}
+
 /// One JSON array of arrays, for a `/*rows …*/` marker.
 ///
 /// PostgreSQL stores no NUL in a text; in what a relay or a roster says it stands as U+FFFD.
@@ -218,6 +225,7 @@ macro_rules! statements {
 statements! {
     APPROVAL_INSERT = "approval_insert";
     APPROVALS = "approvals";
+    APPROVALS_VOID = "approvals_void";
     ARRIVAL = "arrival";
     ARRIVAL_CONTENT = "arrival_content";
     ARRIVAL_COUNTS = "arrival_counts";
@@ -250,6 +258,7 @@ statements! {
     FINDINGS_INSERT = "findings_insert";
     FLEET_LOCK = "fleet_lock";
     GIVE_BACK = "give_back";
+    IMPORTERS = "importers";
     HOLD_SET = "hold_set";
     INSERT_MEMBERS = "insert_members";
     INTEND = "intend";
@@ -263,6 +272,8 @@ statements! {
     LEDGER_NEWEST = "ledger_newest";
     LEDGER_TRANSACTIONS = "ledger_transactions";
     LOG_PAGE = "log_page";
+    LOGIN_DONE = "login_done";
+    LOGIN_TRY = "login_try";
     MEMBER_BY_NO = "member_by_no";
     MEMBERS_BY_EMAIL = "members_by_email";
     MEMBERS_BY_QUEUE_ID = "members_by_queue_id";
@@ -328,6 +339,9 @@ statements! {
     TAKE_OVER_DOUBT = "take_over_doubt";
     TAKE_OVER_QUEUE = "take_over_queue";
     UNREACHABLE_PAGE = "unreachable_page";
+    USER_PUT = "user_put";
+    USERS = "users";
+    USERS_TO_CHANGE = "users_to_change";
     WITHDRAW_MEMBERS = "withdraw_members";
     WITHDRAW_QUEUED = "withdraw_queued";
 }

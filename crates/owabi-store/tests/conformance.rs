@@ -1,10 +1,14 @@
 //! Every verb of the store, on every database. A database earns its trust here.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "conformance/ledger.rs"]
+mod ledger;
 #[path = "conformance/evidence.rs"]
 mod evidence;
 #[path = "conformance/paper.rs"]
 mod paper;
+#[path = "conformance/people.rs"]
+mod people;
 #[path = "conformance/place.rs"]
 mod place;
 #[path = "../../../tests/support/postgres.rs"]
@@ -121,8 +125,10 @@ async fn count(store: &Store, status: Status) -> i64 {
 fn every_verb_of_the_store_is_tried_here() {
     let here = [
         include_str!("conformance.rs"),
+        include_str!("conformance/ledger.rs"),
         include_str!("conformance/evidence.rs"),
         include_str!("conformance/paper.rs"),
+        include_str!("conformance/people.rs"),
         include_str!("conformance/receipts.rs"),
         include_str!("copy.rs"),
     ]

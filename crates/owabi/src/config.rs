@@ -30,6 +30,7 @@ pub use owabi_core::yaml::{Span, SpanError};
 pub use pacing::{DomainLimit, Pacing, Presets};
 pub use problem::{ConfigError, Problem};
 pub use receipts::{Imap, Receipts};
+pub(crate) use secret::read_secret;
 pub use secret::{Key, SecretError, load_or_create_key};
 pub use smtp::{Bounce, Deadlines, Relay, Smtp, Tls};
 

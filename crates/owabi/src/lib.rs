@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod configuration;
 mod demo;
 pub mod dispatch;
 pub mod evidence;

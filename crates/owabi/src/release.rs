@@ -5,6 +5,7 @@ use crate::preflight;
 use owabi_core::ids::hex;
 use owabi_store::{PreflightRow, ReleaseRecord, Roster, Store, StoreError};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A release that nothing stands against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,10 @@ pub enum Obstacle {
         have: Vec<String>,
         /// How many are needed.
         need: u8,
+        /// Who approved what was there before something changed.
+        before: Vec<String>,
+        /// What changed since then.
+        changed: Vec<Changed>,
     },
 }
 
@@ -119,13 +124,47 @@ pub async fn approved(store: &Store, notice: &LoadedNotice) -> Result<Result<Rea
         Ok(ready) => ready,
         Err(obstacle) => return Ok(Err(obstacle)),
     };
-    let definition = notice.renderer.definition();
-    let need = definition.policy.approvals_required;
-    let approvals = store.approvals(&definition.id, &ready.fingerprint, &ready.roster_hash).await?;
+    let need = notice.renderer.definition().policy.approvals_required;
+    let have = approvers(store, notice, &ready).await?;
+    if have.len() >= usize::from(need) {
+        return Ok(Ok(ready));
+    }
+    let id = &notice.renderer.definition().id;
+    let void = store.void_approvals(id, &ready.fingerprint, &ready.roster_hash).await?;
+    let text = void.iter().any(|approval| approval.other_text).then_some(Changed::Text);
+    let roster = void.iter().any(|approval| approval.other_roster).then_some(Changed::Roster);
+    let before: BTreeSet<String> = void.into_iter().map(|approval| approval.actor).collect();
+    let changed = text.into_iter().chain(roster).collect();
+    Ok(Err(Obstacle::Approvals { have, need, before: before.into_iter().collect(), changed }))
+}
+
+/// Who approved exactly this, and may: everybody once.
+///
+/// # Errors
+/// The database's.
+pub async fn approvers(store: &Store, notice: &LoadedNotice, ready: &Ready) -> Result<Vec<String>, StoreError> {
+    let approvals = store.approvals(&notice.renderer.definition().id, &ready.fingerprint, &ready.roster_hash).await?;
+    let importers = importers(store, notice).await?;
     let mut have: Vec<String> = approvals.into_iter().map(|approval| approval.actor).collect();
+    have.retain(|name| !importers.contains(name));
     have.sort();
     have.dedup();
-    Ok(if have.len() >= usize::from(need) { Ok(ready) } else { Err(Obstacle::Approvals { have, need }) })
+    Ok(have)
+}
+
+/// Who brought the held rows and so cannot approve them. Nobody, while no users are defined and one approval is enough:
+/// a single person must be able to do the whole job.
+///
+/// # Errors
+/// The database's.
+pub async fn importers(store: &Store, notice: &LoadedNotice) -> Result<Vec<String>, StoreError> {
+    let definition = notice.renderer.definition();
+    let known = store.users().await?.iter().any(|user| !user.disabled);
+    if known || definition.policy.approvals_required > 1 {
+        store.importers(&definition.id).await
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 /// Releases what was approved: held rows become queued. The notice's files are kept with the release.

@@ -39,4 +39,7 @@ INSERT INTO preflights (notice_id, at, actor, fingerprint, roster_hash, rows, pr
 INSERT INTO approvals (notice_id, at, actor, fingerprint, roster_hash) VALUES
     ('metaps-2022', 810, 'jiro', 'f1', 'r1'), ('metaps-2022', 820, 'saburo', 'f1', 'r1');
 INSERT INTO ledger (at, actor, kind, notice_id, body) VALUES
-    (500, 'hanako', 'import', 'metaps-2022', '{"batch":"0190-a"}'), (1000, 'hanako', 'release', 'metaps-2022', '{"queued":9}');
+    (500, 'hanako', 'import', 'metaps-2022', '{"batch":"0190-a"}'),
+    (810, 'jiro', 'approve', 'metaps-2022', '{"fingerprint":"f1","roster_hash":"r1"}'),
+    (820, 'saburo', 'approve', 'metaps-2022', '{"fingerprint":"f1","roster_hash":"r1"}'),
+    (1000, 'hanako', 'release', 'metaps-2022', '{"queued":9}');

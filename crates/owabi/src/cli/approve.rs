@@ -5,15 +5,18 @@ use super::release::obstacle;
 use super::say::say;
 use super::session::{Session, notice};
 use crate::release;
+use owabi_core::people::Action;
 use serde_json::json;
 
 /// The options of `approve`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   owabi approve metaps-2022
+  owabi approve metaps-2022 --as '鈴木 花子'      with a password, where users are defined
 
-The approval holds for this text and this roster: a later change of either takes it away.")]
+The approval holds for this text and this roster: a later change of either takes it away.
+Whoever imported the roster cannot approve it where users are defined or two people must approve.")]
 pub(super) struct Options {
     /// The notice's id
     id: String,
@@ -23,22 +26,19 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    session.name(options.name.clone());
     let config = session.config()?;
     let notice = notice(&config, &options.id)?;
     let store = session.store(&config).await?;
+    let person = session.person(&store, Action::Approve).await?;
     let ready = release::looked_at(&store, &notice).await?.map_err(|found| obstacle(&options.id, &found))?;
-    let actor = session.actor(options.name.as_deref());
-    if actor.is_empty() {
-        let next = say!(ja: "--as に承認者の氏名を書いてください。", en: "name the approver with --as");
-        return Err(Failure::with(
-            Exit::Usage,
-            say!(ja: "承認者の名前が空です。", en: "the approver's name is empty"),
-            next,
-        ));
+    if release::importers(&store, &notice).await?.iter().any(|name| person.is(name)) {
+        return Err(importer(&person.name));
     }
+    let actor = person.name;
     store.approve(&options.id, &actor, &ready.fingerprint, &ready.roster_hash, session.now()).await?;
-    let approvals = store.approvals(&options.id, &ready.fingerprint, &ready.roster_hash).await?;
-    let (have, need) = (approvals.len(), notice.renderer.definition().policy.approvals_required);
+    let have = release::approvers(&store, &notice, &ready).await?.len();
+    let need = notice.renderer.definition().policy.approvals_required;
     let rows = ready.rows;
     session.tell(&say!(
         ja: "{actor} が {rows} 件の送信を承認しました(承認 {have} 人 / 必要 {need} 人)。",
@@ -48,4 +48,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     session.answer(&json!({ "state": state, "approvals": have, "approvals_required": need, "rows": rows }));
     store.close().await;
     Ok(Exit::Done)
+}
+
+/// Two pairs of eyes: who brought the roster does not approve it.
+fn importer(name: &str) -> Failure {
+    Failure::with(
+        Exit::Failed,
+        say!(ja: "{name} さんはこの名簿を取り込んだ本人なので、承認できません。", en: "{name} imported this roster and cannot approve it"),
+        say!(ja: "別の人に承認を依頼してください。何も変更していません。", en: "ask another person to approve; nothing was changed"),
+    )
 }

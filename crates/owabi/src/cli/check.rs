@@ -148,12 +148,29 @@ async fn check_database(session: &Session, config: &Config, connect: bool, found
     if let Err(error) = keys::load(config, &store).await {
         found.failure(session, "keys", &error.into());
     }
+    warn_of_nobody(session, &store, found).await;
     let seen = look_at_server(session, &store, found).await;
     store.close().await;
     seen.unwrap_or_else(|error| {
         found.failure(session, "database", &error.into());
         None
     })
+}
+
+/// Without users everybody who may start owabi may do everything.
+async fn warn_of_nobody(session: &Session, store: &Store, found: &mut Found) {
+    match store.users().await {
+        Ok(users) if users.iter().all(|user| user.disabled) => found.warning(
+            session,
+            "users",
+            &say!(
+                ja: "利用者が登録されていません。owabi を動かせる人は、だれでもすべての操作ができます。`owabi user add 氏名 --role admin` で登録できます。",
+                en: "no users are defined: everybody who can start owabi may do everything. Define them with `owabi user add NAME --role admin`"
+            ),
+        ),
+        Ok(_) => {}
+        Err(error) => found.failure(session, "database", &error.into()),
+    }
 }
 
 /// What a PostgreSQL server says about itself.

@@ -8,6 +8,7 @@ use super::say::{Text, say};
 use super::session::Session;
 use super::trouble;
 use crate::config::{Config, Target};
+use owabi_core::people::Action;
 use owabi_store::{Server, Store, StoreError};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -134,6 +135,7 @@ async fn backup(session: &Session, config: &Config, file: &Path) -> Answer {
         ));
     }
     let store = session.store_to_read(config).await?;
+    session.person(&store, Action::Database).await?;
     store.backup_to(file).await?;
     store.close().await;
     session.tell(&say!(ja: "{shown} に控えを取りました。", en: "copied to {shown}"));

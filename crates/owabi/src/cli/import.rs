@@ -5,6 +5,7 @@ use super::say::{Text, say};
 use super::session::{Session, notice};
 use crate::import::{Report, Request, import, is_same_file};
 use owabi_core::address::Lang;
+use owabi_core::people::Action;
 use owabi_core::roster::{Delimiter, Encoding, Kind, RosterOptions, Sample};
 use owabi_store::Store;
 use serde_json::json;
@@ -63,6 +64,8 @@ fn delimiter(name: &str) -> Result<Delimiter, String> {
 pub(super) async fn run(session: &Session, options: Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, &options.notice)?;
+    let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::Import).await?.name;
     let definition = notice.renderer.definition();
     let roster = RosterOptions {
         encoding: options.encoding,
@@ -72,14 +75,13 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
     };
     refuse_own_file(&options)?;
     show_sample(session, &options, &roster)?;
-    let store = session.store(&config).await?;
     refuse_withdrawn(&store, &options.notice).await?;
     let mut request = Request {
         file: options.file,
         notice_id: definition.id.clone(),
         notice_title: definition.title.clone(),
         options: roster,
-        actor: session.actor(None),
+        actor,
         at: session.now(),
         dry_run: options.dry_run,
         refused: options.refused,

@@ -57,6 +57,15 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         status: options.status,
         since,
     };
+    let asked = json!({
+        "notice": options.notice, "member": options.member, "status": options.status.map(Status::as_str), "since": since,
+    });
+    let rows = store.log_count(&filter).await?;
+    if options.csv {
+        session.export(&store, "log", &asked, rows).await?;
+    } else {
+        session.look(&store, "log", &asked, rows).await?;
+    }
     let out = BufWriter::new(io::stdout().lock());
     let mut page: Box<dyn Page> = match (session.json, options.csv) {
         (true, _) => Box::new(Json { out, first: true }),

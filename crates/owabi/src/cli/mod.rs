@@ -14,9 +14,12 @@ pub(crate) mod init;
 mod ledger;
 mod lock;
 mod log;
+mod login;
 mod man;
 mod member;
+mod password;
 mod pause;
+mod person;
 mod preflight;
 mod preview;
 mod purge;
@@ -32,6 +35,7 @@ mod test_send;
 mod track;
 mod trouble;
 mod unreachable;
+mod user;
 mod withdraw;
 
 pub(crate) use session::Session;
@@ -56,12 +60,16 @@ struct Cli {
     json: bool,
     #[arg(long, global = true, value_name = "LANG", value_parser = lang, help = LANG_HELP)]
     lang: Option<Lang>,
+    #[arg(long = "as", value_name = "NAME", help = AS_HELP)]
+    name: Option<String>,
     #[command(subcommand)]
     verb: Verb,
 }
 
 const CONFIG_HELP: &str =
     "The configuration; else $OWABI_CONFIG, /etc/owabi/owabi.yaml, config/owabi.yaml, owabi.yaml  設定ファイル";
+const AS_HELP: &str = "Who is asking; before the verb. Users prove it with a password, typed or in the file $OWABI_PASSWORD_FILE; \
+     else the account that runs owabi  操作する人";
 const LANG_HELP: &str = "ja or en; else $OWABI_LANG, else the configuration's  表示言語";
 
 const EXAMPLES: &str = "\
@@ -74,6 +82,7 @@ Examples:
   owabi run                                           send
   owabi status; owabi log --status failed             what became of it
   owabi unreachable --notice metaps-2022              whom mail did not reach
+  owabi user add hanako --role admin --os-user hanako from now on owabi asks who you are
   owabi ledger verify                                 whether any record was changed
 
 Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 69 relay or database unavailable,
@@ -120,6 +129,8 @@ enum Verb {
     TestSend(test_send::Options),
     /// Read mails that came back  返ってきたメールを読む
     Bounce(bounce::Options),
+    /// Who may do what  利用者と役割
+    User(user::Options),
     /// Evidence: write it, check it, rebuild one person's mails  証拠を書き出す・確かめる
     Evidence(evidence::Options),
     /// Forbid, or allow again, that a notice is purged  削除の禁止
@@ -163,6 +174,7 @@ fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
     };
     telemetry::silence_panics();
     let session = Session::new(cli.json, cli.lang, cli.config, environment);
+    session.name(cli.name);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -205,6 +217,7 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Unreachable(options) => unreachable::run(session, &options).await,
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Bounce(options) => Ok(bounce::run(session, &options)),
+        Verb::User(options) => user::run(session, &options).await,
         Verb::Evidence(options) => Box::pin(evidence::run(session, &options)).await,
         Verb::Hold(options) => hold::run(session, &options).await,
         Verb::Purge(options) => Box::pin(purge::run(session, &options)).await,
@@ -215,8 +228,8 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
     }
 }
 
-/// The whole command line, for completions and manual pages.
-fn command() -> clap::Command {
+/// The whole command line, for completions, manual pages and a look at every verb.
+pub fn command() -> clap::Command {
     Cli::command()
 }
 

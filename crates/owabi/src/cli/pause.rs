@@ -3,6 +3,7 @@
 use super::exit::{Answer, Exit, Failure};
 use super::say::say;
 use super::session::Session;
+use owabi_core::people::Action;
 use serde_json::json;
 
 /// The options of `pause`.
@@ -29,17 +30,19 @@ pub(super) struct Resume {
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
-    change(session, &options.id, "released", "paused", options.reason.as_deref()).await
+    change(session, &options.id, Action::Pause, options.reason.as_deref()).await
 }
 
 pub(super) async fn resume(session: &Session, options: &Resume) -> Answer {
-    change(session, &options.id, "paused", "released", None).await
+    change(session, &options.id, Action::Resume, None).await
 }
 
-async fn change(session: &Session, id: &str, from: &str, to: &str, reason: Option<&str>) -> Answer {
+async fn change(session: &Session, id: &str, action: Action, reason: Option<&str>) -> Answer {
+    let (from, to) = if action == Action::Pause { ("released", "paused") } else { ("paused", "released") };
     let config = session.config()?;
     let store = session.store(&config).await?;
-    let changed = store.set_state(id, (&[from], to), reason, &session.actor(None), session.now()).await?;
+    let person = session.person(&store, action).await?;
+    let changed = store.set_state(id, (&[from], to), reason, &person.name, session.now()).await?;
     let now = store.notice(id).await?.map(|notice| notice.state);
     let state = if changed { from.to_owned() } else { known_state(now, id)? };
     if !changed && state != to {

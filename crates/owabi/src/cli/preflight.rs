@@ -6,6 +6,7 @@ use super::session::{Session, notice};
 use crate::keys;
 use crate::preflight::{Mailer, preflight};
 use owabi_core::lifecycle::Status;
+use owabi_core::people::Action;
 use serde_json::json;
 
 /// The options of `preflight`.
@@ -25,6 +26,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, &options.notice)?;
     let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::Preflight).await?.name;
     let keys = keys::load(&config, &store).await?;
     let definition = notice.renderer.definition();
     let now = session.now();
@@ -33,7 +35,6 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let held = counts.get(&definition.id).and_then(|of| of.get(&Status::Held)).copied().unwrap_or(0);
     let bar = session.bar(held.unsigned_abs(), &say!(ja: "点検", en: "preflight"));
     let mailer = Mailer::new(&config, &keys);
-    let actor = session.actor(None);
     let report = preflight(&store, &notice, &mailer, (&actor, now), &|rows| bar.set_position(rows)).await;
     bar.finish_and_clear();
     let report = report?;

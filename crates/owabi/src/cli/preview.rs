@@ -8,6 +8,7 @@ use crate::preflight::Mailer;
 use owabi_core::address::Address;
 use owabi_core::ids::Subject;
 use owabi_core::member::Member;
+use owabi_core::people::Action;
 use owabi_core::render::{RenderError, Renderer, Stamp};
 use owabi_store::{MemberRow, Store};
 use serde_json::json;
@@ -35,9 +36,17 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, &options.notice)?;
     let store = session.store_to_read(&config).await?;
+    session.person(&store, Action::Preview).await?;
     let keys = keys::load(&config, &store).await?;
     let renderer = &notice.renderer;
     let row = row(&store, renderer, &options.notice, options.member.as_deref()).await?;
+    if options.member.is_some() {
+        let filter = json!({ "notice": options.notice, "member": row.member.member_no });
+        match &options.out {
+            Some(_) => session.export(&store, "preview", &filter, 1).await?,
+            None => session.look(&store, "preview", &filter, 1).await?,
+        }
+    }
     let mailer = Mailer::new(&config, &keys);
     let message_id = mailer.message_id(Subject { notice_id: &options.notice, member_id: row.id, round: row.round });
     let to = to(row.member.email.as_deref());

@@ -4,6 +4,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, notice};
 use crate::release::{self, Changed, Obstacle};
+use owabi_core::people::Action;
 use serde_json::json;
 
 /// The options of `release`.
@@ -29,6 +30,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
+    let person = session.person(&store, Action::Release).await?;
     let state = store.notice(id).await?.map(|notice| notice.state).unwrap_or_default();
     refuse_state(id, &state)?;
     let ready = match release::approved(&store, &notice).await? {
@@ -58,7 +60,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         en: "they will be sent; to release them, type how many ({rows}):"
     );
     session.confirm_count(options.yes, &question, rows)?;
-    let queued = release::release(&store, &notice, &ready, &session.actor(None), session.now()).await?;
+    let queued = release::release(&store, &notice, &ready, &person.name, session.now()).await?;
     session.tell(&say!(ja: "{queued} 通を送信待ちにしました。`owabi run` が送ります。", en: "{queued} mails are due; `owabi run` sends them"));
     session.answer(&json!({ "state": "released", "queued": queued, "dry_run": false }));
     store.close().await;
@@ -100,9 +102,7 @@ pub(crate) fn obstacle(id: &str, found: &Obstacle) -> Failure {
             say!(ja: "`owabi import 名簿 --notice {id}` で名簿を取り込んでください。", en: "import a roster: `owabi import FILE --notice {id}`"),
         ),
         Obstacle::Changed(changed) => {
-            let ja: Vec<&str> = changed.iter().map(|part| name(*part).0).collect();
-            let en: Vec<&str> = changed.iter().map(|part| name(*part).1).collect();
-            let (ja, en) = (ja.join("、"), en.join(", "));
+            let Text { ja, en } = names(changed);
             let what = say!(ja: "点検のあとに変わったもの: {ja}。", en: "changed since the preflight: {en}");
             let next = Text {
                 ja: format!("{}変更前の承認は無効です。", again.ja),
@@ -110,15 +110,27 @@ pub(crate) fn obstacle(id: &str, found: &Obstacle) -> Failure {
             };
             Failure::with(Exit::Failed, what, next)
         }
-        Obstacle::Approvals { have, need } => {
-            let (n, names) = (have.len(), have.join(", "));
+        Obstacle::Approvals { have, need, before, changed } => {
+            let (n, by) = (have.len(), have.join(", "));
+            let mut what =
+                say!(ja: "承認が足りません: {n} 人 / 必要 {need} 人({by})。", en: "{n} of {need} approvals ({by})");
+            if !before.is_empty() {
+                let (before, Text { ja, en }) = (before.join(", "), names(changed));
+                what.ja += &format!("以前の承認({before})は、その後に変わったものがあるため無効です: {ja}。");
+                what.en += &format!("; earlier approvals ({before}) do not count, since this changed: {en}");
+            }
             Failure::with(
                 Exit::Failed,
-                say!(ja: "承認が足りません: {n} 人 / 必要 {need} 人({names})。", en: "{n} of {need} approvals ({names})"),
+                what,
                 say!(ja: "別の人が `owabi approve {id}` を実行してください。", en: "another person runs `owabi approve {id}`"),
             )
         }
     }
+}
+
+fn names(changed: &[Changed]) -> Text {
+    let of = |part: fn(&Changed) -> &'static str| changed.iter().map(part).collect::<Vec<_>>();
+    Text { ja: of(|part| name(*part).0).join("、"), en: of(|part| name(*part).1).join(", ") }
 }
 
 fn name(part: Changed) -> (&'static str, &'static str) {

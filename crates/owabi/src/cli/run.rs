@@ -13,7 +13,7 @@ use crate::ledger::{self, Sealer};
 use crate::library::Library;
 use crate::receipts::sources::Sources;
 use crate::receipts::{Intake, Troubles};
-use crate::{clock, keys, relays};
+use crate::{clock, configuration, keys, relays};
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
 use serde_json::json;
@@ -40,9 +40,6 @@ pub(super) struct Options {
     migrate: bool,
 }
 
-/// How long the last seal may take when a run ends.
-const SEALING: Duration = Duration::from_secs(20);
-
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
@@ -58,6 +55,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
     let keys = keys::load(&config, &store).await?;
+    configuration::note(&config, &store, &session.actor(None), session.now()).await?;
     let seal_key = ledger::key::load(&config, &store).await?;
     let library = Arc::new(usable_library(session, &config, &store).await?);
     let relays = relays::relays(&config)?;
@@ -85,7 +83,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     if options.until_idle && summary.is_ok() {
         stop.run_until_cancelled(look_again(&sources)).await;
     }
-    sealing.finish(SEALING).await;
+    sealing.finish().await;
     follower.abort();
     bar.finish_and_clear();
     // Without the database nobody can be counted; what was sent is told all the same.

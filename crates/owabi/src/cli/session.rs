@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::ledger;
+use super::person::Person;
 use super::purged;
 use super::say::{Text, say};
 use crate::config::{Config, Environment, Language};
@@ -15,16 +16,20 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::OnceCell;
 use unicode_normalization::UnicodeNormalization;
 
 /// One run of the command line.
 pub(crate) struct Session {
     pub(crate) json: bool,
     pub(crate) environment: Environment,
+    /// Who was found to be asking.
+    pub(super) who: OnceCell<Person>,
     asked_lang: Option<Lang>,
     config_file: Option<PathBuf>,
     english: AtomicBool,
+    named: OnceLock<String>,
     /// Of a verb that may write entries into the ledger and does not seal them itself.
     to_seal: Mutex<Option<Config>>,
 }
@@ -34,8 +39,21 @@ impl Session {
         let by_environment = environment.get("OWABI_LANG").and_then(|word| super::lang(word).ok());
         let asked_lang = lang.or(by_environment);
         let english = AtomicBool::new(asked_lang == Some(Lang::En));
+        let (who, named) = (OnceCell::new(), OnceLock::new());
         let to_seal = Mutex::default();
-        Self { json, environment, asked_lang, config_file, english, to_seal }
+        Self { json, environment, who, asked_lang, config_file, english, named, to_seal }
+    }
+
+    /// Somebody says who they are (`--as`); the first one that is said counts.
+    pub(crate) fn name(&self, name: Option<String>) {
+        if let Some(name) = name {
+            self.named.get_or_init(|| same_name(&name));
+        }
+    }
+
+    /// The name of `--as`.
+    pub(super) fn named(&self) -> Option<String> {
+        self.named.get().cloned()
     }
 
     /// The language of this run.
@@ -205,7 +223,7 @@ impl Session {
 }
 
 /// A person's name as it is compared: full-width and half-width, and blanks around it or in a row, make no other person.
-fn same_name(name: &str) -> String {
+pub(super) fn same_name(name: &str) -> String {
     let folded: String = name.nfkc().collect();
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -12,6 +12,7 @@ use owabi_core::address::Address;
 use owabi_core::ids::{Subject, hex};
 use owabi_core::member::Member;
 use owabi_core::outcome::Outcome;
+use owabi_core::people::Action;
 use owabi_core::render::{Mail, Stamp};
 use owabi_smtp::envelope::Parcel;
 use owabi_smtp::session::Session as Connection;
@@ -46,8 +47,9 @@ pub(super) struct Options {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, &options.notice)?;
-    let address = allowed(&config, &notice, &options.to)?;
     let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::TestSend).await?.name;
+    let address = allowed(&config, &notice, &options.to)?;
     let keys = keys::load(&config, &store).await?;
     let member = member(&store, &notice, options).await?;
     let now = session.now();
@@ -61,9 +63,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         )
     })?;
     let envid = keys.envid(subject, 1);
-    let actor = session.actor(None);
-    let mut body =
-        json!({ "to": options.to, "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
+    let mut body = json!({ "to": address.to_string(), "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
     // What the ledger does not take is not sent.
     store.append_ledger(now, &actor, "test_send", Some(&options.notice), &body).await?;
     let (relay, outcome) = send(&config, &address, &mail, envid).await?;

@@ -10,6 +10,7 @@ use crate::receipts::{
     Arrival, Counted, Failed, IncomingMail, Intake, LARGEST, Verdict, imap, journal, maildir, maillog, sources,
 };
 use crate::{clock, keys};
+use owabi_core::people::Action;
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -96,6 +97,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 async fn forget(session: &Session, host: &str, source: &str) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
+    let person = session.person(&store, Action::Track).await?;
     let forgotten = store.forget_source(host, source).await?;
     if !forgotten {
         return Err(Failure::with(
@@ -105,7 +107,7 @@ async fn forget(session: &Session, host: &str, source: &str) -> Answer {
         ));
     }
     let body = json!({ "host": host, "source": source });
-    store.append_ledger(session.now(), &session.actor(None), "forget_source", None, &body).await?;
+    store.append_ledger(session.now(), &person.name, "forget_source", None, &body).await?;
     session.tell(&say!(
         ja: "{host} の {source} を外しました。これを待つことはなく、「不達の知らせなし」にも数えません。",
         en: "{source} of {host} is left out: nothing waits for it, and \"no bounce by\" does not count it"
@@ -197,7 +199,10 @@ fn cannot_read(failed: Failed) -> Failure {
 
 /// A mail server hands over one mail. Whatever goes wrong is for now: it must keep the mail and come again.
 async fn pipe(session: &Session, to: Option<String>) -> Exit {
-    match take_stdin(session, to).await {
+    let taken = take_stdin(session, to).await;
+    // A mail server waits; the daemon seals.
+    session.needs_no_seal();
+    match taken {
         Ok(verdict) => {
             session.answer(&json!({ "verdict": word(verdict) }));
             Exit::Done

@@ -10,6 +10,7 @@ use super::session::Session;
 use owabi_core::lifecycle::Status;
 use owabi_store::{Store, Unreached};
 use page::Page;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -68,6 +69,12 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let store = session.store_to_read(&config).await?;
     let id = &options.notice;
     known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    let (asked, rows) = (json!({ "notice": id }), listed_at_most(&store, id).await?);
+    if options.csv {
+        session.export(&store, "unreachable", &asked, rows).await?;
+    } else {
+        session.look(&store, "unreachable", &asked, rows).await?;
+    }
     let mut page = page::new(session, options.csv);
     let written = write_all(&store, id, page.as_mut()).await;
     store.close().await;
@@ -104,6 +111,13 @@ async fn write_all(store: &Store, notice: &str, page: &mut dyn Page) -> Result<i
     }
     sum.under_way = (sum.under_way - sum.of(Remedy::Decide)).max(0);
     Ok(page.end(&sum))
+}
+
+/// How many may be listed.
+async fn listed_at_most(store: &Store, notice: &str) -> Result<i64, Failure> {
+    let counts = store.counts().await?.remove(notice).unwrap_or_default();
+    let listed = [Status::Unreachable, Status::Failed, Status::Bounced, Status::InDoubt];
+    Ok(listed.iter().filter_map(|status| counts.get(status)).sum())
 }
 
 /// How many have no final status.

@@ -5,6 +5,7 @@ use super::pause::known_state;
 use super::say::say;
 use super::session::Session;
 use owabi_core::lifecycle::Status;
+use owabi_core::people::Action;
 use serde_json::json;
 
 /// The options of `withdraw`.
@@ -34,6 +35,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let id = &options.notice;
     let config = session.config()?;
     let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::Withdraw).await?.name;
     let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     let counts = store.counts().await?;
     let count = |status| counts.get(id).and_then(|of| of.get(&status)).copied().unwrap_or(0);
@@ -54,7 +56,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
             en: "take out {open} members, and those of the {sending} being sent whose mails have not left? [yes/no]"
         ),
     )?;
-    let (actor, now) = (session.actor(None), session.now());
+    let now = session.now();
     store.set_state(id, (&["draft", "released", "paused"], "withdrawn"), Some(&options.reason), &actor, now).await?;
     let withdrawn = store.withdraw_open(id, &options.reason, &actor, now).await?;
     session.tell(&say!(ja: "{withdrawn} 人を取り下げました。", en: "{withdrawn} members taken out"));

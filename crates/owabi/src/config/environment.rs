@@ -5,7 +5,8 @@ use owabi_core::yaml::document::{self as yaml, Mapping, Step, Value};
 use std::collections::BTreeMap;
 
 /// Names that begin like an override and mean something else.
-const RESERVED: [&str; 5] = ["OWABI_CONFIG", "OWABI_LANG", "OWABI_LOG", "OWABI_REQUIRE", "OWABI_SOAK"];
+const RESERVED: [&str; 6] =
+    ["OWABI_CONFIG", "OWABI_LANG", "OWABI_LOG", "OWABI_PASSWORD_FILE", "OWABI_REQUIRE", "OWABI_SOAK"];
 
 /// Environment variables, handed to whoever needs them: nothing else in the program reads the environment.
 #[derive(Clone, Debug, Default)]

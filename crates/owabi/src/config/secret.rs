@@ -103,6 +103,11 @@ fn secret_text(path: &Path, credentials: Option<&Path>) -> Result<SecretString, 
     Ok(SecretString::from(secret))
 }
 
+/// Reads one line of secret from a file that nobody else may read.
+pub(crate) fn read_secret(path: &Path) -> Result<SecretString, SecretError> {
+    secret_text(path, None)
+}
+
 /// Refuses a file of a secret that somebody else reads on our behalf, and that others could read.
 pub(super) fn check_guarded(path: &Path, credentials: Option<&Path>) -> Result<(), SecretError> {
     let guarded = credentials.is_some_and(|folder| lies_in(path, folder));

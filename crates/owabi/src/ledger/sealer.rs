@@ -15,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 /// From one look to the next.
 const EVERY: Duration = Duration::from_secs(1);
+/// A database that does not answer for so long when a daemon stops is away; the last seal may take longer.
+const ANSWER: Duration = Duration::from_secs(2);
+const LAST: Duration = Duration::from_mins(2);
 /// How often the head goes to the log when it moved (milliseconds).
 const TELL_MS: i64 = 600_000;
 /// A gap stays open for so long at least (milliseconds): a number can be drawn before its transaction has an id.
@@ -207,22 +210,16 @@ pub struct Sealing {
 }
 
 impl Sealing {
-    /// Stops after everything that was entered is sealed, as far as the database answers within `patience`.
-    pub async fn finish(self, patience: Duration) {
+    /// Stops after everything that was entered is sealed, as far as the database answers.
+    pub async fn finish(self) {
         self.stop.cancel();
-        let last = async {
-            let Ok(mut sealer) = self.task.await else { return };
-            if let Err(error) = sealer.seal(clock::now_ms()).await {
-                tracing::warn!(
-                    error = harmless(&error),
-                    "the last entries are not sealed yet; the next run seals them"
-                );
-            }
-            tell(&sealer);
-        };
-        if tokio::time::timeout(patience, last).await.is_err() {
+        let Ok(mut sealer) = self.task.await else { return };
+        let answers = tokio::time::timeout(ANSWER, sealer.store.newest_seal()).await.is_ok_and(|seal| seal.is_ok());
+        let last = async { answers && sealer.seal(clock::now_ms()).await.is_ok() };
+        if tokio::time::timeout(LAST, last).await != Ok(true) {
             tracing::warn!("the last entries are not sealed yet; the next run seals them");
         }
+        tell(&sealer);
     }
 }
 
@@ -230,7 +227,8 @@ async fn keep(mut sealer: Sealer, stop: CancellationToken) -> Sealer {
     let (mut told, mut well) = (None, true);
     loop {
         let now = clock::now_ms();
-        let sealed = sealer.seal(now).await;
+        // What is broken off here is found by the next look.
+        let Some(sealed) = stop.run_until_cancelled(sealer.seal(now)).await else { return sealer };
         if let Err(error) = &sealed
             && well
         {

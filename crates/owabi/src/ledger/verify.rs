@@ -191,10 +191,10 @@ impl Check<'_> {
     async fn unsealed_below(&mut self) -> Result<Option<Finding>, StoreError> {
         let mut looks = if self.store.is_shared() { LATE.0 } else { 0 };
         loop {
-            let gaps = self.verifier.covered().gaps();
-            let among = if gaps.is_empty() { Vec::new() } else { self.store.ledger_among(&gaps, 1).await? };
-            let Some(seq) = among.first().copied() else { return Ok(None) };
-            if looks == 0 {
+            let mut gaps = self.verifier.covered().gaps();
+            gaps.push((i64::MIN, 0));
+            let Some(seq) = self.store.ledger_among(&gaps, 1).await?.first().copied() else { return Ok(None) };
+            if looks == 0 || seq < 1 {
                 return Ok(Some(Finding::Entry { seq, fault: Fault::Inserted }));
             }
             looks -= 1;

@@ -5,6 +5,7 @@ use crate::cli::lock::lock;
 use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
 use crate::config::{Config, Database, Target, UrlProblem};
+use owabi_core::people::Action;
 use owabi_store::{CopiedTable, CopyError, Copying, OpenOptions, PostgresOptions, Store};
 use serde_json::json;
 use std::fs::File;
@@ -43,6 +44,7 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
     source.must_be_there()?;
     let (from_store, _source_lock) = source.open().await?;
     let (to_store, _target_lock) = target.open().await?;
+    let person = session.person(&from_store, Action::Database).await?;
     let rows = from_store.rows_to_copy().await?;
     let question = say!(
         ja: "{from} から {to} へ、{rows} 行を写します。写した後、元のデータベースからは送信できなくなります。よろしいですか? [yes/no]",
@@ -50,7 +52,7 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
     );
     session.confirm(*yes, &question)?;
     let bar = session.bar(2 * rows, &say!(ja: "複写", en: "copying"));
-    let copying = Copying { actor: &session.actor(None), from, to, at: session.now() };
+    let copying = Copying { actor: &person.name, from, to, at: session.now() };
     let copied = from_store.copy_to(&to_store, copying, &|done| bar.set_position(done)).await;
     bar.finish_and_clear();
     from_store.close().await;

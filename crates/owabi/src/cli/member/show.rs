@@ -11,6 +11,7 @@ use crate::cli::session::Session;
 use crate::cli::status::label;
 use crate::japan;
 use crate::quiet::Silence;
+use owabi_core::people::Action;
 use owabi_store::{NoticeRow, Store};
 use serde_json::json;
 
@@ -37,8 +38,14 @@ pub(super) struct Options {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store_to_read(&config).await?;
+    session.person(&store, Action::Look).await?;
     let silence = Silence::of(&store.sources().await?, config.receipts.quiet);
     let people = read(&store, options, silence).await?;
+    let rows = i64::try_from(people.len()).unwrap_or(i64::MAX);
+    if rows > 0 {
+        let filter = json!({ "notice": options.notice, "member": options.member_no });
+        session.look(&store, "member show", &filter, rows).await?;
+    }
     store.close().await;
     for (place, person) in people.iter().enumerate() {
         if place > 0 {

@@ -8,6 +8,7 @@ use super::open;
 use crate::japan;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use owabi_core::people::Action;
 use owabi_core::receipt::Says;
 use owabi_store::{ArrivalRow, ByPerson, Received, Store};
 use serde_json::{Value, json};
@@ -73,17 +74,22 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         return list(session, &store).await;
     };
     let changes = options.dismiss || options.member.is_some();
-    let store = if changes { session.store(&config).await? } else { session.store_to_read(&config).await? };
+    if !changes {
+        let store = session.store_to_read(&config).await?;
+        return show(session, &store, id, options.out.as_deref()).await;
+    }
+    let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::Track).await?.name;
     let arrival = find(&store, id).await?;
-    match (&options.member, options.dismiss) {
-        (Some(member_no), _) => say_of(session, options, &store, arrival, member_no).await,
-        (None, true) => dismiss(session, options, &store, arrival).await,
-        (None, false) => show(session, &arrival, options.out.as_deref()),
+    match &options.member {
+        Some(member_no) => say_of(session, options, &store, arrival, (member_no, actor)).await,
+        None => dismiss(session, options, &store, arrival, actor).await,
     }
 }
 
 async fn again(session: &Session) -> Answer {
-    let (_, intake) = open(session).await?;
+    let (config, intake) = open(session).await?;
+    session.person(&session.store(&config).await?, Action::Track).await?;
     let settled = intake.take_reviewed().await? + intake.take_parked().await?;
     session.tell(&say!(ja: "{settled} 件を照合できました。", en: "{settled} found their member"));
     session.answer(&json!({ "matched_later": settled }));
@@ -93,6 +99,8 @@ async fn again(session: &Session) -> Answer {
 async fn list(session: &Session, store: &Store) -> Answer {
     let waiting = store.arrivals("review", 0, LIST).await?;
     let all: i64 = store.arrival_counts().await?.iter().filter(|of| of.state == "review").map(|of| of.count).sum();
+    let listed = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
+    session.look(store, "track review", &json!({}), listed).await?;
     if waiting.is_empty() {
         session.tell(&say!(ja: "確認を待つものはありません。", en: "nothing waits for a person"));
     }
@@ -103,7 +111,6 @@ async fn list(session: &Session, store: &Store) -> Answer {
         let (ja, en) = (why.ja, why.en);
         session.tell(&say!(ja: "{id}  {at}  {ja}\n    {sender} 「{subject}」", en: "{id}  {at}  {en}\n    {sender} \"{subject}\""));
     }
-    let listed = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
     if all > listed {
         let more = all - listed;
         session.tell(&say!(ja: "ほかに {more} 件あります。", en: "and {more} more"));
@@ -167,7 +174,19 @@ fn unknown(id: &str) -> Failure {
     )
 }
 
-fn show(session: &Session, arrival: &ArrivalRow, out: Option<&Path>) -> Answer {
+async fn show(session: &Session, store: &Store, id: &str, out: Option<&Path>) -> Answer {
+    let action = if out.is_some() { Action::Export } else { Action::Look };
+    session.person(store, action).await?;
+    let arrival = find(store, id).await?;
+    let filter = json!({ "id": arrival.sha256 });
+    match out {
+        Some(_) => session.export(store, "track review", &filter, 1).await?,
+        None => session.look(store, "track review", &filter, 1).await?,
+    }
+    hand_out(session, &arrival, out)
+}
+
+fn hand_out(session: &Session, arrival: &ArrivalRow, out: Option<&Path>) -> Answer {
     let Some(content) = &arrival.content else {
         let what =
             say!(ja: "成功の通知は受け取りの記録だけを残しています。", en: "of a success only the receipt is kept");
@@ -216,20 +235,26 @@ fn is_matched_by_person(arrival: &ArrivalRow) -> bool {
     arrival.state == "matched" && arrival.why.as_deref() == Some("person")
 }
 
-async fn dismiss(session: &Session, options: &Options, store: &Store, arrival: ArrivalRow) -> Answer {
+async fn dismiss(session: &Session, options: &Options, store: &Store, arrival: ArrivalRow, actor: String) -> Answer {
     must_wait(&arrival)?;
     let (reason, now) = (options.reason.clone().unwrap_or_default(), session.now());
     let sha256 = arrival.sha256.clone();
     let dismissed = ArrivalRow { state: "dismissed".to_owned(), why: Some("person".to_owned()), ..arrival };
     let body = json!({ "evidence": sha256, "reason": reason });
-    let by_person = Some(ByPerson { actor: session.actor(None), kind: "dismiss", notice_id: None, body });
+    let by_person = Some(ByPerson { actor, kind: "dismiss", notice_id: None, body });
     store.receive(&Received { arrivals: vec![dismissed], by_person, ..Received::default() }, now).await?;
     session.tell(&say!(ja: "確認済みにしました。", en: "dismissed"));
     session.answer(&json!({ "id": sha256, "state": "dismissed" }));
     Ok(Exit::Done)
 }
 
-async fn say_of(session: &Session, options: &Options, store: &Store, arrival: ArrivalRow, member_no: &str) -> Answer {
+async fn say_of(
+    session: &Session,
+    options: &Options,
+    store: &Store,
+    arrival: ArrivalRow,
+    (member_no, actor): (&str, String),
+) -> Answer {
     if !is_matched_by_person(&arrival) {
         must_wait(&arrival)?;
     }
@@ -243,7 +268,7 @@ async fn say_of(session: &Session, options: &Options, store: &Store, arrival: Ar
     let (_, intake) = open(session).await?;
     let sha256 = arrival.sha256.clone();
     let body = json!({ "evidence": sha256, "member_no": member_no, "says": says, "reason": options.reason });
-    let (actor, notice_id) = (session.actor(None), Some(notice.clone()));
+    let notice_id = Some(notice.clone());
     let by_person = ByPerson { actor, kind: "receipt_by_hand", notice_id, body };
     if !intake.take_by_hand(arrival, (member.id, says), &by_person).await? {
         let what = say!(

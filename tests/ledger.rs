@@ -1,0 +1,169 @@
+//! The ledger (promise 5, D15): sealed while mails go out, verified afterwards, and nothing in it can be changed unnoticed.
+
+mod place;
+mod tamper;
+
+use crate::support::postgres::Server;
+use crate::support::program::Program;
+use crate::support::world::{addresses, eventually};
+use owabi_core::ledger::Finding;
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
+use place::Ledger;
+use serde_json::Value;
+use std::time::Duration;
+
+async fn slow_relay() -> CaptureRelay {
+    let options = CaptureOptions { rtt: Duration::from_millis(30), ..CaptureOptions::default() };
+    CaptureRelay::start(options).await.unwrap()
+}
+
+/// What `ledger verify` says, and with which exit code.
+fn verified(program: &Program, more: &[&str]) -> (Option<i32>, Value) {
+    let output = program.output(&[&["--json", "ledger", "verify"], more].concat());
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
+}
+
+async fn sql(program: &Program, text: &'static str) {
+    let pool = sqlx::SqlitePool::connect(&program.url()).await.unwrap();
+    sqlx::raw_sql(text).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_run_everything_is_sealed_and_the_head_says_how_much() {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let program = Program::released(relay.addr().port(), "", &addresses(20));
+    program.json(&["run", "--until-idle"]);
+    let (code, said) = verified(&program, &[]);
+    assert_eq!((code, &said["ok"], &said["unsealed"]), (Some(0), &true.into(), &0.into()), "{said}");
+    assert!(said["entries"].as_i64().unwrap() >= 23, "import, preflight, release and 20 attempts: {said}");
+    assert_eq!(program.json(&["ledger", "head"]), said["head"]);
+    let kept = program.write("noted.txt", &format!("> {}\n", said["head"]["text"].as_str().unwrap()));
+    assert_eq!(verified(&program, &["--head", kept.to_str().unwrap()]).0, Some(0));
+    assert!(program.said().contains(said["head"]["text"].as_str().unwrap()), "the head goes to the journal");
+    let shown = program.output(&["--json", "ledger", "show", "--kind", "attempt"]);
+    let lines: Vec<Value> =
+        String::from_utf8(shown.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), &lines[0]["body"]["attempt"]["outcome"]), (20, &"accepted".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verify_names_what_was_changed_and_whose_it_is_and_a_noted_head_finds_what_was_cut_off() {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let program = Program::released(relay.addr().port(), "", &addresses(5));
+    program.json(&["run", "--until-idle"]);
+    let head = program.json(&["ledger", "head"])["text"].as_str().unwrap().to_owned();
+    sql(&program, "DROP TRIGGER attempts_stay_u; DROP TRIGGER ledger_stays_d; DROP TRIGGER seals_stay_d; UPDATE attempts SET outcome = 'failed' WHERE member_id = 3").await;
+    let (code, said) = verified(&program, &[]);
+    let bad = &said["first_bad"];
+    assert_eq!((code, &bad["what"], &bad["fault"]), (Some(1), &"entry".into(), &"changed".into()), "{said}");
+    assert_eq!((&bad["kind"], &bad["member"]), (&"attempt".into(), &"M00002".into()), "{said}");
+    sql(&program, "UPDATE attempts SET outcome = 'accepted' WHERE member_id = 3").await;
+    assert_eq!(verified(&program, &["--head", &head]).0, Some(0));
+    // By hand and past the triggers: the row alone.
+    sql(&program, "DROP TRIGGER affected_members_enter; UPDATE affected_members SET status = 'delivered' WHERE id = 2")
+        .await;
+    let (code, said) = verified(&program, &[]);
+    assert_eq!((code, &said["first_bad"]["member"]), (Some(1), &"M00001".into()), "{said}");
+    sql(
+        &program,
+        "UPDATE affected_members SET status = 'accepted' WHERE id = 2; UPDATE batches SET imported = 4, lines = 4",
+    )
+    .await;
+    let (code, said) = verified(&program, &[]);
+    assert_eq!((code, &said["first_bad"]["what"]), (Some(1), &"import".into()), "{said}");
+    sql(&program, "UPDATE batches SET imported = 5, lines = 5; DELETE FROM ledger WHERE seq > (SELECT last_seq FROM seals WHERE number = 2); DELETE FROM attempts; UPDATE affected_members SET status = 'queued', due_at = 1; DELETE FROM seals WHERE number > 2").await;
+    assert_eq!(verified(&program, &[]).0, Some(0), "nothing inside can tell");
+    let (code, said) = verified(&program, &["--head", &head]);
+    assert_eq!(
+        (code, &said["first_bad"]["number"], &said["first_bad"]["fault"]),
+        (Some(1), &3.into(), &"cut_off".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_in_the_middle_of_sending_leaves_a_ledger_that_verifies_and_goes_on() {
+    let relay = slow_relay().await;
+    let program = Program::released(relay.addr().port(), "", &addresses(120));
+    let running = program.start(&["run"]);
+    assert!(eventually(&async || relay.stats().mails >= 40).await);
+    running.kill();
+    let (code, said) = verified(&program, &[]);
+    assert_eq!((code, &said["ok"]), (Some(0), &true.into()), "{said}");
+    program.finish().await;
+    let (code, said) = verified(&program, &["--head", said["head"]["text"].as_str().unwrap()]);
+    assert_eq!((code, &said["unsealed"]), (Some(0), &0.into()), "{said}");
+    program.audit(&relay).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_key_or_with_another_one_nothing_is_sealed_and_it_is_said() {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let program = Program::released(relay.addr().port(), "", &addresses(1));
+    program.json(&["run", "--until-idle"]);
+    let kept = std::fs::read_to_string(program.path("ledger.key")).unwrap();
+    std::fs::remove_file(program.path("ledger.key")).unwrap();
+    let missing = program.output(&["run", "--until-idle"]);
+    assert_eq!(missing.status.code(), Some(78), "{missing:?}");
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("ledger.key"), "{missing:?}");
+    assert_eq!(verified(&program, &[]).0, Some(0), "the public half is enough to verify");
+    program.write("ledger.key", &format!("{}\n", "5a".repeat(32)));
+    assert_eq!(program.output(&["run", "--until-idle"]).status.code(), Some(78), "the mode is not 0600");
+    let _ = std::process::Command::new("chmod").arg("600").arg(program.path("ledger.key")).status();
+    for verb in [["run", "--until-idle"], ["ledger", "verify"]] {
+        assert_eq!(program.output(&verb).status.code(), Some(78), "another key");
+    }
+    program.write("ledger.key", &kept);
+    assert_eq!(program.output(&["run", "--until-idle"]).status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_daemons_on_one_database_seal_one_chain() {
+    let ledger = Ledger::on_postgres(Server::shared().database()).await;
+    let (mut one, mut other) = (ledger.sealer().await, ledger.sealer().await);
+    let enter = async {
+        for n in 0..60 {
+            ledger.enter(n).await;
+        }
+    };
+    let seal = async |sealer: &mut owabi::ledger::Sealer| {
+        let mut sealed = 0;
+        for at in 0..40 {
+            sealed += sealer.seal(at).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        sealed
+    };
+    let ((), first, second) = tokio::join!(enter, seal(&mut one), seal(&mut other));
+    let last = one.seal(100).await.unwrap();
+    assert_eq!(first + second + last, 60);
+    let checked = ledger.check(None).await;
+    assert_eq!((checked.first_bad, checked.unsealed, checked.head.entries), (None, 0, 60));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_is_committed_late_is_sealed_late_and_one_that_is_rolled_back_stays_a_gap() {
+    let ledger = Ledger::on_postgres(Server::shared().database()).await;
+    let mut sealer = ledger.sealer().await;
+    let late = ledger.open_entry("late").await;
+    let never = ledger.open_entry("never").await;
+    ledger.enter(1).await;
+    assert_eq!(sealer.seal(1).await.unwrap(), 1);
+    never.roll_back().await;
+    late.commit().await;
+    let watched = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        sealer.seal(2).await.unwrap()
+    };
+    let (checked, sealed) = tokio::join!(ledger.check(None), watched);
+    assert_eq!(sealed, 1);
+    assert_eq!((checked.first_bad, checked.head.number, checked.head.entries), (None, 2, 2));
+    // Long after no transaction can bring it any more, the number that was rolled back is closed.
+    ledger.enter(2).await;
+    sealer.seal(200_000).await.unwrap();
+    ledger.run("INSERT INTO ledger (seq, at, actor, kind, body) VALUES (2, 1, 'mallory', 'note', '{}')").await;
+    assert_eq!(sealer.seal(400_000).await.unwrap(), 0);
+    let bad = ledger.check(None).await.first_bad;
+    let inserted = Finding::Entry { seq: 2, fault: owabi_core::ledger::Fault::Inserted };
+    assert_eq!(bad, Some(owabi::ledger::Bad::Sealed(inserted)));
+}

@@ -1,0 +1,79 @@
+//! Looks, exports and the configuration in the ledger.
+
+use super::{Office, account, ends};
+use crate::support::world::NOTICE;
+use serde_json::json;
+
+#[test]
+fn every_look_at_members_and_every_export_is_in_the_ledger_before_it_is_shown() {
+    let office = Office::new(1).filled();
+    for look in [
+        &["log", "--notice", NOTICE, "--status", "held"][..],
+        &["--json", "log", "--member", "u0@example.jp"],
+        &["log", "--csv"],
+        &["member", "show", "M00001"],
+        &["unreachable", "--notice", NOTICE],
+        &["preview", "--notice", NOTICE, "--member", "M00001"],
+        &["preview", "--notice", NOTICE, "--member", "M00001", "--out", "letters"],
+        &["track", "review"],
+    ] {
+        ends(&office.run(look), 0, "");
+    }
+    // A made-up member is nobody.
+    ends(&office.run(&["preview", "--notice", NOTICE]), 0, "");
+    let said = |kind| -> Vec<String> {
+        let entries = office.entries(kind).into_iter();
+        entries.map(|(actor, body)| format!("{} {}", actor == account(), body)).collect()
+    };
+    let log = |notice, member, status| json!({ "notice": notice, "member": member, "status": status, "since": null });
+    let shown = |verb: &str, filter: serde_json::Value, rows: i64| {
+        format!("true {}", json!({ "verb": verb, "filter": filter, "rows": rows }))
+    };
+    let preview = json!({ "notice": NOTICE, "member": "M00001" });
+    let looks = [
+        shown("log", log(Some(NOTICE), None, Some("held")), 2),
+        shown("log", log(None, Some("(address)"), None), 0),
+        shown("member show", json!({ "notice": null, "member": "M00001" }), 1),
+        shown("unreachable", json!({ "notice": NOTICE }), 0),
+        shown("preview", preview.clone(), 1),
+        shown("track review", json!({}), 0),
+    ];
+    assert_eq!(said("look"), looks);
+    assert_eq!(
+        said("export"),
+        [shown("log", log(None::<&str>, None::<&str>, None::<&str>), 2), shown("preview", preview, 1)]
+    );
+}
+
+#[test]
+fn a_look_that_cannot_be_recorded_shows_nothing() {
+    let office = Office::new(1).filled();
+    office.sql("CREATE TRIGGER full BEFORE INSERT ON ledger BEGIN SELECT RAISE(ABORT, 'full'); END");
+    for look in [
+        &["log"][..],
+        &["log", "--csv"],
+        &["member", "show", "M00001"],
+        &["unreachable", "--notice", NOTICE],
+        &["preview", "--notice", NOTICE, "--member", "M00001", "--out", "letters"],
+        &["track", "review"],
+    ] {
+        let output = office.run(look);
+        ends(&output, 69, "nothing is shown");
+        assert!(output.stdout.is_empty(), "{output:?}");
+    }
+    assert!(!office.program.path("letters").exists());
+}
+
+#[test]
+fn a_change_of_the_configuration_is_noted_when_the_service_starts_and_names_the_key() {
+    let office = Office::new(1);
+    let run = || ends(&office.run(&["run", "--until-idle"]), 0, "");
+    run();
+    run();
+    office.program.configure("stop_timeout: 3s", "stop_timeout: 4s");
+    run();
+    let entries = office.entries("configuration");
+    let changed: Vec<_> = entries.iter().map(|(_, body)| body["changed"].clone()).collect();
+    assert_eq!(changed, [json!(null), json!(["dispatch.stop_timeout"])]);
+    assert_ne!(entries[0].1["sha256"], entries[1].1["sha256"]);
+}
