@@ -7,7 +7,7 @@ use owabi_core::ids::hex;
 use owabi_core::ledger::SealKey;
 use sha2::{Digest, Sha256};
 
-/// Numbers that are the same each time (Steele, Lea, Flood: SplitMix64).
+/// Numbers that are the same each time (`SplitMix64`).
 struct Random(u64);
 
 impl Random {

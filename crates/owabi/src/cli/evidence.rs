@@ -37,9 +37,9 @@ enum Verb {
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     match &options.verb {
-        Verb::Export(options) => export::run(session, options).await,
+        Verb::Export(options) => Box::pin(export::run(session, options)).await,
         Verb::Verify(options) => verify::run(session, options),
-        Verb::Member(options) => member::run(session, options).await,
+        Verb::Member(options) => Box::pin(member::run(session, options)).await,
         Verb::Asked(options) => asked::run(session, options).await,
     }
 }

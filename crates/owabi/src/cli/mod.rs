@@ -226,7 +226,7 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::User(options) => user::run(session, &options).await,
         Verb::Evidence(options) => Box::pin(evidence::run(session, &options)).await,
         Verb::Hold(options) => hold::run(session, &options).await,
-        Verb::Purge(options) => purge::run(session, &options).await,
+        Verb::Purge(options) => Box::pin(purge::run(session, &options)).await,
         Verb::Ledger(options) => ledger::run(session, &options).await,
         Verb::Db(options) => db::run(session, &options).await,
         Verb::Completions(options) => Ok(completions::run(&options)),

@@ -191,15 +191,15 @@ fn is_ours(name: &str) -> bool {
         || name.strip_prefix("seals/").is_some_and(of_seal)
 }
 
-/// The next line without its end; `None` at the end. A last line without an end is none.
-pub(super) fn line(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Option<()>> {
+/// Reads the next line without its end; false when there is none. A last line without an end is an error.
+pub(super) fn line(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let read = from.take(LINE as u64).read_until(b'\n', line)?;
     if read == 0 {
-        return Ok(None);
+        return Ok(false);
     }
     if line.pop() != Some(b'\n') {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is too long, or the last one has no end"));
     }
-    Ok(Some(()))
+    Ok(true)
 }

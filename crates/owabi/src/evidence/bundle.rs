@@ -94,12 +94,12 @@ impl<W: Write + Seek> Write for Out<W> {
 }
 
 impl<W: Write + Seek> Out<W> {
-    fn begin(&mut self, name: &str) -> Result<(), BundleError> {
-        let mode = if name.ends_with(".sh") { 0o755 } else { 0o644 };
+    fn begin(&mut self, file: &str) -> Result<(), BundleError> {
+        let mode = if file == name::CHECK { 0o755 } else { 0o644 };
         let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
         let options = options.last_modified_time(DateTime::default()).unix_permissions(mode).large_file(true);
         self.hash = Sha256::new();
-        Ok(self.zip.start_file(name, options)?)
+        Ok(self.zip.start_file(file, options)?)
     }
 
     fn end(&mut self, name: &str) {

@@ -160,7 +160,7 @@ impl Rows<'_> {
     fn next(&mut self) -> Result<Option<Shown>, Bad> {
         self.number += 1;
         let malformed = || Bad::line(self.file, self.number, Fault::Malformed);
-        if line(&mut *self.from, &mut self.text).map_err(|_| malformed())?.is_none() {
+        if !line(&mut *self.from, &mut self.text).map_err(|_| malformed())? {
             return Ok(None);
         }
         let row: Shown = serde_json::from_slice(&self.text).map_err(|_| malformed())?;
@@ -199,7 +199,7 @@ fn ledger(archive: &Archive, seals: &[Seal], papers: &mut Papers, verdict: &mut 
     let mut from = archive.read(&mut zip, name::LEDGER)?;
     for number in 1.. {
         let malformed = || Bad::line(name::LEDGER, number, Fault::Malformed);
-        if line(&mut *from, &mut text).map_err(|_| malformed())?.is_none() {
+        if !line(&mut *from, &mut text).map_err(|_| malformed())? {
             break;
         }
         let (seq, hash) = match serde_json::from_slice::<Front>(&text) {

@@ -87,7 +87,7 @@ async fn write(store: &Store, options: &Options, (keys, seal_key): (&Keys, &Seal
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     let wanted = Wanted { notice_id: &options.notice, full: options.full, keys, seal_key, report: None };
     let mut snapshot = store.snapshot().await?;
-    let written = bundle::write(BufWriter::new(&file), &mut snapshot, &wanted).await;
+    let written = Box::pin(bundle::write(BufWriter::new(&file), &mut snapshot, &wanted)).await;
     let written = written.and_then(|written| kept(&file, &part, &options.out).map(|()| written).map_err(Into::into));
     if written.is_err() {
         let _ = fs::remove_file(&part);
