@@ -57,7 +57,7 @@ pub use sources::{ArrivalCount, SourceName, SourceRow};
 pub use standing::{MemberStanding, SentMail};
 pub use take_over::LeftBehind;
 pub use unreachable::{Unreached, UnreachedRow};
-pub use watch::{CanaryClaim, NewestSeal};
+pub use watch::CanaryClaim;
 
 #[cfg(test)]
 mod migration_tests;

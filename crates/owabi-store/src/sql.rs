@@ -301,7 +301,6 @@ statements! {
     META_GET = "meta_get";
     META_LOCK = "meta_lock";
     META_SET = "meta_set";
-    NEWEST_SEAL = "newest_seal";
     NEXT_DUE = "next_due";
     NOTICE_KEPT = "notice_kept";
     NOTICE_KNOWN = "notice_known";

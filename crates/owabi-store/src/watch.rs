@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::open::{Store, on_both, on_both_in_time};
 use crate::sql::{
     CANARY_PASS, CANARY_ROWS, CLAIM, CLAIM_LISTED, LEDGER_APPEND, META_FIRST, META_GET, META_LOCK, META_SET,
-    NEWEST_SEAL, NOTICE_STATE, WATCHED_FAILED, WATCHED_KNOWN, json_rows,
+    NOTICE_STATE, WATCHED_FAILED, WATCHED_KNOWN, json_rows,
 };
 use owabi_core::watch::Outcomes;
 use serde::{Deserialize, Serialize};
@@ -30,15 +30,6 @@ pub struct CanaryClaim<'a> {
     pub lease_ms: i64,
     /// Fresh rows to take now, at the most.
     pub limit: i64,
-}
-
-/// The newest seal of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewestSeal {
-    /// Counted from 1.
-    pub number: i64,
-    /// The text that is signed.
-    pub text: String,
 }
 
 /// The members of a canary, as `meta` holds them.
@@ -212,17 +203,6 @@ impl Store {
         on_both_in_time!(self, reader, |pool, dialect| {
             let count = sqlx::query(WATCHED_KNOWN.on(dialect)).bind(notice_id).bind(from);
             Ok(count.fetch_one(pool).await?.get(0))
-        })
-    }
-
-    /// The newest seal; `None` before the first.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn newest_seal(&self) -> Result<Option<NewestSeal>, StoreError> {
-        on_both!(self, reader, |pool, dialect| {
-            let row = sqlx::query(NEWEST_SEAL.on(dialect)).fetch_optional(pool).await?;
-            Ok(row.map(|row| NewestSeal { number: row.get(0), text: row.get(1) }))
         })
     }
 }

@@ -1,10 +1,10 @@
 //! Every verb of the store, on every database. A database earns its trust here.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-#[path = "conformance/ledger.rs"]
-mod ledger;
 #[path = "conformance/evidence.rs"]
 mod evidence;
+#[path = "conformance/ledger.rs"]
+mod ledger;
 #[path = "conformance/paper.rs"]
 mod paper;
 #[path = "conformance/people.rs"]
@@ -16,10 +16,10 @@ mod place;
 mod postgres;
 #[path = "conformance/receipts.rs"]
 mod receipts;
-#[path = "conformance/watch.rs"]
-mod watch;
 #[path = "conformance/report.rs"]
 mod report;
+#[path = "conformance/watch.rs"]
+mod watch;
 
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;

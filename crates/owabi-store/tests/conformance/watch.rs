@@ -146,15 +146,3 @@ async fn failures_count_from_a_time_on_and_a_relay_s_own_fault_is_none(place: Pl
     assert_eq!(counts(10).await, (4, 4), "mails that came back");
     assert_eq!(counts(40).await, (2, 2), "those that left before do not count");
 }
-
-on_both_databases!(the_newest_seal_is_the_one_with_the_highest_number);
-async fn the_newest_seal_is_the_one_with_the_highest_number(place: Place) {
-    let store = place.store().await;
-    assert_eq!(store.newest_seal().await.unwrap(), None);
-    place
-        .run("INSERT INTO seals (number, at, first_seq, last_seq, entries, text, signature) VALUES (1, 1, 1, 1, 1, 'one', 'x'), (2, 2, 2, 2, 1, 'two', 'x')")
-        .await
-        .unwrap();
-    let newest = store.newest_seal().await.unwrap().unwrap();
-    assert_eq!((newest.number, newest.text.as_str()), (2, "two"));
-}

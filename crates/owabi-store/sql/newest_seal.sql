@@ -1,1 +1,0 @@
-SELECT number, text FROM seals ORDER BY number DESC LIMIT 1
