@@ -63,7 +63,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         )
     })?;
     let envid = keys.envid(subject, 1);
-    let mut body = json!({ "to": address.to_string(), "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
+    let mut body = json!({ "to": to.address().to_string(), "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
     // What the ledger does not take is not sent.
     store.append_ledger(now, &actor, "test_send", Some(&options.notice), &body).await?;
     let (relay, outcome) = send(&config, &to, &mail, envid).await?;
