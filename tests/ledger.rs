@@ -33,7 +33,7 @@ async fn sql(program: &Program, text: &'static str) {
 async fn after_a_run_everything_is_sealed_and_the_head_says_how_much() {
     let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
     let program = Program::released(relay.addr().port(), "", &addresses(20));
-    program.json(&["run", "--until-idle"]);
+    assert!(program.start(&["run", "--until-idle"]).wait().success());
     let (code, said) = verified(&program, &[]);
     assert_eq!((code, &said["ok"], &said["unsealed"]), (Some(0), &true.into(), &0.into()), "{said}");
     assert!(said["entries"].as_i64().unwrap() >= 23, "import, preflight, release and 20 attempts: {said}");
@@ -53,7 +53,7 @@ async fn verify_names_what_was_changed_and_whose_it_is_and_a_noted_head_finds_wh
     let program = Program::released(relay.addr().port(), "", &addresses(5));
     program.json(&["run", "--until-idle"]);
     let head = program.json(&["ledger", "head"])["text"].as_str().unwrap().to_owned();
-    sql(&program, "DROP TRIGGER attempts_stay_u; DROP TRIGGER ledger_stays_d; DROP TRIGGER seals_stay_d; UPDATE attempts SET outcome = 'failed' WHERE member_id = 3").await;
+    sql(&program, "DROP TRIGGER attempts_stay_u; DROP TRIGGER attempts_stay_d; DROP TRIGGER ledger_stays_d; DROP TRIGGER seals_stay_d; UPDATE attempts SET outcome = 'failed' WHERE member_id = 3").await;
     let (code, said) = verified(&program, &[]);
     let bad = &said["first_bad"];
     assert_eq!((code, &bad["what"], &bad["fault"]), (Some(1), &"entry".into(), &"changed".into()), "{said}");
@@ -72,12 +72,12 @@ async fn verify_names_what_was_changed_and_whose_it_is_and_a_noted_head_finds_wh
     .await;
     let (code, said) = verified(&program, &[]);
     assert_eq!((code, &said["first_bad"]["what"]), (Some(1), &"import".into()), "{said}");
-    sql(&program, "UPDATE batches SET imported = 5, lines = 5; DELETE FROM ledger WHERE seq > (SELECT last_seq FROM seals WHERE number = 2); DELETE FROM attempts; UPDATE affected_members SET status = 'queued', due_at = 1; DELETE FROM seals WHERE number > 2").await;
+    sql(&program, "UPDATE batches SET imported = 5, lines = 5; DELETE FROM ledger WHERE seq > (SELECT last_seq FROM seals WHERE number = 3); DELETE FROM attempts; UPDATE affected_members SET status = 'queued', due_at = 1; DELETE FROM seals WHERE number > 3").await;
     assert_eq!(verified(&program, &[]).0, Some(0), "nothing inside can tell");
     let (code, said) = verified(&program, &["--head", &head]);
     assert_eq!(
         (code, &said["first_bad"]["number"], &said["first_bad"]["fault"]),
-        (Some(1), &3.into(), &"cut_off".into())
+        (Some(1), &4.into(), &"cut_off".into())
     );
 }
 

@@ -85,7 +85,7 @@ async fn every_row_of_every_table_goes_from_any_database_to_any_and_its_hash_sta
             "each copy adds its entry, and nothing else"
         );
         let tables = [
-            ("meta", 4),
+            ("meta", 5),
             ("notices", 2),
             ("batches", 2),
             ("affected_members", 3),
