@@ -1,6 +1,6 @@
 -- Of these members: one row an attempt, one for a mail under way, one for a member without either; those after (member id, number).
 -- A COUNT is looked up row by row; for an EXISTS in that place PostgreSQL would first read all intents. A resend batch's are the
--- attempts from that resend on, up to the member's next.
+-- attempts from that resend on, up to the member's next. COALESCE keeps PostgreSQL from beginning with all attempts of a code.
 SELECT m.id, COALESCE(a.number, i.number, 0), m.notice_id, m.member_no, m.email, m.status, COALESCE(a.at, i.at, m.updated_at), i.relay,
        a.code, a.enhanced, a.reply, a.outcome, COALESCE(i.possible_duplicate, m.possible_duplicate), i.message_id, a.queue_id,
        a.reason, a.phase, a.tls, a.duration_ms, i.mail_sha256, i.envid, i.rcpt_to, m.reason,
@@ -17,8 +17,8 @@ WHERE m.id = p.id AND (m.id > $2 OR COALESCE(a.number, i.number, 0) > $3)
   AND ($4 = '[]' OR m.status /*among $4*/)
   AND COALESCE(a.at, i.at, m.updated_at) >= $5 AND COALESCE(a.at, i.at, m.updated_at) < $6
   AND ($7 = '' OR lower(COALESCE(i.rcpt_to, m.email)) LIKE '%@' || $7)
-  AND ($8 = 0 OR (a.code >= $8 AND a.code <= $9))
-  AND ($10 = '' OR a.enhanced LIKE $10)
+  AND ($8 = 0 OR (COALESCE(a.code, 0) >= $8 AND COALESCE(a.code, 0) <= $9))
+  AND ($10 = '' OR COALESCE(a.enhanced, '') LIKE $10)
   AND ($11 = '[]' OR COALESCE(a.outcome, 'none') /*among $11*/)
   AND ($12 = '' OR m.batch_id = $12
        OR (SELECT COUNT(*) FROM resends r WHERE r.member_id = m.id AND r.batch_id = $12

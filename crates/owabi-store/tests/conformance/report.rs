@@ -113,7 +113,7 @@ async fn of_a_resend_the_log_shows_what_was_sent_since_and_a_report_what_became_
     store.record(&Group { intents: vec![], settles: vec![accepted(&again, 120_000)] }, 90, 90, false).await.unwrap();
     let rows = store.log_after(&of_it, (0, 0), 10).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.attempt).collect::<Vec<_>>(), [2]);
-    let report = store.report(NOTICE, 40).await.unwrap().unwrap();
+    let report = store.report(NOTICE, 60).await.unwrap().unwrap();
     let became: Vec<_> = report.resent.iter().map(|row| (row.batch_id.as_str(), row.status, row.count)).collect();
     assert_eq!(became, [("r1", Some(Status::Accepted), 1)]);
     let mut told: Vec<_> = report.told.iter().map(|told| (told.minute, told.count, told.first, told.last)).collect();
