@@ -23,8 +23,7 @@ async fn main() {
     let [url, entries] = words.as_slice() else { panic!("ledger_seed URL ENTRIES") };
     let entries: u64 = entries.parse().unwrap();
     Store::open(&OpenOptions::new(url.clone())).await.unwrap().close().await;
-    let numbers =
-        format!("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {entries})");
+    let numbers = format!("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {entries})");
     for step in STEPS {
         let text = AssertSqlSafe(step.replace("NUMBERS", &numbers));
         if url.starts_with("sqlite:") {

@@ -1,10 +1,10 @@
 //! Every verb of the store, on every database. A database earns its trust here.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-#[path = "conformance/ledger.rs"]
-mod ledger;
 #[path = "conformance/evidence.rs"]
 mod evidence;
+#[path = "conformance/ledger.rs"]
+mod ledger;
 #[path = "conformance/paper.rs"]
 mod paper;
 #[path = "conformance/people.rs"]
