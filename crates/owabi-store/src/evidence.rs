@@ -78,7 +78,7 @@ pub struct ApprovalRow {
 /// A batch with its arithmetic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the columns of the table")]
-pub struct BatchRow {
+pub struct BatchPaper {
     pub id: String,
     pub kind: String,
     pub actor: String,
@@ -412,10 +412,10 @@ impl Snapshot {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn batches(&mut self, notice_id: &str) -> Result<Vec<BatchRow>, StoreError> {
+    pub async fn batches(&mut self, notice_id: &str) -> Result<Vec<BatchPaper>, StoreError> {
         on_tx!(self.tx, |tx, dialect| {
             let rows = sqlx::query(EVIDENCE_BATCHES.on(dialect)).bind(notice_id).fetch_all(&mut **tx).await?;
-            let batch = |row: &_| BatchRow {
+            let batch = |row: &_| BatchPaper {
                 id: Row::get(row, 0),
                 kind: Row::get(row, 1),
                 actor: Row::get(row, 2),

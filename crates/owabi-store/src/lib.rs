@@ -35,7 +35,7 @@ pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord, VoidApproval
 pub use copy::{CopiedTable, CopyError, Copying};
 pub use dispatch::Claimed;
 pub use error::{Setup, StoreError, Trouble};
-pub use evidence::{ApprovalRow, BatchRow, Pasts, ReleaseRow, RosterRow, Snapshot};
+pub use evidence::{ApprovalRow, BatchPaper, Pasts, ReleaseRow, RosterRow, Snapshot};
 pub use fleet::{Beat, DaemonRow, FORGET_MS, News};
 pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Totals};
 pub use ledger::{Beside, LedgerRow, MemberPlace};

@@ -4,6 +4,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::pause::known_state;
 use super::say::say;
 use super::session::Session;
+use owabi_core::people::Action;
 use serde_json::json;
 
 /// The options of `hold`.
@@ -47,9 +48,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 async fn change(session: &Session, one: &One, hold: Option<&str>) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::Hold).await?.name;
     let id = &one.id;
     known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
-    let changed = store.set_hold(id, hold, &one.reason, &session.actor(None), session.now()).await?;
+    let changed = store.set_hold(id, hold, &one.reason, &actor, session.now()).await?;
     store.close().await;
     match (changed, hold.is_some()) {
         (false, true) => Err(Failure::with(

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::library::{Library, NoticeSource};
 use crate::{japan, keys};
 use owabi_core::notice::NoticeDefinition;
+use owabi_core::people::Action;
 use owabi_core::yaml::Span;
 use owabi_store::{Retention, Store, StoreError};
 use serde_json::json;
@@ -50,6 +51,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let id = &options.notice;
     let config = session.config()?;
     let store = session.store(&config).await?;
+    session.person(&store, Action::Purge).await?;
     let Some(state) = store.retention(id).await? else {
         known_state(None, id)?;
         return Ok(Exit::Failed);
@@ -153,6 +155,7 @@ async fn purge(
     counts: &BTreeMap<String, i64>,
 ) -> Result<(), Failure> {
     let id = &options.notice;
+    let person = session.person(store, Action::Purge).await?;
     let pseudonyms = keys::load(config, store).await?.pseudonyms(id);
     let keyed = |value: &str| pseudonyms.of(value);
     store.delete_securely().await?;
@@ -165,7 +168,7 @@ async fn purge(
         }
         bar.finish_and_clear();
         let body = json!({ "counts": counts, "early": options.early, "reason": options.reason });
-        store.finish_purge(id, &keyed, &body, (&session.actor(None), session.now())).await?;
+        store.finish_purge(id, &keyed, &body, (&person.name, session.now())).await?;
     }
     store.free_space().await.map_err(|error| not_freed(id, &error))
 }

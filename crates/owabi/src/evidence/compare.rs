@@ -10,7 +10,7 @@ use super::rows::{Front, Hidden, Shown, Told};
 use crate::library::NoticeSource;
 use owabi_core::ids::{Pseudonyms, hex};
 use owabi_core::ledger::{Body, Hash, Seal, Tree, hash_of_hex, leaf};
-use owabi_store::{BatchRow, ReleaseRow};
+use owabi_store::{BatchPaper, ReleaseRow};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -19,7 +19,7 @@ use std::io::BufRead;
 
 /// What the small files say, and what is still to be found in the ledger.
 struct Papers {
-    batches: BTreeMap<String, BatchRow>,
+    batches: BTreeMap<String, BatchPaper>,
     /// Fingerprint and roster hash, with the hash of the release's files where they were kept.
     releases: BTreeMap<(String, String), Option<String>>,
     /// Each mail's mark by row and attempt. About 50 MB for a million.
@@ -100,8 +100,8 @@ fn texts(archive: &Archive, zip: &mut Option<Zip>) -> Result<(Texts, Releases), 
     Ok((texts, releases))
 }
 
-fn batches(archive: &Archive, zip: &mut Option<Zip>) -> Result<BTreeMap<String, BatchRow>, Bad> {
-    let rows: Vec<BatchRow> = json_lines(archive, zip, name::BATCHES)?;
+fn batches(archive: &Archive, zip: &mut Option<Zip>) -> Result<BTreeMap<String, BatchPaper>, Bad> {
+    let rows: Vec<BatchPaper> = json_lines(archive, zip, name::BATCHES)?;
     if let Some((number, _)) = (1..).zip(&rows).find(|(_, row)| row.kind == "import" && !row.totals.add_up()) {
         return Err(Bad::line(name::BATCHES, number, Fault::Count));
     }
@@ -118,7 +118,7 @@ fn line_of(position: Option<&csv::Position>) -> u64 {
 }
 
 /// Counts the roster. Each import brought as many members as it says.
-fn members(archive: &Archive, zip: &mut Option<Zip>, batches: &BTreeMap<String, BatchRow>) -> Result<u64, Bad> {
+fn members(archive: &Archive, zip: &mut Option<Zip>, batches: &BTreeMap<String, BatchPaper>) -> Result<u64, Bad> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
     let (mut members, mut last) = (0, 0);
     let mut roster = csv_reader(archive.read(zip, name::ROSTER)?);

@@ -9,6 +9,7 @@ use crate::{japan, keys};
 use owabi_core::address::{Address, Lang};
 use owabi_core::ids::Pseudonyms;
 use owabi_core::ledger::Intent;
+use owabi_core::people::Action;
 use owabi_core::rebuild::{History, Released, Resent, Sent, round_of, texts};
 use owabi_store::{LogFilter, LogRow, RosterRow, Store};
 use serde_json::{Value, json};
@@ -34,6 +35,7 @@ pub(super) struct Options {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store_to_read(&config).await?;
+    session.person(&store, Action::Evidence).await?;
     let id = &options.notice;
     known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     let address = Address::parse(&options.email).map_err(|problem| {
@@ -46,6 +48,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     for row in store.asked_members(id, &forms).await? {
         members.extend(member(&store, id, row, &forms).await?);
     }
+    let rows = i64::try_from(members.len()).unwrap_or(i64::MAX);
+    session.look(&store, "evidence asked", &json!({ "notice": id }), rows).await?;
     store.close().await;
     tell(session, &members);
     let told = members.iter().any(|member| member["told"] == true);

@@ -9,6 +9,7 @@ use crate::evidence::bundle::{self, BundleError, Wanted, Written};
 use crate::keys;
 use owabi_core::ids::Keys;
 use owabi_core::ledger::SealKey;
+use owabi_core::people::Action;
 use owabi_store::Store;
 use serde_json::json;
 use std::fs::{self, File, OpenOptions};
@@ -49,6 +50,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let id = &options.notice;
     let config = session.config()?;
     let store = session.store(&config).await?;
+    session.person(&store, Action::Evidence).await?;
     known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     if options.out.exists() {
         let file = options.out.display();
@@ -68,8 +70,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         session.confirm(options.yes, &question)?;
     }
     let keys = keys::load(&config, &store).await?;
-    let body = json!({ "full": options.full });
-    store.append_ledger(session.now(), &session.actor(None), "export", Some(id), &body).await?;
+    let what = json!({ "notice": id, "full": options.full });
+    session.export(&store, "evidence export", &what, members).await?;
     let seal_key = sealed::seal_all(&config, &store, &keys).await?;
     let written = write(&store, options, (&keys, &seal_key)).await.map_err(failure)?;
     store.close().await;

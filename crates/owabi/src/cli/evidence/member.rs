@@ -11,6 +11,7 @@ use crate::evidence::rebuild::Rebuilt;
 use crate::evidence::{name, person};
 use crate::{japan, keys};
 use owabi_core::ledger::{Intent, PublicKey};
+use owabi_core::people::Action;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -51,7 +52,10 @@ struct Mail {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
+    session.person(&store, Action::Evidence).await?;
     let notices = notices(&store, options).await?;
+    let what = json!({ "notice": options.notice, "member": options.member_no });
+    session.look(&store, "evidence member", &what, 1).await?;
     let keys = keys::load(&config, &store).await?;
     let key = sealed::seal_all(&config, &store, &keys).await?.public();
     let mut snapshot = store.snapshot().await?;
