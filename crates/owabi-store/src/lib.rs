@@ -5,6 +5,7 @@
 
 mod control;
 mod copy;
+mod correction;
 mod dispatch;
 mod error;
 mod fleet;
@@ -15,17 +16,22 @@ mod postgres;
 mod receipts;
 mod record;
 mod recording;
+mod resend;
+mod resolve;
 mod roster;
 mod rows;
+mod selection;
 mod sources;
 mod sql;
 mod standing;
+mod substitutes;
 mod take_over;
 mod tx;
 mod unreachable;
 
 pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord};
 pub use copy::{CopiedTable, CopyError, Copying};
+pub use correction::{Correction, CorrectionRow};
 pub use dispatch::Claimed;
 pub use error::{Setup, StoreError, Trouble};
 pub use fleet::{Beat, DaemonRow, FORGET_MS, News};
@@ -35,10 +41,14 @@ pub use open::{OpenOptions, Store};
 pub use postgres::{Durability, PostgresOptions, Server, Tls, postgres_url_problem};
 pub use receipts::{ArrivalRow, ByPerson, MemberChange, NewReceipt, ReceiptRow, Received};
 pub use record::{Claim, Group, Intent, Recorded, Settle};
+pub use resend::{Chosen, RESEND_CLASSES, ResendBatch, ResendRequest, ResendRow};
+pub use resolve::Resolution;
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
+pub use selection::Selection;
 pub use sources::{ArrivalCount, SourceName, SourceRow};
 pub use standing::{MemberStanding, SentMail};
+pub use substitutes::{NewSubstitute, Publication, SubstituteRow};
 pub use take_over::LeftBehind;
 pub use unreachable::{Unreached, UnreachedRow};
 
