@@ -19,4 +19,5 @@ pub mod reply;
 pub mod retry;
 pub mod roster;
 pub mod settle;
+pub mod spreadsheet;
 pub mod yaml;

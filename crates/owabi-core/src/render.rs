@@ -15,8 +15,10 @@ mod mime;
 mod pieces;
 mod rules;
 mod samples;
+mod web;
 
 pub use error::{RenderError, TemplateError};
+pub use web::{WEB_TEMPLATE, WebPage};
 
 use crate::guard::{Guard, GuardProblem};
 use crate::member::Member;

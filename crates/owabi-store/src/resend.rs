@@ -132,7 +132,8 @@ impl Store {
         on_both!(self, reader, |pool, dialect| {
             let query = sqlx::query(RESEND_LIKE.on(dialect)).bind(request.notice_id).bind(request.words);
             let rows = query.bind(request.reason).fetch_all(pool).await?;
-            let batch = |row: &_| ResendBatch { id: get(row, 0), at: get(row, 1), actor: get(row, 2), members: get(row, 3) };
+            let batch =
+                |row: &_| ResendBatch { id: get(row, 0), at: get(row, 1), actor: get(row, 2), members: get(row, 3) };
             Ok(rows.iter().map(batch).collect())
         })
     }

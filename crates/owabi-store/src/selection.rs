@@ -108,11 +108,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn member_ids(
-        &self,
-        notice_id: &str,
-        member_nos: &[String],
-    ) -> Result<HashMap<String, i64>, StoreError> {
+    pub async fn member_ids(&self, notice_id: &str, member_nos: &[String]) -> Result<HashMap<String, i64>, StoreError> {
         let mut found = HashMap::with_capacity(member_nos.len());
         for some in member_nos.chunks(TOGETHER) {
             let numbers = json_rows(some.iter().map(|no| json!([no])));

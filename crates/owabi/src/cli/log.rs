@@ -5,7 +5,7 @@ use super::say::{Text, say};
 use super::session::Session;
 use crate::japan;
 use owabi_core::lifecycle::Status;
-use owabi_core::roster::defuse;
+use owabi_core::spreadsheet::Spreadsheet;
 use owabi_store::{LogFilter, LogRow, Store};
 use serde_json::json;
 use std::io::{self, BufWriter, Write};
@@ -58,7 +58,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let out = BufWriter::new(io::stdout().lock());
     let mut page: Box<dyn Page> = match (session.json, options.csv) {
         (true, _) => Box::new(Json { out, first: true }),
-        (_, true) => Box::new(Csv(spreadsheet(out))),
+        (_, true) => Box::new(Csv(Spreadsheet::new(out)?)),
         _ => Box::new(Table(out)),
     };
     let written = write_all(&store, &filter, page.as_mut()).await;
@@ -107,11 +107,6 @@ trait Page {
 /// Where lists are written.
 pub(super) type Out = BufWriter<io::StdoutLock<'static>>;
 
-/// Lines that end as Excel wants them.
-pub(super) fn spreadsheet(out: Out) -> csv::Writer<Out> {
-    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out)
-}
-
 struct Json {
     out: Out,
     first: bool,
@@ -138,14 +133,13 @@ impl Page for Json {
     }
 }
 
-struct Csv(csv::Writer<Out>);
+struct Csv(Spreadsheet<Out>);
 
 impl Page for Csv {
     fn begin(&mut self) -> io::Result<()> {
-        // The mark tells Excel that the file is UTF-8.
-        let head = "\u{feff}notice,member_no,email,status,status_reason,attempt,at,relay,code,enhanced,reply,outcome,reason,\
+        let head = "notice,member_no,email,status,status_reason,attempt,at,relay,code,enhanced,reply,outcome,reason,\
                     possible_duplicate,message_id,queue_id,name,given_email";
-        Ok(self.0.write_record(head.split(','))?)
+        self.0.row(head.split(','))
     }
 
     fn row(&mut self, row: &LogRow) -> io::Result<()> {
@@ -170,11 +164,11 @@ impl Page for Csv {
             row.name.clone(),
             text(&row.given_email),
         ];
-        Ok(self.0.write_record(cells.iter().map(|cell| defuse(cell).into_owned()))?)
+        self.0.row(cells)
     }
 
     fn end(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.0.finish()
     }
 }
 
