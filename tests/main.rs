@@ -53,6 +53,8 @@ mod private_postgres;
 mod private_relays;
 mod queue_interface;
 mod receipts;
+mod resend;
 mod secrecy;
 mod soak;
 mod through_postfix;
+mod unreachable;

@@ -1,6 +1,8 @@
 //! Every verb of the store, on every database. A database earns its trust here.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "conformance/by_hand.rs"]
+mod by_hand;
 #[path = "conformance/paper.rs"]
 mod paper;
 #[path = "conformance/place.rs"]
@@ -10,6 +12,8 @@ mod place;
 mod postgres;
 #[path = "conformance/receipts.rs"]
 mod receipts;
+#[path = "conformance/resend.rs"]
+mod resend;
 
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
@@ -119,6 +123,8 @@ async fn count(store: &Store, status: Status) -> i64 {
 fn every_verb_of_the_store_is_tried_here() {
     let here = [
         include_str!("conformance.rs"),
+        include_str!("conformance/by_hand.rs"),
+        include_str!("conformance/resend.rs"),
         include_str!("conformance/paper.rs"),
         include_str!("conformance/receipts.rs"),
         include_str!("copy.rs"),
