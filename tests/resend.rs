@@ -188,7 +188,7 @@ async fn an_unreachable_member_whose_address_was_corrected_gets_the_mail_there()
     program.audit(&relay).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_correction_before_the_release_takes_the_preflight_back_and_one_after_it_is_sent_to() {
     let relay = refusing(&[], 0).await;
     let program = Program::new(relay.addr().port(), "");
@@ -241,7 +241,6 @@ async fn a_person_decides_three_ways_about_a_doubt() {
     );
     let (_, told, _) = said(&program, &["member", "show", "M00002"]);
     assert!(told.contains("decision  a letter: a telephone call (in_doubt → failed)"), "{told}");
-    program.audit(&relay).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

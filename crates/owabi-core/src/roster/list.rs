@@ -41,7 +41,8 @@ impl List {
         let delimiter = Delimiter::detect(records.peek()?);
         records.set_delimiter(delimiter.byte());
         let names: Vec<&[&str]> = std::iter::once(Column::MemberNo.names()).chain(others.iter().copied()).collect();
-        let (mut list, mut record, mut places) = (Self::default(), Record::default(), None);
+        let (mut list, mut record) = (Self::default(), Record::default());
+        let mut places: Vec<Option<usize>> = Vec::new();
         loop {
             match records.next(&mut record)? {
                 Step::End => return Ok(list),
@@ -49,20 +50,17 @@ impl List {
                 Step::Record => {}
             }
             let cells: Vec<String> = (0..record.len()).map(|index| cell(&record, index)).collect();
-            let places = match &places {
-                Some(places) => places,
-                None => {
-                    let at = find(&names, &cells);
-                    list.has_header = at[0].is_some();
-                    let at = if list.has_header { at } else { alone(names.len()) };
-                    list.found = at.iter().map(Option::is_some).collect();
-                    let known = places.insert(at);
-                    if list.has_header {
-                        continue;
-                    }
-                    known
+            if places.is_empty() {
+                places = find(&names, &cells);
+                list.has_header = places[0].is_some();
+                if !list.has_header {
+                    places = alone(names.len());
                 }
-            };
+                list.found = places.iter().map(Option::is_some).collect();
+                if list.has_header {
+                    continue;
+                }
+            }
             let wanted = |place: &Option<usize>| place.and_then(|at| cells.get(at)).cloned().unwrap_or_default();
             list.rows.push(ListRow { line: record.line, cells: places.iter().map(wanted).collect() });
         }
