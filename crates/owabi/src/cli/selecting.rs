@@ -29,7 +29,7 @@ pub(super) struct Selecting {
     /// Only members of this cohort
     #[arg(long, value_name = "ID")]
     cohort: Option<String>,
-    /// Only those with this reason, as `unreachable` shows it (mailbox_full …)
+    /// Only those with this reason, as `unreachable` shows it (`mailbox_full` …)
     #[arg(long, value_name = "WORD")]
     reason_code: Option<String>,
     /// Only those whose status changed since (2h, 2022-03-02, 2022-03-02T09:00)
@@ -41,7 +41,7 @@ pub(super) struct Selecting {
     /// Only this member number
     #[arg(long, value_name = "NO", conflicts_with = "file")]
     pub(super) member: Option<String>,
-    /// Only the member numbers of this list: one a line, or CSV with a column 会員番号 or member_no
+    /// Only the member numbers of this list: one a line, or CSV with a column 会員番号 or `member_no`
     #[arg(long, value_name = "LIST")]
     pub(super) file: Option<PathBuf>,
     /// Leave out numbers of the list that the notice does not have

@@ -68,7 +68,7 @@ async fn write_all(store: &Store, notice: &str, page: io::Result<Page>) -> Resul
 /// One way to write the list.
 enum Page {
     Json { out: Out, first: bool },
-    Csv(Spreadsheet<Out>),
+    Csv(Box<Spreadsheet<Out>>),
     Table { out: Out, lang: Lang },
 }
 
@@ -97,7 +97,7 @@ impl Page {
             "revoked_by",
             "revoked_because",
         ])?;
-        Ok(Self::Csv(sheet))
+        Ok(Self::Csv(Box::new(sheet)))
     }
 
     fn row(&mut self, row: &SubstituteRow) -> io::Result<()> {
