@@ -1,5 +1,4 @@
 //! The page for the site: every fact of the notice, and nothing of a member.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod notice_support;
 
