@@ -267,7 +267,8 @@ async fn whom_mail_did_not_reach_is_listed_with_why_and_what_to_do() {
     assert_eq!((&rows[3]["email"], &rows[3]["given_email"]), (&Value::Null, &json!("misaki..sato@mobile.example.jp")));
     assert_eq!(rows[0]["since"], "2022-03-02T11:00:00.000+09:00");
     assert_eq!(list["to_decide"][0]["member_no"], "10009");
-    let sum = json!({ "people": 5, "letter": 3, "later": 1, "look": 1, "decide": 1, "under_way": 0 });
+    let sum =
+        json!({ "people": 5, "letter": 3, "later": 1, "look": 1, "resend": 0, "done": 0, "decide": 1, "under_way": 0 });
     assert_eq!(list["sum"], sum);
 
     let said = lines(&site, &["unreachable", "--notice", NOTICE]);
@@ -289,10 +290,14 @@ async fn the_list_for_letters_opens_in_a_spreadsheet_and_runs_nothing_there() {
     let site = unreached().await;
     let text = site.run(&["unreachable", "--notice", NOTICE, "--csv"]).exits(0).stdout;
     let lines: Vec<_> = text.split("\r\n").collect();
-    let head = "\u{feff}member_no,name,email,given_email,status,reason,since,code,enhanced,detail,suggestion";
+    let head =
+        "\u{feff}member_no,name,email,given_email,status,reason,since,code,enhanced,detail,suggestion,corrected,done";
     assert_eq!((lines[0], lines.len()), (head, 8), "{text}");
-    assert!(lines[1].ends_with(",5.2.0,'=over quota,later") && lines[3].starts_with("10003,'@SUM(1),"), "{text}");
-    assert!(lines[6].starts_with("10009,") && lines[6].ends_with(",decide") && lines[7].is_empty(), "{text}");
+    assert!(
+        lines[1].ends_with(",5.2.0,'=over quota,later,false,") && lines[3].starts_with("10003,'@SUM(1),"),
+        "{text}"
+    );
+    assert!(lines[6].starts_with("10009,") && lines[6].ends_with(",decide,false,") && lines[7].is_empty(), "{text}");
 }
 
 #[tokio::test]

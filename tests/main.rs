@@ -63,6 +63,8 @@ mod receipts;
 mod release_control;
 mod report;
 mod report_histories;
+mod resend;
 mod secrecy;
 mod soak;
 mod through_postfix;
+mod unreachable;

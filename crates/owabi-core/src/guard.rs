@@ -64,6 +64,16 @@ impl Guard {
         found
     }
 
+    /// Every reason why this page may not be shown to everybody: as [`Guard::check`], for an HTML page that addresses nobody.
+    pub fn check_page(&self, html: &str) -> Vec<GuardProblem> {
+        let page = html::read(html);
+        let mut found = Vec::new();
+        self.check_part(Part::Html, &page.visible, &Name { text: "", squeezed: Vec::new() }, &mut found);
+        found.extend(page.forbidden.into_iter().map(GuardProblem::Forbidden));
+        found.extend(page.links.into_iter().filter_map(|link| self.check_link(link)));
+        found
+    }
+
     fn check_part(&self, part: Part, text: &str, name: &Name<'_>, found: &mut Vec<GuardProblem>) {
         let scanned = scan(text);
         if scanned.squeezed.is_empty() {

@@ -22,5 +22,6 @@ pub mod reply;
 pub mod retry;
 pub mod roster;
 pub mod settle;
+pub mod spreadsheet;
 pub mod watch;
 pub mod yaml;

@@ -124,7 +124,7 @@ pub enum Event {
     Resend,
     /// A resend that asks for told members by name.
     ResendByName,
-    /// A person settles the delivery otherwise (a letter).
+    /// A person settles the delivery otherwise (a letter); whoever mail did not reach stays so.
     CloseByHand,
 }
 
@@ -174,6 +174,7 @@ impl Status {
             (S::Queued, E::Claim) | (S::Sending, E::LeaseEnded) => S::Sending,
             (S::Sending, E::Accept) | (S::InDoubt, E::ConfirmAccepted) => S::Accepted,
             (S::Sending, E::GiveUp) | (S::InDoubt, E::CloseByHand) => S::Failed,
+            (S::Failed | S::Bounced | S::Unreachable, E::CloseByHand) => self,
             (S::Sending, E::LoseReply | E::LeaseEndedWithIntent) => S::InDoubt,
             (S::Held | S::Queued, E::Withdraw) => S::Withdrawn,
             // The mail of an earlier, lost reply turns up while the row waits for another, or was given up.
@@ -243,6 +244,7 @@ mod tests {
                 (Event::ReceiptDelivered, Status::Delivered),
                 (Event::Resend, Status::Queued),
                 (Event::ResendByName, Status::Queued),
+                (Event::CloseByHand, Status::Failed),
             ],
         ),
         (
@@ -252,6 +254,7 @@ mod tests {
                 (Event::ReceiptFailed, Status::Bounced),
                 (Event::Resend, Status::Queued),
                 (Event::ResendByName, Status::Queued),
+                (Event::CloseByHand, Status::Bounced),
             ],
         ),
         (
@@ -264,7 +267,14 @@ mod tests {
                 (Event::CloseByHand, Status::Failed),
             ],
         ),
-        (Status::Unreachable, &[(Event::Resend, Status::Queued), (Event::ResendByName, Status::Queued)]),
+        (
+            Status::Unreachable,
+            &[
+                (Event::Resend, Status::Queued),
+                (Event::ResendByName, Status::Queued),
+                (Event::CloseByHand, Status::Unreachable),
+            ],
+        ),
         (
             Status::Withdrawn,
             &[

@@ -16,9 +16,11 @@ mod pieces;
 mod plain;
 mod rules;
 mod samples;
+mod web;
 
 pub use error::{RenderError, TemplateError};
 pub use plain::{PlainMail, plain_mail};
+pub use web::{WEB_TEMPLATE, WebPage};
 
 use crate::guard::{Guard, GuardProblem};
 use crate::member::Member;

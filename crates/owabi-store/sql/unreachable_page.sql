@@ -3,7 +3,8 @@
 SELECT m.id, m.member_no, m.name, m.email, m.given_email, m.status, m.reason, m.updated_at,
        CASE WHEN r.id IS NULL THEN a.code END,
        CASE WHEN r.id IS NULL THEN a.enhanced ELSE r.status END,
-       CASE WHEN r.id IS NULL THEN a.reply ELSE r.detail END
+       CASE WHEN r.id IS NULL THEN a.reply ELSE r.detail END,
+       COALESCE((SELECT MAX(c.at) FROM corrections c WHERE c.member_id = m.id) >= m.updated_at, FALSE)
 FROM affected_members m
 LEFT JOIN attempts a ON a.member_id = m.id AND a.number = m.tries
 LEFT JOIN receipts r ON m.status = 'bounced'

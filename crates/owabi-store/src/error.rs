@@ -70,7 +70,7 @@ pub enum StoreError {
         waiting: i64,
     },
     /// The notice is not in the state that this needs.
-    #[error("the notice was paused or withdrawn in the meantime: nothing was released")]
+    #[error("the notice was paused or withdrawn in the meantime, or another text released: nothing was done")]
     NoticeState,
     /// The database refused the statement: a defect, or a row that breaks a constraint.
     #[error("the database refused: {0}")]

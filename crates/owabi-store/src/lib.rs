@@ -5,6 +5,7 @@
 
 mod control;
 mod copy;
+mod correction;
 mod dispatch;
 mod error;
 mod evidence;
@@ -20,12 +21,16 @@ mod receipts;
 mod record;
 mod recording;
 mod report;
+mod resend;
+mod resolve;
 mod roster;
 mod rows;
 mod seals;
+mod selection;
 mod sources;
 mod sql;
 mod standing;
+mod substitutes;
 mod take_over;
 mod tx;
 mod unreachable;
@@ -33,6 +38,7 @@ mod watch;
 
 pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord, VoidApproval};
 pub use copy::{CopiedTable, CopyError, Copying};
+pub use correction::{Correction, CorrectionRow};
 pub use dispatch::Claimed;
 pub use error::{Setup, StoreError, Trouble};
 pub use evidence::{ApprovalRow, BatchPaper, Pasts, ReleaseRow, RosterRow, Snapshot};
@@ -50,11 +56,15 @@ pub use report::{
     ApprovedRow, BatchRow, MembersRow, PublicationRow, ReleasedRow, ReportRows, ResentRow, SealHead, SubstitutesRow,
     ToldRow,
 };
+pub use resend::{Chosen, RESEND_CLASSES, ResendBatch, ResendRequest, ResendRow};
+pub use resolve::Resolution;
 pub use roster::{Roster, RosterHash};
 pub use rows::MemberRow;
 pub use seals::Transactions;
+pub use selection::Selection;
 pub use sources::{ArrivalCount, SourceName, SourceRow};
 pub use standing::{MemberStanding, SentMail};
+pub use substitutes::{NewSubstitute, Publication, SubstituteRow};
 pub use take_over::LeftBehind;
 pub use unreachable::{Unreached, UnreachedRow};
 pub use watch::CanaryClaim;

@@ -70,6 +70,11 @@ impl NewReceipt {
     }
 }
 
+/// Receipts as one parameter.
+pub(crate) fn receipt_rows<'a>(receipts: impl IntoIterator<Item = &'a NewReceipt>) -> String {
+    json_rows(receipts.into_iter().map(NewReceipt::row))
+}
+
 /// What the receipts make of one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberChange {
@@ -229,7 +234,7 @@ impl Store {
     pub async fn receive(&self, received: &Received, now: i64) -> Result<bool, StoreError> {
         let arrivals = json_rows(received.arrivals.iter().map(ArrivalRow::row));
         let large = received.arrivals.iter().filter_map(|arrival| Some((&arrival.sha256, arrival.large_content()?)));
-        let receipts = json_rows(received.receipts.iter().map(NewReceipt::row));
+        let receipts = receipt_rows(&received.receipts);
         let change = |c: &MemberChange| {
             json!([c.id, c.fence, c.before.as_str(), c.after.as_str(), c.reason, i64::from(c.possible_duplicate)])
         };

@@ -8,6 +8,7 @@
 //!   `settle_members` returns, within the one statement that [`record_group`] makes.
 //! - `/*json array*/(…)` makes a JSON array of columns. `/*oldest transaction*/` is the oldest one that still runs, `/*next transaction*/`
 //!   the one that begins next: on SQLite both are 0, nothing is committed there out of its order.
+//! - `/*matching*/` is whom a selection matches, `/*resend class*/` what a resend makes of each of them.
 //! - `/*clock*/` is the database's clock in epoch milliseconds.
 
 use serde_json::Value;
@@ -44,6 +45,14 @@ impl Dialect {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
             Self::Postgres => "BEGIN; SET LOCAL statement_timeout = 0",
+        }
+    }
+
+    /// How a look begins that may read a whole notice: it keeps nobody from writing, and no statement timeout cuts it off.
+    pub(crate) fn begin_look(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => "BEGIN READ ONLY; SET LOCAL statement_timeout = 0",
         }
     }
 
@@ -113,11 +122,33 @@ const OUTCOME: &str = "id bigint, fence bigint, at bigint, outcome text, status 
 const OUTCOME_KEPT: [&str; 11] =
     ["at", "outcome", "spent", "why", "phase", "code", "enhanced", "reply", "queue_id", "tls", "duration_ms"];
 
+/// Whom a selection matches, whatever their status; table `m`, the first eight parameters as `Selection` binds them.
+const MATCHING: &str = "m.notice_id = $1 AND ($2 = '' OR lower(m.email) LIKE '%@' || $2) \
+     AND ($3 = '' OR replace(m.cohorts, '\"' || $3 || '\"', '') <> m.cohorts) \
+     AND ($4 = '' OR m.reason = $4 OR substr(m.reason, 1, length($4) + 1) = $4 || ':') \
+     AND m.updated_at >= $5 AND m.updated_at <= $6 \
+     AND ($7 = 0 OR m.member_no IN (SELECT r.no FROM /*rows $8: no text*/ r))";
+
+/// Why a matching member is not sent to again, or `selected`. $9 the statuses that are asked for, $10 <> 0 when told members are asked
+/// for by name, $11 and $12 the batch's selection and reason: the same request never chooses anybody twice.
+const RESEND_CLASS: &str = "CASE WHEN m.status = 'in_doubt' THEN 'in_doubt' \
+     WHEN m.status = 'sending' THEN 'under_way' \
+     WHEN m.status IN ('queued', 'held') THEN 'waiting' \
+     WHEN m.status IN ('accepted', 'delivered') AND NOT ($10 <> 0 AND m.status /*among $9*/) THEN 'told' \
+     WHEN m.status = 'withdrawn' AND NOT m.status /*among $9*/ THEN 'withdrawn' \
+     WHEN NOT m.status /*among $9*/ THEN 'other_status' \
+     WHEN m.email IS NULL THEN 'no_address' \
+     WHEN EXISTS (SELECT 1 FROM resends e JOIN batches b ON b.id = e.batch_id \
+                  WHERE e.member_id = m.id AND b.selection = $11 AND b.reason = $12) THEN 'already_resent' \
+     ELSE 'selected' END";
+
 pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
     let outcomes = format!("/*rows $1: {OUTCOME}*/");
     let settled = format!("(SELECT r.*, m.tries FROM {outcomes} r JOIN affected_members m ON m.id = r.id)");
     let with_outcome = format!(", r.{}", OUTCOME_KEPT.join(", r."));
-    let words: [(&str, &str, &str); 9] = [
+    let words: [(&str, &str, &str); 11] = [
+        ("/*matching*/", MATCHING, MATCHING),
+        ("/*resend class*/", RESEND_CLASS, RESEND_CLASS),
         ("/*outcomes*/", &outcomes, &outcomes),
         ("/*settled*/", &settled, "settled"),
         ("/*with the outcome*/", "", &with_outcome),
@@ -254,6 +285,9 @@ statements! {
     CLAIM = "claim";
     CLAIM_LISTED = "claim_listed";
     CLOCK = "clock";
+    CORRECT_MEMBER = "correct_member";
+    CORRECTION_INSERT = "correction_insert";
+    CORRECTIONS_OF = "corrections_of";
     COUNTS = "counts";
     DAEMON_BEAT = "daemon_beat";
     DAEMON_LEAVES = "daemon_leaves";
@@ -292,7 +326,9 @@ statements! {
     LOG_PAGE = "log_page";
     LOGIN_DONE = "login_done";
     LOGIN_TRY = "login_try";
+    MATCHING_COUNTS = "matching_counts";
     MEMBER_BY_NO = "member_by_no";
+    MEMBER_IDS = "member_ids";
     MEMBERS_BY_EMAIL = "members_by_email";
     MEMBERS_BY_QUEUE_ID = "members_by_queue_id";
     MEMBERS_PAGE = "members_page";
@@ -305,6 +341,7 @@ statements! {
     NOTICE_KEPT = "notice_kept";
     NOTICE_KNOWN = "notice_known";
     NOTICE_RELEASE = "notice_release";
+    NOTICE_RELEASED = "notice_released";
     NOTICE_STATE = "notice_state";
     NOTICE_UPSERT = "notice_upsert";
     NOTICES = "notices";
@@ -350,6 +387,13 @@ statements! {
     REPORT_SEAL = "report_seal";
     REPORT_SUBSTITUTES = "report_substitutes";
     REPORT_TOLD = "report_told";
+    RESEND_LIKE = "resend_like";
+    RESEND_LOOK = "resend_look";
+    RESEND_MEMBERS = "resend_members";
+    RESEND_RECORD = "resend_record";
+    RESEND_TOTAL = "resend_total";
+    RESENDS_OF = "resends_of";
+    RESOLVE_MEMBER = "resolve_member";
     SEND_AGAIN = "send_again";
     SETTLE_ATTEMPTS = "settle_attempts";
     SETTLE_MEMBERS = "settle_members";
@@ -363,6 +407,12 @@ statements! {
     SOURCE_UNFOLLOW = "source_unfollow";
     SOURCES = "sources";
     STANDINGS = "standings";
+    SUBSTITUTE_BY_ID = "substitute_by_id";
+    SUBSTITUTE_INSERT = "substitute_insert";
+    SUBSTITUTE_PUBLISH = "substitute_publish";
+    SUBSTITUTE_REVOKE = "substitute_revoke";
+    SUBSTITUTES = "substitutes";
+    SUBSTITUTES_OF = "substitutes_of";
     TAKE_OVER_ATTEMPTS = "take_over_attempts";
     TAKE_OVER_DOUBT = "take_over_doubt";
     TAKE_OVER_QUEUE = "take_over_queue";
@@ -374,6 +424,7 @@ statements! {
     WATCHED_KNOWN = "watched_known";
     WITHDRAW_MEMBERS = "withdraw_members";
     WITHDRAW_QUEUED = "withdraw_queued";
+    WITHDRAW_SELECTED = "withdraw_selected";
 }
 
 #[cfg(test)]

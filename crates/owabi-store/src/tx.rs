@@ -37,6 +37,14 @@ impl Store {
             Pools::Postgres { writer, .. } => Tx::Postgres(writer.begin_with(text(Dialect::Postgres)).await?),
         })
     }
+
+    /// The same over the connections for reading.
+    pub(crate) async fn begin_reading(&self, text: impl Fn(Dialect) -> &'static str) -> Result<Tx, StoreError> {
+        Ok(match &self.pools {
+            Pools::Sqlite { reader, .. } => Tx::Sqlite(reader.begin_with(text(Dialect::Sqlite)).await?),
+            Pools::Postgres { reader, .. } => Tx::Postgres(reader.begin_with(text(Dialect::Postgres)).await?),
+        })
+    }
 }
 
 impl Store {

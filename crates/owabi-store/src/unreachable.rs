@@ -41,6 +41,8 @@ pub struct UnreachedRow {
     pub enhanced: Option<String>,
     /// The server's words.
     pub detail: Option<String>,
+    /// The address was corrected since.
+    pub corrected: bool,
 }
 
 impl Store {
@@ -74,6 +76,7 @@ impl Store {
                         code: row.get(8),
                         enhanced: row.get(9),
                         detail: row.get(10),
+                        corrected: row.get(11),
                     })
                 })
                 .collect()

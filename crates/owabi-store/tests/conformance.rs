@@ -1,6 +1,8 @@
 //! Every verb of the store, on every database. A database earns its trust here.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "conformance/by_hand.rs"]
+mod by_hand;
 #[path = "conformance/evidence.rs"]
 mod evidence;
 #[path = "conformance/ledger.rs"]
@@ -18,6 +20,8 @@ mod postgres;
 mod receipts;
 #[path = "conformance/report.rs"]
 mod report;
+#[path = "conformance/resend.rs"]
+mod resend;
 #[path = "conformance/watch.rs"]
 mod watch;
 
@@ -131,6 +135,8 @@ fn every_verb_of_the_store_is_tried_here() {
         include_str!("conformance.rs"),
         include_str!("conformance/ledger.rs"),
         include_str!("conformance/evidence.rs"),
+        include_str!("conformance/by_hand.rs"),
+        include_str!("conformance/resend.rs"),
         include_str!("conformance/paper.rs"),
         include_str!("conformance/people.rs"),
         include_str!("conformance/receipts.rs"),

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use owabi_core::notice::{NoticeDefinition, Severity};
-use owabi_core::render::{Renderer, TemplateSources};
+use owabi_core::render::{Renderer, TemplateSources, WEB_TEMPLATE, WebPage};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,7 +80,8 @@ impl Library {
 
     fn add(&mut self, config: &Config, file: &Path) {
         let Some(definition) = self.read_definition(file) else { return };
-        let folder = config.notices.templates.join(definition.0.template_dir());
+        let folder = template_folder(config, &definition.0);
+        self.look_at_page(&folder, &definition.0);
         match load_sources(&folder, definition.1) {
             Ok(source) => self.compile(&folder, definition.0, source),
             Err((file, error)) => self.problem(&file, format!("cannot be read: {error}"), false),
@@ -109,6 +110,16 @@ impl Library {
         usable.then_some((definition, text))
     }
 
+    /// The page for the site may be missing; a wrong one keeps no mail back.
+    fn look_at_page(&mut self, folder: &Path, definition: &NoticeDefinition) {
+        let file = folder.join(WEB_TEMPLATE);
+        let Ok(source) = std::fs::read_to_string(&file) else { return };
+        match WebPage::render(definition, &source) {
+            Ok(page) => page.problems.iter().for_each(|problem| self.problem(&file, problem.to_string(), true)),
+            Err(error) => self.problem(&file, error.to_string(), true),
+        }
+    }
+
     fn compile(&mut self, folder: &Path, definition: NoticeDefinition, source: NoticeSource) {
         let NoticeSource { subject, text, html, .. } = source.clone();
         match Renderer::compile(&definition, &TemplateSources { subject, text, html }) {
@@ -128,6 +139,11 @@ impl Library {
     fn problem(&mut self, file: &Path, message: String, warning: bool) {
         self.problems.push(NoticeProblem { file: file.display().to_string(), message, warning });
     }
+}
+
+/// Where a notice's templates are.
+pub(crate) fn template_folder(config: &Config, definition: &NoticeDefinition) -> PathBuf {
+    config.notices.templates.join(definition.template_dir())
 }
 
 fn notice_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {

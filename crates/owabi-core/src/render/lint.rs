@@ -5,6 +5,9 @@ use super::helpers::KNOWN;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// The key of a context that is no member's.
+pub(super) const FOR_EVERYBODY: &str = "web";
+
 /// Looks at every tag of a source. Answers the member fields that it names (`member.fields.X`).
 ///
 /// # Errors
@@ -63,6 +66,9 @@ fn words(tag: &str) -> Vec<String> {
 
 fn check_path(word: &str, root: &Value, fields: &mut BTreeSet<String>) -> Result<(), String> {
     let path = word.trim_start_matches("../").trim_start_matches("@root.").replace('/', ".");
+    if root.get(FOR_EVERYBODY).is_some() && path.split('.').any(|key| key.trim_matches(['[', ']']) == "member") {
+        return Err("a page for everybody knows no member".to_owned());
+    }
     if let Some(field) = path.strip_prefix("member.fields.") {
         fields.insert(field.trim_matches(['[', ']']).to_owned());
     }

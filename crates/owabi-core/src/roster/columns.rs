@@ -117,7 +117,7 @@ impl Column {
 }
 
 /// A header as it is compared.
-fn plain(header: &str) -> String {
+pub(super) fn plain(header: &str) -> String {
     header
         .nfkc()
         .collect::<String>()

@@ -7,6 +7,7 @@
 mod cohort;
 mod columns;
 mod encoding;
+mod list;
 mod merge;
 mod paid_at;
 mod records;
@@ -17,6 +18,7 @@ mod row;
 pub use cohort::{CohortRule, NotAffected, RosterCohort};
 pub use columns::{Column, ColumnMap, Kind};
 pub use encoding::{Detected, Encoding, Why, detect, encode};
+pub use list::{List, ListRow, listed_number};
 pub use merge::{Finding, Known, Merge, merge};
 pub use paid_at::PaidAt;
 pub use records::FIELD_LIMIT;

@@ -2,6 +2,7 @@
 
 use super::Refusal;
 use crate::address::Lang;
+use crate::spreadsheet::Spreadsheet;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
@@ -32,7 +33,7 @@ pub(super) fn own_columns(headers: &[String]) -> usize {
 
 /// Writes refused lines as CSV: line number, reason, then the fields as they were. UTF-8 with BOM, CR LF, cells defused.
 pub struct RefusedWriter<W: Write> {
-    csv: csv::Writer<W>,
+    sheet: Spreadsheet<W>,
     lang: Lang,
 }
 
@@ -41,12 +42,11 @@ impl<W: Write> RefusedWriter<W> {
     ///
     /// # Errors
     /// Those of `to`.
-    pub fn new(mut to: W, headers: &[String], lang: Lang) -> io::Result<Self> {
-        to.write_all("\u{feff}".as_bytes())?;
-        let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).flexible(true).from_writer(to);
+    pub fn new(to: W, headers: &[String], lang: Lang) -> io::Result<Self> {
+        let mut sheet = Spreadsheet::new(to)?;
         let own = OWN.map(|[ja, en]| lang.of(ja, en));
-        csv.write_record(own.into_iter().map(Cow::from).chain(headers.iter().map(|h| defuse(h))).map(Cow::into_owned))?;
-        Ok(Self { csv, lang })
+        sheet.row(own.into_iter().chain(headers.iter().map(String::as_str)))?;
+        Ok(Self { sheet, lang })
     }
 
     /// Writes one refused line.
@@ -54,9 +54,8 @@ impl<W: Write> RefusedWriter<W> {
     /// # Errors
     /// Those of the writer handed to [`RefusedWriter::new`].
     pub fn write(&mut self, number: u64, reason: &Refusal, raw: &[String]) -> io::Result<()> {
-        let own = [number.to_string(), defuse(&reason.text(self.lang)).into_owned()];
-        self.csv.write_record(own.into_iter().chain(raw.iter().map(|cell| defuse(cell).into_owned())))?;
-        Ok(())
+        let own = [number.to_string(), reason.text(self.lang)];
+        self.sheet.row(own.iter().chain(raw))
     }
 
     /// Flushes what was written.
@@ -64,6 +63,6 @@ impl<W: Write> RefusedWriter<W> {
     /// # Errors
     /// Those of the writer handed to [`RefusedWriter::new`].
     pub fn finish(mut self) -> io::Result<()> {
-        self.csv.flush()
+        self.sheet.finish()
     }
 }

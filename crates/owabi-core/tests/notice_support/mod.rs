@@ -16,7 +16,7 @@ pub(crate) const SHIPPED: [&str; 3] = ["metaps-2022", "generic-breach", "generic
 pub(crate) const STAMP: Stamp<'static> =
     Stamp { to: "ichiro@example.jp", message_id: "01900000.1@example.jp", dated_at_ms: 1_646_179_200_000 };
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }

@@ -34,12 +34,15 @@ pub(crate) const FILES: &[(&str, &str)] = shipped! {
     "templates/metaps-2022/subject.txt.hbs" = "templates/notices/metaps-2022/subject.txt.hbs";
     "templates/metaps-2022/body.txt.hbs" = "templates/notices/metaps-2022/body.txt.hbs";
     "templates/metaps-2022/body.html.hbs" = "templates/notices/metaps-2022/body.html.hbs";
+    "templates/metaps-2022/web.html.hbs" = "templates/notices/metaps-2022/web.html.hbs";
     "templates/generic-breach/subject.txt.hbs" = "templates/notices/generic-breach/subject.txt.hbs";
     "templates/generic-breach/body.txt.hbs" = "templates/notices/generic-breach/body.txt.hbs";
     "templates/generic-breach/body.html.hbs" = "templates/notices/generic-breach/body.html.hbs";
+    "templates/generic-breach/web.html.hbs" = "templates/notices/generic-breach/web.html.hbs";
     "templates/generic-breach-ja/subject.txt.hbs" = "templates/notices/generic-breach-ja/subject.txt.hbs";
     "templates/generic-breach-ja/body.txt.hbs" = "templates/notices/generic-breach-ja/body.txt.hbs";
     "templates/generic-breach-ja/body.html.hbs" = "templates/notices/generic-breach-ja/body.html.hbs";
+    "templates/generic-breach-ja/web.html.hbs" = "templates/notices/generic-breach-ja/web.html.hbs";
     "samples/payments.csv" = "config/samples/payments.csv";
     "samples/members.csv" = "config/samples/members.csv";
 };

@@ -9,7 +9,7 @@ use super::session::Session;
 use crate::japan;
 pub(super) use filter::known_notice;
 use owabi_core::lifecycle::Status;
-use owabi_core::roster::defuse;
+use owabi_core::spreadsheet::Spreadsheet;
 use owabi_store::{LogFilter, LogRow, Store};
 use serde_json::json;
 use std::io::{self, BufWriter, Write};
@@ -92,7 +92,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let mut page: Box<dyn Page> = match (session.json, options.jsonl, options.csv) {
         (true, ..) => Box::new(Json { out, first: true }),
         (_, true, _) => Box::new(JsonLines(out)),
-        (_, _, true) => Box::new(Csv(spreadsheet(out))),
+        (_, _, true) => Box::new(Csv(Spreadsheet::new(out)?)),
         _ => Box::new(Table::new(out, session.lang())),
     };
     let written = write_all(&store, &filter, page.as_mut()).await;
@@ -132,11 +132,6 @@ trait Page {
 
 /// Where lists are written.
 pub(super) type Out = BufWriter<io::StdoutLock<'static>>;
-
-/// Lines that end as Excel wants them.
-pub(super) fn spreadsheet(out: Out) -> csv::Writer<Out> {
-    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out)
-}
 
 struct Json {
     out: Out,
@@ -184,14 +179,13 @@ fn document(out: &mut Out, row: &LogRow) -> io::Result<()> {
     Ok(serde_json::to_writer(out, &document)?)
 }
 
-struct Csv(csv::Writer<Out>);
+struct Csv(Spreadsheet<Out>);
 
 impl Page for Csv {
     fn begin(&mut self) -> io::Result<()> {
-        // The mark tells Excel that the file is UTF-8.
-        let head = "\u{feff}notice,member_no,email,status,status_reason,attempt,at,relay,code,enhanced,reply,outcome,reason,\
+        let head = "notice,member_no,email,status,status_reason,attempt,at,relay,code,enhanced,reply,outcome,reason,\
                     possible_duplicate,message_id,queue_id,name,given_email,phase,tls,duration_ms,rcpt_to,mail_sha256,envid";
-        Ok(self.0.write_record(head.split(','))?)
+        self.0.row(head.split(','))
     }
 
     fn row(&mut self, row: &LogRow) -> io::Result<()> {
@@ -222,11 +216,11 @@ impl Page for Csv {
             text(&row.mail_sha256),
             text(&row.envid),
         ];
-        Ok(self.0.write_record(cells.iter().map(|cell| defuse(cell).into_owned()))?)
+        self.0.row(cells)
     }
 
     fn end(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.0.finish()
     }
 }
 

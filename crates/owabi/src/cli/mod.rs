@@ -27,11 +27,16 @@ mod purged;
 pub(crate) mod reason;
 pub(crate) mod release;
 mod remedy;
+mod render;
 mod report;
+mod resend;
+mod resolve;
 pub(crate) mod run;
 pub mod say;
+mod selecting;
 pub(crate) mod session;
 pub(crate) mod status;
+mod substitute;
 mod test_send;
 mod track;
 mod trouble;
@@ -114,7 +119,7 @@ enum Verb {
     Pause(pause::Options),
     /// Go on sending a paused notice  送信を再開する
     Resume(pause::Resume),
-    /// Take everybody who is not sent to yet out of a notice  未送信の全員を取り下げる
+    /// Take members who are not sent to yet out of a notice: all of them, or some  未送信の人を取り下げる
     Withdraw(withdraw::Options),
     /// Send: the daemon  送信する
     Run(run::Options),
@@ -122,14 +127,22 @@ enum Verb {
     Status(status::Options),
     /// The delivery log, one row an attempt  送信記録を見る
     Log(log::Options),
+    /// Send to some members again  再送する
+    Resend(resend::Options),
+    /// Decide about a member of whom it is not known whether the mail arrived  結果不明の人について決める
+    Resolve(resolve::Options),
     /// Read what comes back: bounces, and the relay's log  不達通知と送信ログを読む
     Track(track::Options),
-    /// One person: status, attempts, receipts  一人の記録を見る
+    /// One person: status, attempts, receipts; a corrected address  一人の記録を見る、アドレスを訂正する
     Member(member::Options),
     /// The people whom mail did not reach, for letters  メールの届かなかった人を見る
     Unreachable(unreachable::Options),
     /// Who was told, who was not, and whether it adds up  実施報告を作る
     Report(report::Options),
+    /// Record what was done instead of a mail: letters, calls, publication  書面などの代わりの対応を記録する
+    Substitute(substitute::Options),
+    /// Write the notice as a page for the association's site  ウェブ掲載用のページを作る
+    Render(render::Options),
     /// Send one mail to an address on the allow-list  試しに一通送る
     TestSend(test_send::Options),
     /// Read mails that came back  返ってきたメールを読む
@@ -217,10 +230,14 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Run(options) => run::run(session, &options).await,
         Verb::Status(options) => status::run(session, &options).await,
         Verb::Log(options) => log::run(session, &options).await,
+        Verb::Resend(options) => resend::run(session, &options).await,
+        Verb::Resolve(options) => resolve::run(session, &options).await,
         Verb::Track(options) => track::run(session, &options).await,
         Verb::Member(options) => member::run(session, &options).await,
         Verb::Unreachable(options) => unreachable::run(session, &options).await,
         Verb::Report(options) => report::run(session, &options).await,
+        Verb::Substitute(options) => substitute::run(session, &options).await,
+        Verb::Render(options) => render::run(session, &options),
         Verb::TestSend(options) => test_send::run(session, &options).await,
         Verb::Bounce(options) => Ok(bounce::run(session, &options)),
         Verb::User(options) => user::run(session, &options).await,

@@ -46,6 +46,8 @@ fn of_ours(reason: &str) -> Option<Text> {
         "throttled" => say!(ja: "中継サーバーの混雑・制限", en: "the relay is short of something, or throttles"),
         "protocol" => say!(ja: "中継サーバーとのやり取りの誤り", en: "we and the relay did not understand each other"),
         "relay_fault" => say!(ja: "中継サーバーの障害", en: "the relay was at fault"),
+        "letter_owed" => say!(ja: "担当者が書面とすると決めた", en: "a person decided on a letter"),
+        "send_again" => say!(ja: "担当者が送り直すと決めた", en: "a person decided to send it again"),
         "other_form" => {
             say!(ja: "アドレスを引用符のない形で試す", en: "the address is tried without quotation marks")
         }

@@ -12,6 +12,8 @@ pub(super) enum Remedy {
     Later,
     /// Something of ours is refused or wrong, and a letter each would not be the answer.
     Look,
+    /// The address was corrected: it waits for a resend.
+    Resend,
     /// It may have arrived: a person decides.
     Decide,
 }
@@ -38,6 +40,7 @@ impl Remedy {
             Self::Letter => "letter",
             Self::Later => "later",
             Self::Look => "look",
+            Self::Resend => "resend",
             Self::Decide => "decide",
         }
     }
@@ -51,6 +54,7 @@ impl Remedy {
                 say!(ja: "先に差出人側の設定を確かめる", en: "look at the sender first")
             }
             (Self::Look, _) => say!(ja: "先に原因を確かめる", en: "look at the cause first"),
+            (Self::Resend, _) => say!(ja: "訂正したアドレスに再送する", en: "send to the corrected address"),
             (Self::Decide, _) => say!(ja: "担当者が判断する", en: "a person decides"),
         }
     }

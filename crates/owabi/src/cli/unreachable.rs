@@ -8,10 +8,10 @@ use super::remedy::Remedy;
 use super::say::say;
 use super::session::Session;
 use owabi_core::lifecycle::Status;
-use owabi_store::{Store, Unreached};
-use page::Page;
+use owabi_store::{Store, SubstituteRow, Unreached, UnreachedRow};
+use page::{Entry, Page};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 const PAGE: i64 = 1_000;
@@ -22,13 +22,16 @@ const PAGE: i64 = 1_000;
 Examples:
   owabi unreachable --notice metaps-2022
   owabi unreachable --notice metaps-2022 --csv > letters.csv      opens in Excel
+  owabi unreachable --notice metaps-2022 --open                   for whom nothing was done yet
   owabi --json unreachable --notice metaps-2022 | jq '.rows[] | select(.suggestion == \"letter\")'
 
 Everybody who has no usable address, or whose mail failed or bounced, with what to do next:
   letter   mail cannot reach them
   later    the mailbox was full or the server away: the address may be right
   look     refused for what we are or say: look at that before letters go out
+  resend   the address was corrected: `owabi resend`
   decide   in doubt, and left to a person; listed last, with --json under `to_decide`
+What was done instead (`owabi substitute`) is shown; a publication is for everybody, and closes nobody's case here.
 書面が必要な人の一覧です。受信箱がいっぱい、受信側の方針による拒否は、アドレスの誤りとは分けて示します。")]
 pub(super) struct Options {
     /// The notice's id  お知らせの id
@@ -37,6 +40,9 @@ pub(super) struct Options {
     /// CSV for a spreadsheet
     #[arg(long)]
     csv: bool,
+    /// Only those for whom nothing was done yet
+    #[arg(long)]
+    open: bool,
 }
 
 /// How many there are.
@@ -45,6 +51,10 @@ struct Sum {
     by_remedy: BTreeMap<Remedy, i64>,
     /// Those of whom the mail's end is not known yet: the list may grow.
     under_way: i64,
+    /// Those for whom something was done instead.
+    done: i64,
+    /// Where the notice was published for everybody.
+    published: Vec<SubstituteRow>,
 }
 
 impl Sum {
@@ -54,7 +64,7 @@ impl Sum {
 
     /// Whom mail did not reach.
     fn people(&self) -> i64 {
-        [Remedy::Letter, Remedy::Later, Remedy::Look].map(|remedy| self.of(remedy)).iter().sum()
+        [Remedy::Letter, Remedy::Later, Remedy::Look, Remedy::Resend].map(|remedy| self.of(remedy)).iter().sum()
     }
 }
 
@@ -75,8 +85,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     } else {
         session.look(&store, "unreachable", &asked, rows).await?;
     }
-    let mut page = page::new(session, options.csv);
-    let written = write_all(&store, id, page.as_mut()).await;
+    let mut page = page::new(session, options.csv)?;
+    let written = write_all(&store, options, page.as_mut()).await;
     store.close().await;
     match written? {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -84,8 +94,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
 }
 
-async fn write_all(store: &Store, notice: &str, page: &mut dyn Page) -> Result<io::Result<()>, Failure> {
-    let mut sum = Sum { under_way: open(store, notice).await?, ..Sum::default() };
+async fn write_all(store: &Store, options: &Options, page: &mut dyn Page) -> Result<io::Result<()>, Failure> {
+    let notice = options.notice.as_str();
+    let (under_way, published) = (open(store, notice).await?, published(store, notice).await?);
+    let mut sum = Sum { under_way, published, ..Sum::default() };
     if let Err(error) = page.begin() {
         return Ok(Err(error));
     }
@@ -100,10 +112,13 @@ async fn write_all(store: &Store, notice: &str, page: &mut dyn Page) -> Result<i
             let rows = store.unreached_after(notice, which, after, PAGE).await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
-            for row in &rows {
-                let remedy = Remedy::of(row.status, row.reason.as_deref());
-                *sum.by_remedy.entry(remedy).or_default() += 1;
-                if let Err(error) = page.row(row, remedy) {
+            for entry in entries(store, &rows).await? {
+                *sum.by_remedy.entry(entry.remedy).or_default() += 1;
+                sum.done += i64::from(!entry.done.is_empty());
+                if options.open && !entry.done.is_empty() {
+                    continue;
+                }
+                if let Err(error) = page.row(&entry) {
                     return Ok(Err(error));
                 }
             }
@@ -118,6 +133,34 @@ async fn listed_at_most(store: &Store, notice: &str) -> Result<i64, Failure> {
     let counts = store.counts().await?.remove(notice).unwrap_or_default();
     let listed = [Status::Unreachable, Status::Failed, Status::Bounced, Status::InDoubt];
     Ok(listed.iter().filter_map(|status| counts.get(status)).sum())
+}
+
+/// A page's rows with what was done for them.
+async fn entries<'a>(store: &Store, rows: &'a [UnreachedRow]) -> Result<Vec<Entry<'a>>, Failure> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut done: HashMap<i64, Vec<SubstituteRow>> = HashMap::new();
+    for one in store.substitutes_of(&ids).await?.into_iter().filter(|one| one.revoked_by.is_none()) {
+        done.entry(one.member_id.unwrap_or_default()).or_default().push(one);
+    }
+    let mut entry = |row: &'a UnreachedRow| {
+        let remedy = if row.corrected { Remedy::Resend } else { Remedy::of(row.status, row.reason.as_deref()) };
+        let remedy = if row.status == Status::InDoubt { Remedy::Decide } else { remedy };
+        Entry { row, remedy, done: done.remove(&row.id).unwrap_or_default() }
+    };
+    Ok(rows.iter().map(&mut entry).collect())
+}
+
+/// The publications that stand, newest first.
+async fn published(store: &Store, notice: &str) -> Result<Vec<SubstituteRow>, Failure> {
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let rows = store.substitutes_after(notice, after, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.id;
+        found.extend(rows.into_iter().filter(|row| row.kind == "published" && row.revoked_by.is_none()));
+    }
+    found.reverse();
+    Ok(found)
 }
 
 /// How many have no final status.

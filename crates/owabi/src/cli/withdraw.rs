@@ -1,9 +1,10 @@
-//! `withdraw`: whoever is not sent to yet is taken out of the notice.
+//! `withdraw`: whoever is not sent to yet is taken out of the notice, or those of a selection are.
 
 use super::exit::{Answer, Exit};
 use super::pause::known_state;
 use super::say::say;
-use super::session::Session;
+use super::selecting::Selecting;
+use super::session::{Session, notice};
 use owabi_core::lifecycle::Status;
 use owabi_core::people::Action;
 use serde_json::json;
@@ -14,12 +15,19 @@ use serde_json::json;
 Examples:
   owabi withdraw --notice metaps-2022 --reason 'wrong roster' --dry-run
   owabi withdraw --notice metaps-2022 --reason 'wrong roster' --yes
+  owabi withdraw --notice metaps-2022 --member 10001 --reason 'not affected'
+  owabi withdraw --notice metaps-2022 --file list.csv --reason 'told in person' --yes
 
-Mails that have left cannot be called back.")]
+Without a selection the whole notice is withdrawn, for good. With one, only those members are taken out and the
+notice stays as it is; `owabi resend --status withdrawn` can take them in again. Mails that have left cannot be called
+back, and whoever is being sent to at the moment is not taken out by a selection.
+対象を絞ったときは、その人だけを取り下げ、お知らせはそのまま続きます。")]
 pub(super) struct Options {
     /// The notice's id
     #[arg(long, value_name = "ID")]
     notice: String,
+    #[command(flatten)]
+    whom: Selecting,
     /// Why, for the ledger
     #[arg(long, value_parser = super::reason)]
     reason: String,
@@ -32,6 +40,9 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
+    if !options.whom.is_empty() {
+        return selected(session, options).await;
+    }
     let id = &options.notice;
     let config = session.config()?;
     let store = session.store(&config).await?;
@@ -71,6 +82,40 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         "dry_run": false,
     }));
     store.close().await;
+    Ok(Exit::Done)
+}
+
+/// Takes out the selected members alone.
+async fn selected(session: &Session, options: &Options) -> Answer {
+    let id = &options.notice;
+    let config = session.config()?;
+    let notice = notice(&config, id)?;
+    let store = session.store(&config).await?;
+    let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    let statuses = options.whom.status.clone();
+    let asked = options.whom.read(&store, notice.renderer.definition(), statuses, session.now()).await?;
+    let counts = store.matching_counts(id, &asked.selection).await?;
+    let count = |status| counts.get(&status).copied().unwrap_or(0);
+    let open = count(Status::Held) + count(Status::Queued);
+    let (sending, others) = (count(Status::Sending), counts.values().sum::<i64>() - open - count(Status::Sending));
+    session.tell(&say!(
+        ja: "「{id}」({state}): 取り下げる人 {open}、送信中(対象外) {sending}、すでに結果のある人(対象外) {others}",
+        en: "{id} ({state}): {open} to be taken out; left as they are: {sending} being sent, {others} with an outcome"
+    ));
+    let unknown = asked.unknown;
+    if options.dry_run || open == 0 {
+        session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "unknown": unknown, "dry_run": options.dry_run }));
+        return Ok(Exit::Done);
+    }
+    let question = say!(ja: "{open} 人を取り下げますか? [yes/no]", en: "take out {open} members? [yes/no]");
+    session.confirm(options.yes, &question)?;
+    let (selection, actor) = ((&asked.selection, &asked.words), session.actor(None));
+    let withdrawn = store.withdraw_selected(id, selection, &options.reason, &actor, session.now()).await?;
+    store.close().await;
+    session.tell(&say!(ja: "{withdrawn} 人を取り下げました。お知らせは {state} のままです。", en: "{withdrawn} members taken out; the notice stays {state}"));
+    session.answer(
+        &json!({ "state": state, "withdrawn": withdrawn, "sending": sending, "unknown": unknown, "dry_run": false }),
+    );
     Ok(Exit::Done)
 }
 

@@ -4,7 +4,7 @@
 use super::item::{Clues, Item, What, Word};
 use owabi_core::ids::Keys;
 use owabi_core::lifecycle::Status;
-use owabi_store::MemberStanding;
+use owabi_store::{MemberStanding, SentMail};
 use std::collections::{BTreeMap, HashMap};
 
 /// What the database knows of those who may be meant.
@@ -49,6 +49,8 @@ pub(super) fn meant(item: &Item, seen: &Seen, keys: &Keys) -> Result<Vec<Meant>,
         // Most lines of a log are about other programs' mails: their words are not read.
         let (member, words) = (&seen.members[&found.id], item.words());
         let own = of_its_own(member, &words);
+        let round = found.round.or_else(|| round_by_address(member, own.iter().map(|at| &words[*at]), keys));
+        let found = Meant { round, ..found };
         // A relay's log also tells of copies to others (always_bcc), and uses its queue ids again.
         return match item.what {
             What::Log(_) if own.is_empty() => Err(Nobody::Unmatched),
@@ -145,6 +147,22 @@ fn of_its_own(member: &MemberStanding, words: &[Word<'_>]) -> Vec<usize> {
     let is_own = |address: Option<&str>| address.is_some_and(|address| own.contains(&folded(address)));
     let about = |word: &Word<'_>| word.recipient.is_none() || is_own(word.recipient) || is_own(word.original);
     (0..words.len()).filter(|at| about(&words[*at])).collect()
+}
+
+/// The one round in which something was sent to the address that is named: after a correction, what comes back from the old address
+/// speaks of an earlier mail.
+fn round_by_address<'a>(
+    member: &MemberStanding,
+    words: impl Iterator<Item = &'a Word<'a>>,
+    keys: &Keys,
+) -> Option<i64> {
+    let named: Vec<String> = words.flat_map(|word| [word.original, word.recipient]).flatten().map(folded).collect();
+    let to_them = member.sent.iter().filter(|mail| named.contains(&folded(&mail.rcpt_to)));
+    let round = |mail: &SentMail| Some(keys.verify_message_id(&mail.message_id, &member.notice_id)?.1);
+    let mut rounds: Vec<i64> = to_them.filter_map(round).collect();
+    rounds.sort_unstable();
+    rounds.dedup();
+    if let [round] = rounds[..] { Some(round) } else { None }
 }
 
 /// An address as addresses are compared: without quotation marks, in lower case.

@@ -290,6 +290,49 @@ fn evidence_on_an_earlier_round_is_kept_and_changes_nothing() {
     assert_eq!(one(late, &seen(vec![sending])).0, Verdict::Matched, "the second round's outcome is not waited for");
 }
 
+/// A member of round 2 in `status`, whose address was corrected after round 1.
+fn corrected(status: Status, outcomes: &[Option<&str>]) -> MemberStanding {
+    let mut corrected =
+        MemberStanding { round: 2, email: Some("new@example.jp".into()), ..member(1, status, outcomes) };
+    for mail in corrected.sent.iter_mut().skip(1) {
+        mail.message_id = message_id(1, 2);
+        mail.rcpt_to = "new@example.jp".into();
+    }
+    corrected
+}
+
+#[test]
+fn what_comes_back_late_from_the_address_before_a_correction_does_not_damage_the_new_round() {
+    for status in [Status::Queued, Status::Sending, Status::Accepted, Status::Delivered, Status::InDoubt] {
+        let second = if status == Status::InDoubt { "in_doubt" } else { "accepted" };
+        let late = bounce_to(&verp(1), "u1@example.jp", Class::Permanent, true);
+        let (verdict, decision) = one(late, &seen(vec![corrected(status, &[Some("accepted"), Some(second)])]));
+        assert_eq!((verdict, becomes(&decision)), (Verdict::Matched, None), "{status}");
+        assert_eq!(decision.received.receipts[0].round, Some(1));
+    }
+    let own = bounce_to(&verp(1), "new@example.jp", Class::Permanent, true);
+    let (_, decision) = one(own, &seen(vec![corrected(Status::Accepted, &[Some("accepted"), Some("accepted")])]));
+    assert_eq!(becomes(&decision), Some((Status::Accepted, Status::Bounced, Some("bad_address"))));
+    assert_eq!((decision.received.receipts[0].round, decision.received.receipts[0].number), (Some(2), Some(2)));
+}
+
+#[test]
+fn late_evidence_that_names_the_earlier_rounds_mail_does_not_damage_the_new_one() {
+    for status in [Status::Queued, Status::Sending, Status::Accepted, Status::Delivered, Status::Failed] {
+        for class in [Class::Permanent, Class::Delivered, Class::Temporary] {
+            let mut both = corrected(status, &[Some("accepted"), Some("accepted")]);
+            both.sent[1].rcpt_to = "u1@example.jp".into();
+            let reading = Reading {
+                message_ids: vec![message_id(1, 1)],
+                ..reading(Kind::Bounce, &verp(1), vec![report("u1@example.jp", class, true)])
+            };
+            let (verdict, decision) = one(mail("aa", reading), &seen(vec![both]));
+            assert_eq!((verdict, becomes(&decision)), (Verdict::Matched, None), "{status} {class:?}");
+            assert_eq!(decision.received.receipts[0].round, Some(1));
+        }
+    }
+}
+
 #[test]
 fn a_line_about_somebody_elses_mail_leaves_no_trace() {
     let all = seen(vec![member(1, Status::Accepted, &[Some("accepted")])]);

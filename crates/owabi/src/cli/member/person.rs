@@ -2,10 +2,13 @@
 
 use super::next::Next;
 use crate::cli::exit::Failure;
+use crate::cli::substitute;
 use crate::japan;
 use crate::quiet::Silence;
 use owabi_core::lifecycle::Status;
-use owabi_store::{LogFilter, LogRow, MemberRow, MemberStanding, NoticeRow, ReceiptRow, Store};
+use owabi_store::{
+    CorrectionRow, LogFilter, LogRow, MemberRow, MemberStanding, NoticeRow, ReceiptRow, ResendRow, Store, SubstituteRow,
+};
 use serde_json::{Value, json};
 
 /// Attempts are read so many at a time.
@@ -19,6 +22,9 @@ pub(super) struct Person {
     pub(super) given_email: Option<String>,
     pub(super) attempts: Vec<LogRow>,
     pub(super) receipts: Vec<ReceiptRow>,
+    pub(super) resends: Vec<ResendRow>,
+    pub(super) corrections: Vec<CorrectionRow>,
+    pub(super) substitutes: Vec<SubstituteRow>,
     /// The day up to which no bounce came.
     pub(super) no_bounce_by: Option<String>,
 }
@@ -43,6 +49,9 @@ impl Person {
             // Somebody without any attempt has one line that says so.
             attempts: entries.into_iter().filter(|entry| entry.attempt > 0).collect(),
             receipts: store.receipts_of(id).await?,
+            resends: store.resends_of(id).await?,
+            corrections: store.corrections_of(id).await?,
+            substitutes: store.substitutes_of(&[id]).await?,
             no_bounce_by: quiet.map(Silence::day),
             standing,
         }))
@@ -64,7 +73,7 @@ impl Person {
         self.standing.sent.last().map(|mail| mail.message_id.as_str())
     }
 
-    /// `member`, `attempts` and `receipts` of `member show --json`.
+    /// All of `member show --json`.
     pub(super) fn document(&self) -> Result<Value, Failure> {
         let MemberStanding { member_no, email, status, reason, round, possible_duplicate, due_at, .. } = &self.standing;
         let member = json!({
@@ -87,10 +96,15 @@ impl Person {
         });
         let attempts = self.attempts.iter().map(|row| timed(row, row.at, None));
         let receipts = self.receipts.iter().map(|row| timed(row, row.at, row.reported_at));
+        let resends = self.resends.iter().map(|row| timed(row, row.at, None));
+        let corrections = self.corrections.iter().map(|row| timed(row, row.at, None));
         Ok(json!({
             "member": member,
             "attempts": attempts.collect::<Result<Vec<_>, _>>()?,
             "receipts": receipts.collect::<Result<Vec<_>, _>>()?,
+            "resends": resends.collect::<Result<Vec<_>, _>>()?,
+            "corrections": corrections.collect::<Result<Vec<_>, _>>()?,
+            "substitutes": self.substitutes.iter().map(substitute::document).collect::<Vec<_>>(),
         }))
     }
 }

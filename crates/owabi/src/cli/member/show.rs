@@ -23,7 +23,7 @@ Examples:
   owabi --json member show 10001 --notice metaps-2022 | jq .receipts
 
 A number that is in several notices is shown in all of them. With --json they are then listed
-under `members`; with one alone, member, attempts and receipts stand at the top.
+under `members`; with one alone, member, attempts, receipts, resends, corrections and substitutes stand at the top.
 \"no bounce by\" means that none came while the bounce mailbox was looked at, not delivered.
 複数のお知らせにいる人は、すべて表示します。「不達の知らせなし」は、届いたという意味ではありません。")]
 pub(super) struct Options {
@@ -79,7 +79,7 @@ async fn read(store: &Store, options: &Options, silence: Option<Silence>) -> Res
     Ok(people)
 }
 
-fn nobody(member_no: &str) -> Failure {
+pub(super) fn nobody(member_no: &str) -> Failure {
     Failure::with(
         Exit::Failed,
         say!(ja: "会員番号 {member_no} の方は登録されていません。", en: "there is no member {member_no}"),

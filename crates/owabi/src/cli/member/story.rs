@@ -1,15 +1,20 @@
-//! Attempts and receipts of one person in one time line.
+//! Everything that happened to one person's notice in one time line.
 
 use super::person::Person;
 use crate::cli::say::{Text, say};
+use crate::cli::substitute::line;
 use crate::japan;
-use owabi_store::{LogRow, ReceiptRow};
+use owabi_store::{CorrectionRow, LogRow, ReceiptRow, ResendRow, SubstituteRow};
 
 /// The time line, oldest first.
 pub(super) fn lines(person: &Person) -> Vec<Text> {
     let attempts = person.attempts.iter().map(|row| (row.at, attempt(row)));
     let receipts = person.receipts.iter().map(|row| (row.at, receipt(row, person.standing.email.as_deref())));
-    let mut entries: Vec<(i64, Text)> = attempts.chain(receipts).collect();
+    let resends = person.resends.iter().map(|row| (row.at, resend(row)));
+    let corrections = person.corrections.iter().map(|row| (row.at, correction(row)));
+    let substitutes = person.substitutes.iter().map(|row| (row.at, substitute(row)));
+    let ours = corrections.chain(resends).chain(substitutes);
+    let mut entries: Vec<(i64, Text)> = attempts.chain(receipts).chain(ours).collect();
     // An attempt and a receipt of the same moment: first the mail, then what came of it.
     entries.sort_by_key(|entry| entry.0);
     entries.into_iter().map(|(_, text)| text).collect()
@@ -45,7 +50,47 @@ pub(in crate::cli) fn outcome(word: Option<&str>) -> Text {
     }
 }
 
+fn resend(row: &ResendRow) -> Text {
+    let ResendRow { round, status_before, batch, actor, .. } = row;
+    let (at, reason) = (japan::short(row.at), row.reason.as_deref().unwrap_or_default());
+    say!(
+        ja: "{at}  再送 {round} 回目({status_before} から)  {actor}: {reason} [バッチ {batch}]",
+        en: "{at}  resend, round {round} (was {status_before})  {actor}: {reason} [batch {batch}]"
+    )
+}
+
+fn correction(row: &CorrectionRow) -> Text {
+    let CorrectionRow { actor, reason, new_email, .. } = row;
+    let (at, old) = (japan::short(row.at), row.old_email.as_deref().unwrap_or("-"));
+    say!(
+        ja: "{at}  訂正  {old} → {new_email}  {actor}: {reason}",
+        en: "{at}  correction  {old} -> {new_email}  {actor}: {reason}"
+    )
+}
+
+fn substitute(row: &SubstituteRow) -> Text {
+    let at = japan::short(row.at);
+    let Text { ja, en } = line(row);
+    let (ja, en) = (ja.trim_start(), en.trim_start());
+    say!(ja: "{at}  代わりの対応 {ja}", en: "{at}  instead {en}")
+}
+
+/// What a person decided; the words are theirs.
+fn decision(row: &ReceiptRow) -> Text {
+    let (at, detail) = (japan::short(row.at), row.detail.as_deref().unwrap_or_default());
+    let (before, after) = (&row.status_before, &row.status_after);
+    let Text { ja, en } = match row.reason.as_deref() {
+        Some("letter_owed") => say!(ja: "書面にする", en: "a letter"),
+        Some("send_again") => say!(ja: "送り直す", en: "send again"),
+        _ => say!(ja: "受け付けられたものとする", en: "accepted"),
+    };
+    say!(ja: "{at}  判断  {ja}: {detail} ({before} → {after})", en: "{at}  decision  {en}: {detail} ({before} → {after})")
+}
+
 fn receipt(row: &ReceiptRow, email: Option<&str>) -> Text {
+    if row.source == "person" {
+        return decision(row);
+    }
     let (at, source, matched_by) = (japan::short(row.at), &row.source, &row.matched_by);
     let says = says(&row.says);
     let (ja, en) = (says.ja, says.en);

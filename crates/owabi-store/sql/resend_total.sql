@@ -1,0 +1,1 @@
+UPDATE batches SET lines = $2 WHERE id = $1

@@ -1,0 +1,201 @@
+//! Whom a verb concerns: the options that `resend` and `withdraw` share.
+
+use super::exit::{Exit, Failure};
+use super::say::{Text, say};
+use crate::japan;
+use owabi_core::address::Address;
+use owabi_core::ids::hex;
+use owabi_core::lifecycle::Status;
+use owabi_core::notice::NoticeDefinition;
+use owabi_core::roster::{List, RosterError, listed_number};
+use owabi_store::{Selection, Store};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Unknown numbers that are named; the count goes on.
+const NAMED: usize = 20;
+
+/// Whom it concerns. Several options narrow each other.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Selecting {
+    /// Only these statuses, separated by commas
+    #[arg(long, value_name = "S,…", value_delimiter = ',')]
+    pub(super) status: Vec<Status>,
+    /// Only recipients of this mail domain
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<String>,
+    /// Only members of this cohort
+    #[arg(long, value_name = "ID")]
+    cohort: Option<String>,
+    /// Only those with this reason, as `unreachable` shows it (`mailbox_full` …)
+    #[arg(long, value_name = "WORD")]
+    reason_code: Option<String>,
+    /// Only those whose status changed since (2h, 2022-03-02, 2022-03-02T09:00)
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only those whose status changed by then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only this member number
+    #[arg(long, value_name = "NO", conflicts_with = "file")]
+    pub(super) member: Option<String>,
+    /// Only the member numbers of this list: one a line, or CSV with a column 会員番号 or `member_no`
+    #[arg(long, value_name = "LIST")]
+    pub(super) file: Option<PathBuf>,
+    /// Leave out numbers of the list that the notice does not have
+    #[arg(long, requires = "file")]
+    skip_unknown: bool,
+}
+
+/// A selection that was read.
+pub(super) struct Asked {
+    pub(super) selection: Selection,
+    /// The selection as it is kept: as it was typed, without addresses.
+    pub(super) words: Value,
+    /// Numbers of the list that the notice does not have, and that are left out.
+    pub(super) unknown: Vec<String>,
+}
+
+impl Selecting {
+    /// Nothing was asked for: everybody.
+    pub(super) fn is_empty(&self) -> bool {
+        let texts = [&self.domain, &self.cohort, &self.reason_code, &self.since, &self.until, &self.member];
+        self.status.is_empty() && self.file.is_none() && texts.iter().all(|text| text.is_none())
+    }
+
+    /// Reads the selection. `statuses` are those that are meant, with what the verb adds.
+    pub(super) async fn read(
+        &self,
+        store: &Store,
+        definition: &NoticeDefinition,
+        statuses: Vec<Status>,
+        now: i64,
+    ) -> Result<Asked, Failure> {
+        let numbers = self.numbers()?;
+        let unknown = match &numbers {
+            Some(numbers) => self.unknown(store, &definition.id, numbers).await?,
+            None => BTreeSet::new(),
+        };
+        let time = |text: &Option<String>, option| text.as_deref().map(|text| time(text, option, now)).transpose();
+        let (since, until) = (time(&self.since, "--since")?, time(&self.until, "--until")?);
+        let domain = self.domain.as_deref().map(domain).transpose()?;
+        if let Some(cohort) = self.cohort.as_ref().filter(|cohort| definition.cohort(cohort).is_none()) {
+            let known: Vec<&str> = definition.cohorts.iter().map(|cohort| cohort.id.as_str()).collect();
+            let known = known.join(", ");
+            return Err(Failure::new(
+                Exit::Usage,
+                say!(ja: "対象区分「{cohort}」はありません。あるもの: {known}", en: "there is no cohort {cohort:?}; the cohorts are: {known}"),
+            ));
+        }
+        let mut words = json!({
+            "status": statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>(),
+            "domain": domain,
+            "cohort": self.cohort,
+            "reason_code": self.reason_code,
+            "since": self.since,
+            "until": self.until,
+            "member": self.member,
+            "list": self.file.as_ref().and(numbers.as_ref()).map(of_list),
+        });
+        if let Some(words) = words.as_object_mut() {
+            words.retain(|_, word| !word.is_null());
+        }
+        let member_nos = numbers.map(|numbers| numbers.into_iter().filter(|no| !unknown.contains(no)).collect());
+        let (cohort, reason_code) = (self.cohort.clone(), self.reason_code.clone());
+        let selection = Selection { statuses, domain, cohort, reason_code, since, until, member_nos };
+        Ok(Asked { selection, words, unknown: unknown.into_iter().collect() })
+    }
+
+    fn numbers(&self) -> Result<Option<BTreeSet<String>>, Failure> {
+        match (&self.member, &self.file) {
+            (Some(no), _) => Ok(Some([listed_number(no)].into())),
+            (None, Some(file)) => {
+                let numbers: BTreeSet<String> =
+                    read_list(file, &[])?.rows.iter().map(|row| listed_number(&row.cells[0])).collect();
+                let numbers: BTreeSet<String> = numbers.into_iter().filter(|no| !no.is_empty()).collect();
+                if numbers.is_empty() {
+                    let file = file.display();
+                    return Err(Failure::new(
+                        Exit::BadData,
+                        say!(ja: "{file} に会員番号がありません。", en: "{file} names no member"),
+                    ));
+                }
+                Ok(Some(numbers))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The numbers that the notice does not have.
+    async fn unknown(
+        &self,
+        store: &Store,
+        notice_id: &str,
+        numbers: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, Failure> {
+        let asked: Vec<String> = numbers.iter().cloned().collect();
+        let known = store.member_ids(notice_id, &asked).await?;
+        let unknown: BTreeSet<String> = asked.into_iter().filter(|no| !known.contains_key(no)).collect();
+        if unknown.is_empty() || self.skip_unknown {
+            return Ok(unknown);
+        }
+        let (count, named) = (unknown.len(), named(&unknown));
+        let what = say!(
+            ja: "「{notice_id}」にいない会員番号が {count} 件あります: {named}",
+            en: "{notice_id} does not have {count} of the member numbers: {named}"
+        );
+        let next = say!(
+            ja: "番号を直してください。一覧のうち登録のない番号を除いて進めるには --skip-unknown を付けます。何も変更していません。",
+            en: "correct them; --skip-unknown leaves out those of a list; nothing was changed"
+        );
+        Err(Failure::with(Exit::BadData, what, next))
+    }
+}
+
+/// The first of many numbers.
+pub(super) fn named(numbers: &BTreeSet<String>) -> String {
+    let more = if numbers.len() > NAMED { " …" } else { "" };
+    numbers.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ") + more
+}
+
+/// The list's content by its numbers alone: the same numbers in another file are the same list.
+fn of_list(numbers: &BTreeSet<String>) -> Value {
+    let mut hash = Sha256::new();
+    for no in numbers {
+        hash.update(no.as_bytes());
+        hash.update(b"\n");
+    }
+    json!({ "members": numbers.len(), "sha256": hex(&hash.finalize()) })
+}
+
+/// Reads a list of members.
+pub(super) fn read_list(file: &Path, others: &[&[&str]]) -> Result<List, Failure> {
+    let name = file.display();
+    let opened = std::fs::File::open(file).map_err(|error| {
+        Failure::new(Exit::BadData, say!(ja: "{name} を読めません: {error}", en: "{name} cannot be read: {error}"))
+    })?;
+    List::read(opened, others).map_err(|error: RosterError| {
+        let (ja, en) = (error.text(owabi_core::address::Lang::Ja), error.text(owabi_core::address::Lang::En));
+        Failure::new(Exit::BadData, say!(ja: "{name}: {ja}", en: "{name}: {en}"))
+    })
+}
+
+fn time(text: &str, option: &str, now: i64) -> Result<i64, Failure> {
+    japan::parse(text, now).ok_or_else(|| {
+        let what = say!(ja: "{option} {text} を日時として読めません。", en: "{option} {text} is no time");
+        Failure::with(Exit::Usage, what, Text::same("2022-03-02, 2022-03-02T09:00, 2h"))
+    })
+}
+
+fn domain(text: &str) -> Result<String, Failure> {
+    let bare = text.trim().trim_start_matches(['@', '＠']);
+    let parsed = Address::parse(&format!("x@{bare}")).map_err(|_| {
+        Failure::new(
+            Exit::Usage,
+            say!(ja: "--domain {text} はドメイン名ではありません。", en: "--domain {text} is no domain"),
+        )
+    })?;
+    Ok(parsed.address.domain().to_owned())
+}
