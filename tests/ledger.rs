@@ -4,7 +4,7 @@ mod place;
 mod tamper;
 
 use crate::support::postgres::Server;
-use crate::support::program::Program;
+use crate::support::program::{Program, roster};
 use crate::support::world::{addresses, eventually};
 use owabi_core::ledger::Finding;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
@@ -50,7 +50,11 @@ async fn after_a_run_everything_is_sealed_and_the_head_says_how_much() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn verify_names_what_was_changed_and_whose_it_is_and_a_noted_head_finds_what_was_cut_off() {
     let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
-    let program = Program::released(relay.addr().port(), "", &addresses(5));
+    let program = Program::new(relay.addr().port(), "");
+    // The first run makes the keys; from then on each verb seals what it entered.
+    program.json(&["run", "--until-idle"]);
+    program.import(&program.write("roster.csv", &roster(&addresses(5))));
+    program.release();
     program.json(&["run", "--until-idle"]);
     let head = program.json(&["ledger", "head"])["text"].as_str().unwrap().to_owned();
     sql(&program, "DROP TRIGGER attempts_stay_u; DROP TRIGGER attempts_stay_d; DROP TRIGGER ledger_stays_d; DROP TRIGGER seals_stay_d; UPDATE attempts SET outcome = 'failed' WHERE member_id = 3").await;
@@ -67,13 +71,14 @@ async fn verify_names_what_was_changed_and_whose_it_is_and_a_noted_head_finds_wh
     assert_eq!((code, &said["first_bad"]["member"]), (Some(1), &"M00001".into()), "{said}");
     sql(
         &program,
-        "UPDATE affected_members SET status = 'accepted' WHERE id = 2; UPDATE batches SET imported = 4, lines = 4",
+        "UPDATE affected_members SET status = 'accepted' WHERE id = 2; UPDATE batches SET imported = imported - 1",
     )
     .await;
     let (code, said) = verified(&program, &[]);
     assert_eq!((code, &said["first_bad"]["what"]), (Some(1), &"import".into()), "{said}");
-    sql(&program, "UPDATE batches SET imported = 5, lines = 5; DELETE FROM ledger WHERE seq > (SELECT last_seq FROM seals WHERE number = 3); DELETE FROM attempts; UPDATE affected_members SET status = 'queued', due_at = 1; DELETE FROM seals WHERE number > 3").await;
-    assert_eq!(verified(&program, &[]).0, Some(0), "nothing inside can tell");
+    sql(&program, "UPDATE batches SET imported = imported + 1; DELETE FROM ledger WHERE seq > (SELECT last_seq FROM seals WHERE number = 3); DELETE FROM attempts; UPDATE affected_members SET status = 'queued', due_at = 1; DELETE FROM seals WHERE number > 3").await;
+    let (code, said) = verified(&program, &[]);
+    assert_eq!(code, Some(0), "nothing inside can tell: {said}");
     let (code, said) = verified(&program, &["--head", &head]);
     assert_eq!(
         (code, &said["first_bad"]["number"], &said["first_bad"]["fault"]),

@@ -18,7 +18,7 @@ const NOTICE: &str = "n1";
 const TABLES: [&str; 8] =
     ["ledger", "seals", "attempts", "intents", "receipts", "corrections", "substitutes", "resends"];
 
-/// SplitMix64: the same cases every time.
+/// `SplitMix64`: the same cases every time.
 struct Random(u64);
 
 impl Random {
@@ -166,18 +166,14 @@ impl Full {
 
     /// Puts these rows back as they were.
     async fn put_back(&mut self, touched: &[(&str, String)]) {
-        let text: String = touched
-            .iter()
-            .map(|(table, rows)| {
-                format!(
-                    "DELETE FROM {table} WHERE {rows}; INSERT INTO {table} SELECT * FROM kept_{table} WHERE {rows};"
-                )
-            })
-            .collect();
-        self.raw.run(&text).await;
+        for (table, rows) in touched {
+            let (delete, again) =
+                (format!("DELETE FROM {table}"), format!("INSERT INTO {table} SELECT * FROM kept_{table}"));
+            self.raw.run(&format!("{delete} WHERE {rows}; {again} WHERE {rows}")).await;
+        }
     }
 
-    async fn case(&mut self, random: &mut Random) -> Case {
+    fn case(&self, random: &mut Random) -> Case {
         match random.below(12) {
             0..=2 => self.edited_entry(random),
             3 | 4 => self.edited_row(random),
@@ -370,7 +366,7 @@ async fn every_change_is_named(ledger: Ledger) {
     assert_eq!(full.first_bad().await, None);
     let mut random = Random(SEED);
     for n in 0..CASES {
-        let case = full.case(&mut random).await;
+        let case = full.case(&mut random);
         full.raw.run(&case.sql).await;
         let found = full.first_bad().await;
         assert!(case.expected.is(found.as_ref()), "case {n}: {}: {:?} but {found:?}", case.sql, case.expected);

@@ -74,13 +74,11 @@ impl Session {
     /// Opens the database to change something; an empty one gets its schema. A queue that was moved is refused.
     pub(crate) async fn store(&self, config: &Config) -> Result<Store, Failure> {
         let store = open_store(config, false).await?;
-        match store.moved_to().await? {
-            Some(to) => Err(moved(&to)),
-            None => {
-                *self.to_seal() = Some(config.clone());
-                Ok(store)
-            }
+        if let Some(to) = store.moved_to().await? {
+            return Err(moved(&to));
         }
+        *self.to_seal() = Some(config.clone());
+        Ok(store)
     }
 
     /// Seals what this run entered into the ledger, where that can be done at once. Else the daemon does it.

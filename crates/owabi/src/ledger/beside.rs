@@ -94,32 +94,31 @@ fn sha256(text: &str) -> String {
 
 /// The first row or entry that the other side does not agree with.
 pub(super) fn first_mismatch(told: &[Told], rows: &[Beside]) -> Option<Mismatch> {
-    let unsaid = rows.iter().find_map(|row| {
-        let seq = if row.what == "notice" { notice_differs(told, rows, row)? } else { row_differs(told, row)? };
-        let whose = if row.what == "import" { &row.fingerprint } else { &row.actor };
-        let (what, notice_id, whose) = (row.what.clone(), row.notice_id.clone(), whose.clone());
-        Some(Mismatch { what, notice_id, whose, at: row.at, seq })
+    let wrong = rows.iter().find(|row| match row.what.as_str() {
+        "notice" => notice_differs(rows, row),
+        _ => !told.iter().any(|entry| entry.speaks_of(row) && entry.agrees(row)),
     });
-    unsaid.or_else(|| told.iter().find(|entry| !rows.iter().any(|row| entry.speaks_of(row))).map(gone))
-}
-
-/// `Some` when a row is wrong, with the entry that says otherwise.
-fn row_differs(told: &[Told], row: &Beside) -> Option<Option<i64>> {
-    let mut speaking = told.iter().filter(|entry| entry.speaks_of(row)).peekable();
-    let first = speaking.peek().map(|entry| entry.seq);
-    (!speaking.any(|entry| entry.agrees(row))).then_some(first)
+    let gone = || told.iter().find(|entry| !rows.iter().any(|row| entry.speaks_of(row))).map(gone);
+    wrong.map(|row| mismatch(told, row)).or_else(gone)
 }
 
 /// A notice says what its last release says.
-fn notice_differs(told: &[Told], rows: &[Beside], notice: &Beside) -> Option<Option<i64>> {
+fn notice_differs(rows: &[Beside], notice: &Beside) -> bool {
     let of_notice = |row: &&Beside| row.what == "release" && row.notice_id == notice.notice_id;
-    let last = rows.iter().filter(of_notice).max_by_key(|row| row.at);
-    let same =
-        |row: &Beside| (&row.fingerprint, &row.hash, &row.more) == (&notice.fingerprint, &notice.hash, &notice.more);
-    if last.is_some_and(|row| same(row)) {
-        return None;
-    }
-    Some(told.iter().rev().find(|entry| entry.what == "release" && entry.notice_id == notice.notice_id).map(|e| e.seq))
+    let says = |row: &Beside| (row.fingerprint.clone(), row.hash.clone(), row.more.clone());
+    rows.iter().filter(of_notice).max_by_key(|row| row.at).is_none_or(|last| says(last) != says(notice))
+}
+
+/// A row that is wrong, with the entry that says otherwise.
+fn mismatch(told: &[Told], row: &Beside) -> Mismatch {
+    let last_release = |entry: &&Told| entry.what == "release" && entry.notice_id == row.notice_id;
+    let seq = match row.what.as_str() {
+        "notice" => told.iter().rev().find(last_release),
+        _ => told.iter().find(|entry| entry.speaks_of(row)),
+    };
+    let whose = if row.what == "import" { &row.fingerprint } else { &row.actor };
+    let (what, notice_id, whose) = (row.what.clone(), row.notice_id.clone(), whose.clone());
+    Mismatch { what, notice_id, whose, at: row.at, seq: seq.map(|entry| entry.seq) }
 }
 
 /// An entry tells of a row that is not there.

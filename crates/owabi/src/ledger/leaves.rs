@@ -46,7 +46,8 @@ impl Leaves {
 pub(super) fn pages(ranges: &[(i64, i64)]) -> Vec<(i64, i64)> {
     let cut = |(first, last): &(i64, i64)| {
         let (first, last) = (*first, *last);
-        (first..=last).step_by(PAGE as usize).map(move |start| (start, last.min(start + PAGE - 1)))
+        let starts = std::iter::successors(Some(first), move |start| Some(start + PAGE).filter(|next| *next <= last));
+        starts.map(move |start| (start, last.min(start + PAGE - 1)))
     };
     ranges.iter().flat_map(cut).collect()
 }

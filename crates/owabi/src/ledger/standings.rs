@@ -5,6 +5,7 @@ use owabi_core::lifecycle::Status;
 use owabi_store::MemberPlace;
 use std::collections::HashMap;
 
+/// Members whose standings lie together.
 const PAGE: usize = 4_096;
 
 /// A member whose row says something else than the ledger.
@@ -104,6 +105,11 @@ const ALL: [Status; 7] = [
     Status::Withdrawn,
 ];
 
+/// The page of a row's id, and its place in it.
+fn place(member_id: i64) -> (i64, usize) {
+    (member_id >> PAGE.trailing_zeros(), usize::try_from(member_id & 0xfff).unwrap_or(0))
+}
+
 impl Standings {
     pub(super) fn new(told_from: i64) -> Self {
         Self { told_from, ..Self::default() }
@@ -111,16 +117,16 @@ impl Standings {
 
     /// Takes what the entry `seq` says of a member. Entries of one member come in their order.
     pub(super) fn take(&mut self, seq: i64, member_id: i64, stands: Stands) {
-        if stands == Stands::Nothing || seq <= self.told_from || member_id < 0 {
+        if stands == Stands::Nothing || seq <= self.told_from {
             return;
         }
-        let (page, place) = (member_id / PAGE as i64, usize::try_from(member_id % PAGE as i64).unwrap_or(0));
+        let (page, place) = place(member_id);
         self.pages.entry(page).or_insert_with(|| Box::new([0; PAGE]))[place] = stands.code();
     }
 
     fn stands(&self, member_id: i64) -> Stands {
-        let place = usize::try_from(member_id.rem_euclid(PAGE as i64)).unwrap_or(0);
-        self.pages.get(&member_id.div_euclid(PAGE as i64)).map_or(Stands::Nothing, |page| Stands::of_code(page[place]))
+        let (page, place) = place(member_id);
+        self.pages.get(&page).map_or(Stands::Nothing, |page| Stands::of_code(page[place]))
     }
 
     /// The member, when its row says something that the ledger does not.

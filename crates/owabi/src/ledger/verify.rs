@@ -115,19 +115,23 @@ impl Check<'_> {
 
     /// All seals and their entries; the first finding.
     async fn sealed(&mut self) -> Result<Option<Finding>, StoreError> {
-        let mut group = Vec::new();
+        let (mut group, mut entries) = (Vec::new(), 0);
         let mut bad_seal = None;
         'seals: loop {
             let stored = self.store.seals_after(self.verifier.head().number, SEALS).await?;
             for stored in &stored {
                 match self.verifier.seal(stored) {
-                    Ok(seal) => group.push(seal),
+                    Ok(seal) => {
+                        entries += seal.entries.count();
+                        group.push(seal);
+                    }
                     Err(finding) => {
                         bad_seal = Some(finding);
                         break 'seals;
                     }
                 }
-                if group.iter().map(|seal: &Seal| seal.entries.count()).sum::<i64>() >= GROUP {
+                if entries >= GROUP {
+                    entries = 0;
                     if let Some(finding) = self.read(std::mem::take(&mut group)).await? {
                         return Ok(Some(finding));
                     }
