@@ -5,7 +5,7 @@
 
 use crate::dispatch::{Claimed, claimed};
 use crate::error::StoreError;
-use crate::open::{Store, on_both, on_both_in_time};
+use crate::open::{Store, on_both_in_time};
 use crate::sql::{
     CANARY_PASS, CANARY_ROWS, CLAIM, CLAIM_LISTED, LEDGER_APPEND, META_FIRST, META_GET, META_LOCK, META_SET,
     NOTICE_STATE, WATCHED_FAILED, WATCHED_KNOWN, json_rows,

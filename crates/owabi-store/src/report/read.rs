@@ -33,6 +33,8 @@ pub(super) async fn notice(tx: &mut Tx, id: &str) -> Result<Option<NoticeRow>, S
         fingerprint: row.get(4),
         roster_hash: row.get(5),
         released_at: row.get(6),
+        watched_from: row.get(7),
+        canary_passed_at: row.get(8),
     });
     Ok(found?.pop())
 }

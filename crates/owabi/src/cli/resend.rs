@@ -8,6 +8,7 @@ use super::session::{Session, notice};
 use crate::japan;
 use crate::library::LoadedNotice;
 use owabi_core::lifecycle::{Event, Status};
+use owabi_core::people::Action;
 use owabi_store::{Chosen, RESEND_CLASSES, ResendBatch, ResendRequest, Store};
 use serde_json::json;
 
@@ -54,10 +55,11 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::Resend).await?.name;
     refuse_unreleased(&store, id, &notice).await?;
     let statuses = statuses(options)?;
     let asked = options.whom.read(&store, notice.renderer.definition(), statuses, session.now()).await?;
-    let (fingerprint, words, actor) = (notice.renderer.fingerprint_hex(), asked.words.to_string(), session.actor(None));
+    let (fingerprint, words) = (notice.renderer.fingerprint_hex(), asked.words.to_string());
     let request = ResendRequest {
         notice_id: id,
         fingerprint: &fingerprint,

@@ -6,6 +6,7 @@ use super::say::{Text, say};
 use super::session::Session;
 use owabi_core::ids::hex;
 use owabi_core::lifecycle::{Event, Status};
+use owabi_core::people::Action;
 use owabi_core::receipt::Says;
 use owabi_store::{MemberStanding, NewReceipt, NoticeRow, Resolution};
 use serde_json::json;
@@ -98,6 +99,7 @@ impl Decision {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::Resolve).await?.name;
     let (notice, _, standing) = one(&store, &options.member_no, options.notice.as_deref()).await?;
     let after = decided(options.decision, &standing, &notice)?;
     let (no, before, id) = (&standing.member_no, standing.status, &notice.id);
@@ -112,7 +114,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         return Ok(Exit::Done);
     }
     session.confirm(options.yes, &say!(ja: "記録しますか? [yes/no]", en: "record it? [yes/no]"))?;
-    let (actor, now) = (session.actor(None), session.now());
+    let now = session.now();
     let resolution = resolution(options, (&standing, after), id, (&actor, now));
     if !store.resolve(&resolution, now).await? {
         let what = say!(

@@ -9,6 +9,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::Session;
 use crate::japan;
+use owabi_core::people::Action;
 use owabi_store::SubstituteRow;
 use serde_json::{Value, json};
 
@@ -63,6 +64,7 @@ async fn revoke(session: &Session, options: &Revoke) -> Answer {
     let number = options.number;
     let config = session.config()?;
     let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::Substitute).await?.name;
     let nothing = || {
         Failure::with(
             Exit::Failed,
@@ -77,7 +79,7 @@ async fn revoke(session: &Session, options: &Revoke) -> Answer {
         .confirm(options.yes, &say!(ja: "この記録を取り消しますか? [yes/no]", en: "take this record back? [yes/no]"))?;
     let now = session.now();
     let why = (japan::day(now), options.reason.as_str());
-    if !store.revoke_substitute(number, (&why.0, why.1), &session.actor(None), now).await? {
+    if !store.revoke_substitute(number, (&why.0, why.1), &actor, now).await? {
         return Err(nothing());
     }
     store.close().await;

@@ -91,6 +91,7 @@ async fn selected(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::Withdraw).await?.name;
     let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     let statuses = options.whom.status.clone();
     let asked = options.whom.read(&store, notice.renderer.definition(), statuses, session.now()).await?;
@@ -109,7 +110,7 @@ async fn selected(session: &Session, options: &Options) -> Answer {
     }
     let question = say!(ja: "{open} 人を取り下げますか? [yes/no]", en: "take out {open} members? [yes/no]");
     session.confirm(options.yes, &question)?;
-    let (selection, actor) = ((&asked.selection, &asked.words), session.actor(None));
+    let selection = (&asked.selection, &asked.words);
     let withdrawn = store.withdraw_selected(id, selection, &options.reason, &actor, session.now()).await?;
     store.close().await;
     session.tell(&say!(ja: "{withdrawn} 人を取り下げました。お知らせは {state} のままです。", en: "{withdrawn} members taken out; the notice stays {state}"));

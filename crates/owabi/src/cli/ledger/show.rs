@@ -4,6 +4,7 @@ use super::super::exit::{Answer, Exit};
 use super::super::session::Session;
 use crate::japan;
 use owabi_core::ledger::{Body, Entry};
+use owabi_core::people::Action;
 use owabi_store::{LedgerRow, Store};
 use serde_json::{Value, json};
 use std::io::{self, BufWriter, Write};
@@ -36,8 +37,11 @@ pub(super) async fn run(session: &Session, store: &Store, options: &Options) -> 
             && options.kind.as_ref().is_none_or(|kind| entry.kind == *kind)
             && since.is_none_or(|since| entry.at >= since)
     };
-    let mut out = BufWriter::new(io::stdout().lock());
     let (mut from, newest) = (1, store.ledger_newest().await?);
+    session.person(store, Action::Ledger).await?;
+    let asked = json!({ "notice": options.notice, "kind": options.kind, "since": since });
+    session.look(store, "ledger show", &asked, newest).await?;
+    let mut out = BufWriter::new(io::stdout().lock());
     while from <= newest {
         let rows = store.ledger_entries(from, from + PAGE - 1).await?;
         let rows = rows.iter().filter(|row| row.entry.as_ref().is_none_or(wanted));

@@ -6,6 +6,7 @@ use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
 use owabi_core::address::{Address, Lang, Parsed};
 use owabi_core::lifecycle::Status;
+use owabi_core::people::Action;
 use owabi_store::{Correction, NoticeRow};
 use serde_json::json;
 
@@ -45,6 +46,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let Parsed { address, changes, warnings } = parsed(&options.email)?;
     let config = session.config()?;
     let store = session.store(&config).await?;
+    let actor = session.person(&store, Action::Correct).await?.name;
     let (notice, _, standing) = one(&store, &options.member_no, options.notice.as_deref()).await?;
     let (no, status, old) = (&standing.member_no, standing.status, standing.email.as_deref());
     let new = address.as_str();
@@ -72,7 +74,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         return Ok(Exit::Done);
     }
     session.confirm(options.yes, &say!(ja: "アドレスを訂正しますか? [yes/no]", en: "correct the address? [yes/no]"))?;
-    let (reason, actor) = (options.reason.as_str(), session.actor(None));
+    let reason = options.reason.as_str();
     let correction = Correction { member_id: standing.id, old, new, reason, actor: &actor };
     if !store.correct(&correction, session.now()).await? {
         return Err(just_changed());

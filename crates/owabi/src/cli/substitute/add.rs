@@ -7,6 +7,7 @@ use crate::cli::say::{Text, say};
 use crate::cli::selecting::read_list;
 use crate::cli::session::Session;
 use crate::japan;
+use owabi_core::people::Action;
 use owabi_core::roster::{ListRow, PaidAt, listed_number};
 use owabi_store::{NewSubstitute, Publication, Store};
 use serde_json::json;
@@ -104,6 +105,7 @@ impl Kind {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
+    session.person(&store, Action::Substitute).await?;
     known_state(store.notice(&options.notice).await?.map(|notice| notice.state), &options.notice)?;
     let today = japan::day(session.now());
     match (options.kind, &options.member, &options.file) {
@@ -145,7 +147,14 @@ async fn published(session: &Session, options: &Options, store: &Store) -> Answe
         false
     } else {
         let published = Publication { from: &from, until: &until, url, note: options.note.as_deref() };
-        store.add_publication(&options.notice, published, &session.actor(None), session.now()).await?
+        store
+            .add_publication(
+                &options.notice,
+                published,
+                &session.person(store, Action::Substitute).await?.name,
+                session.now(),
+            )
+            .await?
     };
     tell_one(session, added, options.dry_run);
     session.answer(&json!({ "added": i64::from(added), "already": i64::from(!added && !options.dry_run), "refused": [], "dry_run": options.dry_run }));
@@ -164,7 +173,15 @@ async fn single(session: &Session, options: &Options, store: &Store, what: (Kind
     let added = if options.dry_run {
         false
     } else {
-        store.add_substitutes(&options.notice, &[done], &session.actor(None), session.now()).await? > 0
+        store
+            .add_substitutes(
+                &options.notice,
+                &[done],
+                &session.person(store, Action::Substitute).await?.name,
+                session.now(),
+            )
+            .await?
+            > 0
     };
     tell_one(session, added, options.dry_run);
     session.answer(&json!({ "added": i64::from(added), "already": i64::from(!added && !options.dry_run), "refused": [], "dry_run": options.dry_run }));
@@ -202,7 +219,14 @@ async fn from_file(session: &Session, options: &Options, store: &Store, (file, t
     if !options.dry_run && !new.is_empty() {
         let question = say!(ja: "{good} 件を記録しますか? [yes/no]", en: "record {good}? [yes/no]");
         session.confirm(options.yes, &question)?;
-        added = store.add_substitutes(&options.notice, &new, &session.actor(None), session.now()).await?;
+        added = store
+            .add_substitutes(
+                &options.notice,
+                &new,
+                &session.person(store, Action::Substitute).await?.name,
+                session.now(),
+            )
+            .await?;
         let already = good as u64 - added;
         session.tell(&say!(ja: "{added} 件を記録しました(記録済み {already})。", en: "{added} recorded ({already} were there already)"));
     }

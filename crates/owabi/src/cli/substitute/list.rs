@@ -10,6 +10,7 @@ use crate::japan;
 use owabi_core::address::Lang;
 use owabi_core::spreadsheet::Spreadsheet;
 use owabi_store::{Store, SubstituteRow};
+use serde_json::json;
 use std::io::{self, BufWriter, Write};
 
 const PAGE: i64 = 1_000;
@@ -41,11 +42,27 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store_to_read(&config).await?;
     known_state(store.notice(&options.notice).await?.map(|notice| notice.state), &options.notice)?;
+    let (asked, rows) = (json!({ "notice": options.notice }), count(&store, &options.notice).await?);
+    if options.csv {
+        session.export(&store, "substitute list", &asked, rows).await?;
+    } else {
+        session.look(&store, "substitute list", &asked, rows).await?;
+    }
     let written = write_all(&store, &options.notice, Page::new(session, options.csv)).await;
     store.close().await;
     match written? {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(Exit::Done),
+    }
+}
+
+async fn count(store: &Store, notice: &str) -> Result<i64, Failure> {
+    let (mut count, mut after) = (0, 0);
+    loop {
+        let rows = store.substitutes_after(notice, after, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(count) };
+        after = last.id;
+        count += i64::try_from(rows.len()).unwrap_or(i64::MAX);
     }
 }
 
