@@ -72,15 +72,17 @@ async fn a_failed_canary_is_told_by_mail_by_a_program_in_health_and_metrics_and_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_released_text_that_is_not_the_one_on_disk_is_told_once_and_sent_when_it_is_restored() {
     let stage = Stage::new(Queue::Sqlite, "breaker: off", "max_connections: 2", "", Script::new()).await;
-    let running = stage.program.start(&["run"]);
-    let up = async || stage.program.path("owabi.db").exists();
-    assert!(eventually(&up).await);
-    tokio::time::sleep(Duration::from_secs(1)).await;
     let file = stage.program.path("templates/leak/body.txt.hbs");
     let text = std::fs::read_to_string(&file).unwrap();
+    let other = text.replace("お詫び", "ご挨拶");
+    std::fs::write(&file, &other).unwrap();
+    let running = stage.program.start(&["run"]);
+    assert!(eventually(&async || stage.program.path("owabi.db").exists()).await);
+    tokio::time::sleep(Duration::from_secs(1)).await;
     running.freeze();
+    std::fs::write(&file, &text).unwrap();
     stage.release(3);
-    std::fs::write(&file, text.replace("お詫び", "ご挨拶")).unwrap();
+    std::fs::write(&file, &other).unwrap();
     running.thaw();
     let told = async || stage.entries("alert").await == 1;
     assert!(eventually(&told).await, "{}", stage.program.said());
