@@ -109,7 +109,7 @@ const QUEUE: &str = "
     SELECT id, 1, 1, 5, 'accepted', TRUE FROM affected_members WHERE status = 'accepted'";
 
 /// The statements of PostgreSQL that run often, each with arguments that give it something to do there.
-fn often_on_postgres() -> [(&'static str, String); 25] {
+fn often_on_postgres() -> [(&'static str, String); 28] {
     let rows = |row: fn(i64) -> Value| json_rows((0..20).map(|n| row(15_400 + 200 * n)));
     let claims = rows(|id| json!([id, 1, 5, "accepted", "accepted", null, 1, null, 0]));
     let numbers = rows(|id| json!([format!("M{id}")]));

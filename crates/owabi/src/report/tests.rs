@@ -68,6 +68,8 @@ fn sample() -> ReportRows {
             fingerprint: None,
             roster_hash: None,
             released_at: None,
+            watched_from: None,
+            canary_passed_at: None,
         },
         batches,
         members: vec![
