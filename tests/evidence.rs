@@ -12,6 +12,7 @@ use owabi_core::ids::hex;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use sqlx::Connection;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -60,8 +61,13 @@ fn again() -> String {
 
 /// Does several statements past the program.
 pub(crate) async fn sql(program: &Program, text: &str) {
-    let mut connection = audit::connect(&program.url()).await;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned())).execute(&mut connection).await.unwrap();
+    let (url, text) = (program.url(), sqlx::AssertSqlSafe(text.to_owned()));
+    if url.starts_with("postgres") {
+        let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
+    } else {
+        sqlx::raw_sql(text).execute(&mut audit::connect(&url).await).await.unwrap();
+    }
 }
 
 pub(crate) async fn relay() -> CaptureRelay {
