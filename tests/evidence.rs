@@ -12,6 +12,7 @@ use owabi_core::ids::hex;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use sqlx::Connection;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -60,8 +61,13 @@ fn again() -> String {
 
 /// Does several statements past the program.
 pub(crate) async fn sql(program: &Program, text: &str) {
-    let mut connection = audit::connect(&program.url()).await;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned())).execute(&mut connection).await.unwrap();
+    let (url, text) = (program.url(), sqlx::AssertSqlSafe(text.to_owned()));
+    if url.starts_with("postgres") {
+        let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
+    } else {
+        sqlx::raw_sql(text).execute(&mut audit::connect(&url).await).await.unwrap();
+    }
 }
 
 pub(crate) async fn relay() -> CaptureRelay {
@@ -109,7 +115,7 @@ pub(crate) fn checked(files: &Files) -> Verdict {
     check(Archive::of(packed(files).into()), &Outside::default())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_bundle_verifies_and_every_mail_in_it_is_rebuilt_octet_for_octet() {
     let relay = relay().await;
     let program = association(Program::new(relay.addr().port(), ""), &relay).await;
@@ -130,7 +136,7 @@ async fn a_full_bundle_verifies_and_every_mail_in_it_is_rebuilt_octet_for_octet(
     assert!(!good && verdict["first_bad"]["fault"] == "head", "{verdict}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_without_full_holds_no_name_address_or_word_of_a_person_and_verifies() {
     let relay = relay().await;
     let program = association(Program::new(relay.addr().port(), ""), &relay).await;
@@ -146,7 +152,7 @@ async fn a_bundle_without_full_holds_no_name_address_or_word_of_a_person_and_ver
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_made_anew_with_another_key_is_told_by_what_was_noted_outside_alone() {
     let relay = relay().await;
     let program = association(Program::new(relay.addr().port(), ""), &relay).await;
@@ -163,7 +169,7 @@ async fn a_bundle_made_anew_with_another_key_is_told_by_what_was_noted_outside_a
     assert!(!good && verdict["first_bad"]["file"] == "ledger.pub.pem", "{verdict}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_state_gives_the_same_octets() {
     let relay = relay().await;
     let program = association(Program::new(relay.addr().port(), ""), &relay).await;
@@ -187,7 +193,7 @@ async fn the_same_state_gives_the_same_octets() {
     assert_eq!(hex(&Sha256::digest(again.into_inner())), hex(&Sha256::digest(std::fs::read(bundle).unwrap())));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn one_persons_mails_are_rebuilt_and_a_shell_alone_proves_that_they_were_sealed() {
     let relay = relay().await;
     let program = association(Program::new(relay.addr().port(), ""), &relay).await;
@@ -209,7 +215,7 @@ async fn one_persons_mails_are_rebuilt_and_a_shell_alone_proves_that_they_were_s
     assert!(!shell::sh(&script, &[]).status.success());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whether_a_person_was_told_is_answered_by_any_address_that_the_person_had() {
     let relay = relay().await;
     let program = association(Program::new(relay.addr().port(), ""), &relay).await;
@@ -228,7 +234,7 @@ async fn whether_a_person_was_told_is_answered_by_any_address_that_the_person_ha
     assert_eq!((&said["known"], &said["told"]), (&false.into(), &false.into()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn hostile_zips_are_named_and_cost_little() {
     let outside = Outside::default();
     let fault = |octets: Vec<u8>| {

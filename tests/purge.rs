@@ -71,7 +71,7 @@ async fn purged(program: Program) -> Program {
     program
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_purge_the_proof_stands_and_neither_file_nor_write_ahead_log_holds_a_name_or_address_on_sqlite() {
     let program = purged(Program::new(1, "")).await;
     for name in ["owabi.db", "owabi.db-wal"] {
@@ -79,7 +79,7 @@ async fn after_a_purge_the_proof_stands_and_neither_file_nor_write_ahead_log_hol
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_purge_the_proof_stands_and_no_row_holds_a_name_or_address_on_postgres() {
     let database = Server::shared().database();
     let program = purged(Program::new(1, "").on(&database)).await;
@@ -100,7 +100,7 @@ async fn after_a_purge_the_proof_stands_and_no_row_holds_a_name_or_address_on_po
     drop(program);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_purge_waits_for_open_rows_for_a_legal_hold_and_for_the_end_of_the_retention() {
     let relay = relay().await;
     let program = Program::new(relay.addr().port(), "");

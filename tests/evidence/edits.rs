@@ -89,7 +89,7 @@ fn sign(files: &mut Files, key: &SealKey) {
     files.insert("MANIFEST.sig".into(), octets);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn each_of_ten_thousand_edits_is_found_and_its_file_named() {
     let relay = relay().await;
     let program = association(Program::new(relay.addr().port(), ""), &relay).await;
@@ -106,7 +106,7 @@ async fn each_of_ten_thousand_edits_is_found_and_its_file_named() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn who_has_the_key_and_signs_the_manifest_anew_is_found_out_by_the_seals() {
     let relay = relay().await;
     let program = association(Program::new(relay.addr().port(), ""), &relay).await;

@@ -26,7 +26,7 @@ fn commands(readme: &str) -> Vec<&str> {
     indented.filter(|line| !line.starts_with("owabi")).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_readme_check_a_bundle_and_one_changed_byte_in_any_file_makes_them_fail() {
     let relay = relay().await;
     let program = association(Program::new(relay.addr().port(), ""), &relay).await;
