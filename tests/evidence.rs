@@ -255,6 +255,8 @@ async fn hostile_zips_are_named_and_cost_little() {
     // Two files of one name: the writer refuses to, so a name of the same length is replaced.
     let mut two = packed(&Files::from([("README.txt".into(), b"a".to_vec()), ("report.txt".into(), b"b".to_vec())]));
     let at: Vec<usize> = (0..two.len() - 10).filter(|at| &two[*at..*at + 10] == b"report.txt").collect();
-    at.iter().for_each(|at| two[*at..*at + 10].copy_from_slice(b"README.txt"));
+    for at in at {
+        two[at..at + 10].copy_from_slice(b"README.txt");
+    }
     assert_eq!(fault(two), " twice");
 }

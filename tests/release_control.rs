@@ -13,7 +13,8 @@ use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Script};
 use serde_json::Value;
 use sqlx::Row as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Makes two tests of one function: `NAME::sqlite` and `NAME::postgres`.
 macro_rules! on_both_databases {
@@ -110,12 +111,10 @@ impl Stage {
     /// How many entries of this kind are in the ledger.
     pub(crate) async fn entries(&self, kind: &str) -> i64 {
         let text = "SELECT COUNT(*) FROM ledger WHERE kind = $1";
-        match &self.database {
-            Some(database) => database.psql(&text.replace("$1", &format!("'{kind}'"))).parse().unwrap(),
-            None => {
-                let mut connection = audit::connect(&self.program.url()).await;
-                sqlx::query(text).bind(kind).fetch_one(&mut connection).await.unwrap().get(0)
-            }
+        if let Some(database) = &self.database {
+            return database.psql(&text.replace("$1", &format!("'{kind}'"))).parse().unwrap();
         }
+        let mut connection = audit::connect(&self.program.url()).await;
+        sqlx::query(text).bind(kind).fetch_one(&mut connection).await.unwrap().get(0)
     }
 }

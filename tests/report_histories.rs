@@ -78,16 +78,13 @@ impl History {
     }
 
     async fn sql(&self, text: String) {
-        match &self.postgres {
-            Some(database) => {
-                database.psql(&text);
-            }
-            None => {
-                let pool = sqlx::SqlitePool::connect(&self.url).await.unwrap();
-                sqlx::query(AssertSqlSafe(text)).execute(&pool).await.unwrap();
-                pool.close().await;
-            }
+        if let Some(database) = &self.postgres {
+            database.psql(&text);
+            return;
         }
+        let pool = sqlx::SqlitePool::connect(&self.url).await.unwrap();
+        sqlx::query(AssertSqlSafe(text)).execute(&pool).await.unwrap();
+        pool.close().await;
     }
 
     async fn happens(&mut self, event: Event) {

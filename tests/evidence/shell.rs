@@ -46,9 +46,9 @@ async fn the_commands_of_the_readme_check_a_bundle_and_one_changed_byte_in_any_f
         let middle = changed.len() / 2;
         // An empty file gets an octet instead.
         if changed.is_empty() {
-            changed.push(b'x')
+            changed.push(b'x');
         } else {
-            changed[middle] ^= 1
+            changed[middle] ^= 1;
         }
         std::fs::write(folder.path().join(name), changed).unwrap();
         let output = sh(&script, &[]);

@@ -3,7 +3,8 @@
 use super::{Office, account, ends, password};
 use crate::support::world::NOTICE;
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 #[test]
 fn nobody_defined_means_nobody_is_asked_and_check_says_so() {

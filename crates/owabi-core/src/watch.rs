@@ -101,13 +101,13 @@ mod tests {
     /// 2022-03-02 00:00 in Japan.
     const MIDNIGHT: i64 = 1_646_146_800_000;
 
-    fn window(opens: u16, closes: u16) -> Option<Window> {
-        Some(Window { opens, closes })
+    fn window(opens: u16, closes: u16) -> Window {
+        Window { opens, closes }
     }
 
     #[test]
     fn a_window_is_open_from_its_first_minute_up_to_but_without_its_last() {
-        let day = window(9 * 60, 21 * 60);
+        let day = Some(window(9 * 60, 21 * 60));
         for (hours, minutes, seconds, open) in [
             (0, 0, 0, false),
             (8, 59, 59, false),
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn it_opens_next_on_the_same_day_or_on_the_following_one() {
-        let (nine, day) = (MIDNIGHT + 9 * 3_600_000, window(9 * 60, 21 * 60));
+        let (nine, day) = (MIDNIGHT + 9 * 3_600_000, Some(window(9 * 60, 21 * 60)));
         assert_eq!(opens_at(day, MIDNIGHT), Some(nine));
         assert_eq!(opens_at(day, nine - 1), Some(nine));
         assert_eq!(opens_at(day, MIDNIGHT + 21 * 3_600_000), Some(nine + DAY_MS));
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn windows_that_touch_midnight_end_and_begin_with_the_day() {
-        let (late, early) = (window(22 * 60, 24 * 60), window(0, 60));
+        let (late, early) = (Some(window(22 * 60, 24 * 60)), Some(window(0, 60)));
         assert!(is_open(late, MIDNIGHT - 1) && !is_open(late, MIDNIGHT));
         assert_eq!(opens_at(late, MIDNIGHT), Some(MIDNIGHT + 22 * 3_600_000));
         assert!(!is_open(early, MIDNIGHT - 1) && is_open(early, MIDNIGHT));

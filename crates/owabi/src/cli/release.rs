@@ -134,8 +134,11 @@ pub(crate) fn obstacle(id: &str, found: &Obstacle) -> Failure {
                 say!(ja: "承認が足りません: {n} 人 / 必要 {need} 人({by})。", en: "{n} of {need} approvals ({by})");
             if !before.is_empty() {
                 let (before, Text { ja, en }) = (before.join(", "), names(changed));
-                what.ja += &format!("以前の承認({before})は、その後に変わったものがあるため無効です: {ja}。");
-                what.en += &format!("; earlier approvals ({before}) do not count, since this changed: {en}");
+                let void = say!(
+                    ja: "以前の承認({before})は、その後に変わったものがあるため無効です: {ja}。",
+                    en: "; earlier approvals ({before}) do not count, since this changed: {en}"
+                );
+                what = Text { ja: what.ja + &void.ja, en: what.en + &void.en };
             }
             Failure::with(
                 Exit::Failed,

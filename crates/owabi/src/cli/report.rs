@@ -58,7 +58,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 }
 
 /// The organisation that answers for a notice; else the mail's sender.
-fn issuer(definition: &NoticeDefinition) -> String {
+pub(super) fn issuer(definition: &NoticeDefinition) -> String {
     definition.organisation.clone().unwrap_or_else(|| definition.from.name.clone())
 }
 

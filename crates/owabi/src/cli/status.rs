@@ -126,7 +126,7 @@ async fn read((store, library, quiet): From<'_>, id: Option<&str>) -> Result<Pic
                 _ => Hold::default(),
             };
             let counts = counts.remove(&notice.id).unwrap_or_default();
-            lines.push(Line { counts, notice, oldest_due, legal_hold, purged_at, hold });
+            lines.push(Line { notice, counts, oldest_due, legal_hold, purged_at, hold });
         }
     }
     Ok(Picture { lines, daemons: daemons(store).await?, evidence: Evidence::read(store, quiet).await? })

@@ -104,7 +104,9 @@ impl<W: Write + Seek> Out<W> {
 
     fn end(&mut self, name: &str) {
         let hash = hex(&std::mem::take(&mut self.hash).finalize());
-        self.manifest.push_str(&format!("{hash}  {name}\n"));
+        for part in [&hash, "  ", name, "\n"] {
+            self.manifest.push_str(part);
+        }
     }
 
     fn file(&mut self, name: &str, content: &[u8]) -> Result<(), BundleError> {

@@ -284,7 +284,7 @@ fn seals(
     let last = name::seal(i64::try_from(seals.len()).unwrap_or(i64::MAX));
     match &verifier {
         Some(verifier) => {
-            verdict.head = Some(verifier.finish().map_err(|finding| of_seal(&last, finding))?.to_string())
+            verdict.head = Some(verifier.finish().map_err(|finding| of_seal(&last, finding))?.to_string());
         }
         None if outside.head.as_ref().is_some_and(|head| head.number > 0) => return Err(Bad::new(&last, Fault::Head)),
         None => {}

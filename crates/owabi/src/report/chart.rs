@@ -114,7 +114,7 @@ fn ticks(first: i64, last: i64) -> Vec<(i64, String)> {
         };
         (minute, text)
     };
-    (0..).map(|n| begin + n * span).take_while(|minute| *minute <= last).map(label).collect()
+    (0..=(last - begin).max(-1) / span).map(|n| begin + n * span).filter(|minute| *minute <= last).map(label).collect()
 }
 
 /// How many of the most frequent reasons have a bar of their own.

@@ -26,10 +26,9 @@ fn members(batch: Option<&str>, status: Status, reason: Option<&str>, count: i64
     }
 }
 
-/// A notice that had a bit of everything.
-fn sample() -> ReportRows {
-    let batch = Some("0195-a");
-    let batches = vec![
+/// An import and a resend.
+fn sample_batches() -> Vec<BatchRow> {
+    vec![
         BatchRow {
             id: "0195-a".into(),
             kind: "import".into(),
@@ -56,7 +55,13 @@ fn sample() -> ReportRows {
             at: at("2022-03-07T09:00"),
             ..BatchRow::default()
         },
-    ];
+    ]
+}
+
+/// A notice that had a bit of everything.
+fn sample() -> ReportRows {
+    let batch = Some("0195-a");
+    let batches = sample_batches();
     let quiet = MembersRow { quiet: true, ..members(batch, Status::Accepted, None, 600) };
     let twice = MembersRow { possible_duplicate: true, ..members(batch, Status::Accepted, None, 2) };
     ReportRows {

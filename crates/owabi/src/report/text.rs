@@ -47,7 +47,8 @@ fn write_table(page: &mut String, table: &Table, lang: Lang) {
             let indent = if at == 0 && row.weight == Weight::Part { "  " } else { "" };
             let text = format!("{indent}{}", said(cell, lang));
             let blanks = " ".repeat(widths[at].saturating_sub(text.width()));
-            line += &if numbers[at] { format!("{blanks}{text}  ") } else { format!("{text}{blanks}  ") };
+            let (first, second) = if numbers[at] { (&blanks, &text) } else { (&text, &blanks) };
+            line.extend([first, second, "  "]);
         }
         let _ = writeln!(page, "{}", line.trim_end());
     }

@@ -3,10 +3,14 @@
 use super::sealed;
 use crate::cli::exit::{Answer, Exit, Failure};
 use crate::cli::pause::known_state;
+use crate::cli::report::issuer;
 use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
+use crate::config::Config;
 use crate::evidence::bundle::{self, BundleError, Wanted, Written};
 use crate::keys;
+use crate::library::Library;
+use crate::report::{Report, html};
 use owabi_core::ids::Keys;
 use owabi_core::ledger::SealKey;
 use owabi_core::people::Action;
@@ -72,8 +76,9 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let keys = keys::load(&config, &store).await?;
     let what = json!({ "notice": id, "full": options.full });
     session.export(&store, "evidence export", &what, members).await?;
+    let report = report(session, (&config, &store), id).await?;
     let seal_key = sealed::seal_all(&config, &store, &keys).await?;
-    let written = write(&store, options, (&keys, &seal_key)).await.map_err(failure)?;
+    let written = write(&store, options, (&keys, &seal_key), report.as_ref()).await.map_err(failure)?;
     store.close().await;
     tell(session, options, &written);
     let mut document = serde_json::to_value(&written).map_err(io::Error::from)?;
@@ -83,11 +88,35 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     Ok(Exit::Done)
 }
 
+/// The report of this moment as HTML and as JSON. It tells no name.
+async fn report(
+    session: &Session,
+    (config, store): (&Config, &Store),
+    id: &str,
+) -> Result<Option<[String; 2]>, Failure> {
+    let issuer = Library::load(config).get(id).map(|notice| issuer(notice.renderer.definition())).unwrap_or_default();
+    let person = session.person(store, Action::Evidence).await?;
+    let made = (issuer, person.name, session.now());
+    let report = Report::read(store, id, config.receipts.quiet, made).await?;
+    Ok(report.map(|report| [html::page(&report, session.lang()), format!("{:#}\n", report.document())]))
+}
+
 /// Writes beside the file and renames: there is never half a bundle of that name.
-async fn write(store: &Store, options: &Options, (keys, seal_key): (&Keys, &SealKey)) -> Result<Written, BundleError> {
+async fn write(
+    store: &Store,
+    options: &Options,
+    (keys, seal_key): (&Keys, &SealKey),
+    report: Option<&[String; 2]>,
+) -> Result<Written, BundleError> {
     let part = part(&options.out);
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    let wanted = Wanted { notice_id: &options.notice, full: options.full, keys, seal_key, report: None };
+    let wanted = Wanted {
+        notice_id: &options.notice,
+        full: options.full,
+        keys,
+        seal_key,
+        report: report.map(|[html, json]| [html.as_str(), json.as_str()]),
+    };
     let mut snapshot = store.snapshot().await?;
     let written = Box::pin(bundle::write(BufWriter::new(&file), &mut snapshot, &wanted)).await;
     let written = written.and_then(|written| kept(&file, &part, &options.out).map(|()| written).map_err(Into::into));

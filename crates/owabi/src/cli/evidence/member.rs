@@ -87,7 +87,9 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     if let Some(folder) = &options.out {
         write(folder, &found, &chain, &key)?;
     }
-    found.iter().for_each(|(notice, mails)| tell(session, options, notice, mails));
+    for (notice, mails) in &found {
+        tell(session, options, notice, mails);
+    }
     session.answer(&document(options, &found, &chain));
     Ok(Exit::Done)
 }

@@ -128,11 +128,11 @@ impl Proof {
 
     /// A script that proves it with sha256sum, openssl and awk alone, in a folder with the line and the seals.
     pub(super) fn script(&self, newest: i64) -> String {
-        let steps: String = self.steps().iter().map(|(side, hash)| format!("{side} {hash}\n")).collect();
+        let steps: Vec<String> = self.steps().iter().map(|(side, hash)| format!("{side} {hash}")).collect();
         include_str!("proof.sh")
             .replace("@SEQ@", &self.seq.to_string())
             .replace("@SEAL@", &self.seal.to_string())
             .replace("@NEWEST@", &newest.to_string())
-            .replace("@STEPS@\n", &steps)
+            .replace("@STEPS@\n", &steps.iter().flat_map(|step| [step.as_str(), "\n"]).collect::<String>())
     }
 }

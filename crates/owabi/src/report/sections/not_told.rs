@@ -57,7 +57,7 @@ fn reasons(report: &Report, of: &[Status]) -> Vec<(Text, i64)> {
         counts.entry(text.ja.clone()).or_insert_with(|| (text, 0)).1 += row.count;
     }
     let mut reasons: Vec<_> = counts.into_values().collect();
-    reasons.sort_by(|one, other| other.1.cmp(&one.1));
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.1));
     reasons
 }
 
