@@ -125,4 +125,8 @@ async fn a_purge_waits_for_open_rows_for_a_legal_hold_and_for_the_end_of_the_ret
     assert_eq!(said["purged"], true);
     let entries = program.json(&["ledger", "show", "--notice", NOTICE, "--kind", "purge"]);
     assert!(entries.to_string().contains("they asked for it"), "{entries}");
+    let again = program.output(&["resend", "--notice", NOTICE, "--status", "failed", "--reason", "again", "--yes"]);
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert_eq!(again.status.code(), Some(1), "{said}");
+    assert!(said.contains("was purged"), "{said}");
 }

@@ -99,6 +99,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 async fn refuse_unreleased(store: &Store, id: &str, notice: &LoadedNotice) -> Result<(), Failure> {
     let row = store.notice(id).await?;
     let state = known_state(row.as_ref().map(|row| row.state.clone()), id)?;
+    if store.kept(id).await?.1.is_some() {
+        return Err(Failure::with(
+            Exit::Failed,
+            say!(ja: "「{id}」の個人情報は削除済みです。宛先がないため再送できません。", en: "the personal data of {id} was purged: there are no addresses to send to"),
+            say!(ja: "送る必要があれば、新しい id のお知らせにして名簿を取り込んでください。", en: "if it must be sent, import the roster for a notice with a new id"),
+        ));
+    }
     let (what, next) = match state.as_str() {
         "released" => {
             let released = row.and_then(|row| row.fingerprint).unwrap_or_default();
