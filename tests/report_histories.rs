@@ -158,6 +158,7 @@ impl History {
                 fingerprint: "f",
                 roster_hash: &held.hash,
                 definition: "d",
+                policy: "{}",
                 rows: held.rows,
             };
             self.store.release(record, "test", self.now).await.unwrap();

@@ -71,12 +71,13 @@ async fn members(ledger: &Ledger) {
     import.write(&(0..16).map(row).collect::<Vec<_>>(), &[]).await.unwrap();
     import.commit(Totals { lines: 16, imported: 16, ..Totals::default() }).await.unwrap();
     let held = ledger.store.held_roster(NOTICE).await.unwrap();
-    ledger.store.approve(NOTICE, "hanako", "f", &held.hash, 3).await.unwrap();
+    ledger.store.approve(NOTICE, "hanako", "f", &held.hash, "p", 3).await.unwrap();
     let record = ReleaseRecord {
         notice_id: NOTICE,
         fingerprint: "f",
         roster_hash: &held.hash,
         definition: "d",
+        policy: "{}",
         rows: held.rows,
     };
     ledger.store.release(record, "tester", 10).await.unwrap();

@@ -88,6 +88,65 @@ fn one_byte_of_template_fact_or_roster_un_approves_and_is_named_on_both_database
 }
 
 #[test]
+fn each_key_of_the_policy_edited_after_the_approval_refuses_the_release_and_is_named_on_both_databases() {
+    const FILE: &str = "notices/leak.yaml";
+    for office in approved() {
+        let release = || office.run(&["release", NOTICE, "--yes"]);
+        let before = std::fs::read_to_string(office.program.path(FILE)).unwrap();
+        for (from, to) in [
+            ("approvals_required: 1", "approvals_required: 0"),
+            ("breaker: off", "breaker: { failure_share: 0.9, after: 50 }"),
+            ("breaker: off", "breaker: off, canary: 5"),
+            ("breaker: off", "breaker: off, window: \"00:00-24:00\""),
+            ("breaker: off", "breaker: off, notify_success: true"),
+            ("in_doubt: { resend_after: 300ms }", "in_doubt: hold"),
+        ] {
+            assert!(before.contains(from), "{before}");
+            office.program.write(FILE, &before.replace(from, to));
+            ends(&release(), 1, "changed since the preflight: the sending policy\n");
+            ends(&office.run(&["approve", NOTICE, "--as", "taro"]), 1, "the sending policy\n");
+        }
+        // Looked at again, another policy still has nobody's approval, and may have it from the same person.
+        office.program.write(FILE, &before.replace("breaker: off", "breaker: off, canary: 5"));
+        ends(&office.run(&["preflight", "--notice", NOTICE]), 0, "");
+        let void =
+            "0 of 1 approvals (); earlier approvals (hanako) do not count, since this changed: the sending policy\n";
+        ends(&release(), 1, void);
+        ends(&office.run(&["approve", NOTICE, "--as", "hanako"]), 0, "");
+        ends(&release(), 0, "");
+        let body = &office.entries("release")[0].1;
+        assert_eq!((&body["approvals_required"], &body["policy"]["canary"]), (&json!(1), &json!(5)));
+        assert_eq!(body["approvers"], json!(["hanako"]));
+        ends(&office.run(&["ledger", "verify"]), 0, "");
+    }
+}
+
+#[test]
+fn a_preflight_that_noted_no_policy_does_not_count_on_both_databases() {
+    for office in approved() {
+        office.sql("UPDATE meta SET value = REPLACE(value, '\"policy\"', '\"unknown\"') WHERE key = 'preflight:leak'");
+        ends(&office.run(&["release", NOTICE, "--yes"]), 1, "changed since the preflight: the sending policy\n");
+        ends(&office.run(&["preflight", "--notice", NOTICE]), 0, "");
+        ends(&office.run(&["release", NOTICE, "--yes"]), 0, "");
+    }
+}
+
+#[test]
+fn a_policy_edited_after_the_release_is_in_the_ledger_when_it_takes_effect() {
+    let office = Office::new(0).filled();
+    ends(&office.run(&["release", NOTICE, "--yes"]), 0, "");
+    let file = office.program.path("notices/leak.yaml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    // No relay is there.
+    ends(&office.run(&["run", "--until-idle"]), 69, "");
+    office.program.write("notices/leak.yaml", &before.replace("breaker: off", "breaker: off, canary: 1"));
+    ends(&office.run(&["run", "--until-idle"]), 69, "");
+    let noted = office.entries("configuration");
+    assert_eq!(noted.len(), 2, "{noted:?}");
+    assert_eq!(noted[1].1["changed"], json!(["notices.leak.policy"]));
+}
+
+#[test]
 fn a_member_that_comes_by_sql_after_the_approval_un_approves_and_an_approval_by_sql_counts_for_nothing() {
     for office in approved() {
         office.sql(&format!(

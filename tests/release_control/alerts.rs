@@ -60,7 +60,13 @@ async fn a_failed_canary_is_told_by_mail_by_a_program_in_health_and_metrics_and_
         (first, &json["kind"], &json["notice"]),
         ("canary_failed leak", &"canary_failed".into(), &NOTICE.into())
     );
+    for (key, words) in [("text", "the canary failed"), ("text_en", "the canary failed"), ("text_ja", "試し送りの失敗")]
+    {
+        assert!(json[key].as_str().unwrap().contains(words), "{key}: {json}");
+    }
     assert_eq!(ask(health).1["alerts"]["canary_failed"]["count"], 1);
+    let named = async || matches!(ask(health), (200, said) if said["notices_paused"] == serde_json::json!(["leak"]));
+    assert!(eventually(&named).await, "{:?}", ask(health));
     let paused = async || metrics(health).contains("owabi_notice_paused{notice=\"leak\"} 1\n");
     assert!(eventually(&paused).await, "{}", metrics(health));
     assert!(metrics(health).contains("owabi_alerts_total{kind=\"canary_failed\"} 1\n"));
@@ -91,6 +97,39 @@ async fn a_released_text_that_is_not_the_one_on_disk_is_told_once_and_sent_when_
     std::fs::write(&file, text).unwrap();
     assert!(eventually(&async || stage.relay.stats().mails == 3).await);
     assert!(running.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_whose_text_changed_is_told_and_skipped_and_the_others_are_sent() {
+    let stage = Stage::released(Queue::Sqlite, "breaker: off", "max_connections: 2", Script::new(), 3).await;
+    let program = &stage.program;
+    let run = || {
+        let output = program.output(&["--json", "run", "--until-idle"]);
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code().unwrap(), said["text_changed"].clone(), said["counts"]["accepted"].clone())
+    };
+    let file = program.path("templates/leak/body.txt.hbs");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}P.S.\n")).unwrap();
+    assert_eq!(run(), (78, serde_json::json!(["leak"]), 0.into()), "nothing else could be done");
+    assert_eq!((stage.entries("alert").await, stage.relay.stats().mails), (1, 0));
+    let checked = program.output(&["check"]);
+    assert_eq!(checked.status.code(), Some(78));
+    assert!(String::from_utf8(checked.stdout).unwrap().contains("its files are not those that were released"));
+    // Another notice is not kept back.
+    let other = std::fs::read_to_string(program.path("notices/leak.yaml")).unwrap();
+    program.write("notices/other.yaml", &other.replace("id: leak", "id: other"));
+    std::fs::create_dir(program.path("templates/other")).unwrap();
+    for name in ["subject.txt.hbs", "body.txt.hbs", "body.html.hbs"] {
+        std::fs::copy(program.path("templates/leak").join(name), program.path("templates/other").join(name)).unwrap();
+    }
+    let roster = program.write("other.csv", &crate::support::program::roster(&addresses(2)));
+    program.json(&["import", roster.to_str().unwrap(), "--notice", "other", "--yes"]);
+    program.json(&["preflight", "--notice", "other"]);
+    program.json(&["release", "other", "--yes"]);
+    assert_eq!(run(), (1, serde_json::json!(["leak"]), 2.into()));
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(run(), (0, serde_json::json!([]), 3.into()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

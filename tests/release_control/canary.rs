@@ -30,8 +30,12 @@ async fn a_canary_that_fails_pauses_the_notice_and_a_person_s_resume_lets_the_ot
     assert_eq!(counts, (&3.into(), &2.into(), &35.into()), "{said}");
     let status = stage.status();
     assert_eq!(status["state"], "paused");
-    assert!(status["state_reason"].as_str().unwrap().contains("2 failed"), "{status}");
-    assert_eq!((stage.entries("paused").await, stage.entries("alert").await), (1, 1));
+    assert_eq!(status["state_reason"], "canary_failed accepted=3 failed=2 waiting=0 size=5");
+    let text = String::from_utf8(stage.program.output(&["status"]).stdout).unwrap();
+    let said = ["of the first 5 mails 2 failed", "find out why, then `owabi resume leak`"];
+    assert!(said.iter().all(|words| text.contains(words)) && !text.contains("next due"), "{text}");
+    let again = format!("{:?}", stage.program.output(&["run", "--until-idle"]));
+    assert!(again.contains("leak is paused") && !again.contains("The next `owabi run` sends"), "{again}");
     stage.program.json(&["resume", NOTICE]);
     let said = stage.program.json(&["run", "--until-idle"]);
     assert_eq!((&said["counts"]["accepted"], stage.state().as_str()), (&35.into(), "released"), "{said}");
@@ -87,4 +91,25 @@ async fn too_many_failures_pause_the_notice_once_and_after_a_resume_they_count_a
     assert!(eventually(&all).await, "{}", stage.status());
     assert_eq!((stage.state().as_str(), stage.count(Status::Failed).await), ("released", failed));
     assert!(running.terminate().success());
+}
+
+on_both_databases!(failures_trip_the_breaker_of_a_run_that_is_over_within_a_second);
+async fn failures_trip_the_breaker_of_a_run_that_is_over_within_a_second(queue: Queue) {
+    let policy = "breaker: { failure_share: 0.2, after: 20 }";
+    let stage = Stage::released(queue, policy, "max_connections: 4", refuse_first(100), 200).await;
+    stage.program.json(&["run", "--until-idle"]);
+    assert_eq!(stage.state(), "paused");
+    assert_eq!((stage.entries("paused").await, stage.entries("alert").await), (1, 1));
+}
+
+on_both_databases!(a_fast_relay_that_refuses_everybody_does_not_outrun_the_breaker);
+/// The breaker looks at most 20 ms and twenty times a look's own time after the failure that is one too many was recorded.
+async fn a_fast_relay_that_refuses_everybody_does_not_outrun_the_breaker(queue: Queue) {
+    let policy = "breaker: { failure_share: 0.5, after: 20 }";
+    let refuse = Script::new().always(When::at(Point::Rcpt), Then::reply(NO_SUCH_USER.0, NO_SUCH_USER.1));
+    let stage = Stage::released(queue, policy, "max_connections: 8", refuse, 2_000).await;
+    stage.program.json(&["run", "--until-idle"]);
+    let failed = stage.count(Status::Failed).await;
+    assert!((20..1_000).contains(&failed), "{failed} of 2,000 were tried");
+    assert_eq!((stage.state().as_str(), stage.entries("alert").await), ("paused", 1));
 }

@@ -55,6 +55,9 @@ async fn a_permitted_mail_whose_relay_is_slow_to_ask_for_it_does_not_leave_after
     let back = async || stage.count(Status::Queued).await == 1;
     assert!(eventually(&back).await, "{:?}", stage.rows().await);
     assert_eq!((stage.relay.stats().mails, stage.rows().await[0].used), (0, 0));
+    let tried = stage.program.log().remove(0);
+    assert_eq!((&tried["outcome"], &tried["reason"]), (&"not_sent".into(), &"paused".into()), "{tried}");
+    assert_eq!(tried["reply"], serde_json::Value::Null, "no relay said anything: {tried}");
     stage.program.json(&["resume", NOTICE]);
     let told = async || stage.count(Status::Accepted).await == 1;
     assert!(eventually(&told).await, "{:?}", stage.rows().await);

@@ -56,3 +56,23 @@ async fn when_the_hours_end_what_waits_in_memory_goes_back_to_the_queue() {
     assert_eq!(stage.count(Status::Accepted).await as u64, stage.relay.stats().mails);
     assert!(running.terminate().success());
 }
+
+on_both_databases!(a_policy_edited_under_a_running_daemon_holds_within_two_seconds_and_is_in_the_ledger);
+async fn a_policy_edited_under_a_running_daemon_holds_within_two_seconds_and_is_in_the_ledger(queue: Queue) {
+    let stage = Stage::released(queue, "breaker: off", "max_connections: 2, rate: 30", Script::new(), 600).await;
+    let running = stage.program.start(&["run"]);
+    assert!(eventually(&async || stage.relay.stats().mails > 20).await);
+    let before = stage.entries("configuration").await;
+    let notice = std::fs::read_to_string(stage.program.path("notices/leak.yaml")).unwrap();
+    let window = format!("breaker: off, window: \"{}\"", closed());
+    stage.program.write("notices/leak.yaml", &notice.replace("breaker: off", &window));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let sent = stage.relay.stats().mails;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(sent < 600 && stage.relay.stats().mails == sent, "it is outside its hours now: {sent}");
+    assert_eq!(stage.entries("configuration").await, before + 1);
+    stage.program.write("notices/leak.yaml", &notice);
+    assert!(eventually(&async || stage.relay.stats().mails > sent).await, "{}", stage.program.said());
+    assert!(running.terminate().success());
+    stage.program.audit(&stage.relay).await;
+}

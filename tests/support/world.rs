@@ -108,8 +108,14 @@ impl World {
         let fingerprint = notice.renderer.fingerprint_hex();
         let held = self.store.held_roster(NOTICE).await.unwrap();
         let (roster_hash, rows) = (held.hash.as_str(), held.rows);
-        let record =
-            ReleaseRecord { notice_id: NOTICE, fingerprint: &fingerprint, roster_hash, definition: "{}", rows };
+        let record = ReleaseRecord {
+            notice_id: NOTICE,
+            fingerprint: &fingerprint,
+            roster_hash,
+            definition: "{}",
+            policy: "{}",
+            rows,
+        };
         self.store.release(record, "test", owabi::clock::now_ms()).await.unwrap();
     }
 

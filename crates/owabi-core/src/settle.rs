@@ -28,6 +28,8 @@ pub struct Circumstances<'a> {
     pub other_form_left: bool,
     /// Other domains refuse too, or nobody accepted yet: a policy refusal is then not this member's.
     pub sender_suspect: bool,
+    /// The notice was stopped, and the mail did not leave for that reason.
+    pub called_back: bool,
     /// When a relay's own fault kept the mail here: when to try again.
     pub relay_due_at: i64,
     /// Uniform in `[0, 1)`.
@@ -130,6 +132,7 @@ pub fn settle(outcome: &Outcome, at: &Circumstances<'_>) -> Settlement {
     match outcome {
         Outcome::Accepted(_) => Settlement::accepted(),
         Outcome::Unknown(_) => Settlement::in_doubt(doubt_ends(at)),
+        Outcome::NotSent(_) if at.called_back => unspent(at, "paused", Settlement::not_sent),
         Outcome::NotSent(_) => unspent(at, "relay_fault", Settlement::not_sent),
         Outcome::Refused(phase, reply) => refused(*phase, reply, at),
     }
@@ -190,6 +193,7 @@ mod tests {
             doubts: 0,
             other_form_left: false,
             sender_suspect: false,
+            called_back: false,
             relay_due_at: 60_000,
             jitter: 0.0,
         }
@@ -232,6 +236,13 @@ mod tests {
             assert_eq!((settlement.spent, settlement.due_at), (false, Some(60_000)), "{outcome:?}");
             assert_eq!(settlement.status(), Ok(Status::Queued));
         }
+    }
+
+    #[test]
+    fn a_mail_that_a_pause_called_back_is_no_fault_of_the_relay_and_costs_no_attempt() {
+        let settlement = settle(&Outcome::NotSent(fault()), &Circumstances { called_back: true, ..at() });
+        assert_eq!((settlement.word, settlement.reason, settlement.spent), (Word::NotSent, Some("paused"), false));
+        assert_eq!(settlement.status(), Ok(Status::Queued));
     }
 
     #[test]

@@ -64,7 +64,14 @@ async fn seed(store: &Store, rows: usize) {
     import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
     let roster = store.held_roster(NOTICE).await.unwrap();
     let (notice_id, fingerprint, definition) = (NOTICE, "f", "d");
-    let record = ReleaseRecord { notice_id, fingerprint, roster_hash: &roster.hash, definition, rows: roster.rows };
+    let record = ReleaseRecord {
+        notice_id,
+        fingerprint,
+        roster_hash: &roster.hash,
+        definition,
+        policy: "{}",
+        rows: roster.rows,
+    };
     store.release(record, "bench", 10).await.unwrap();
 }
 

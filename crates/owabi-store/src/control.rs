@@ -7,7 +7,9 @@ use crate::sql::{
     APPROVAL_INSERT, APPROVALS, APPROVALS_VOID, COUNTS, LEDGER_APPEND, META_SET, NOTICE_STATE, NOTICE_UPSERT, NOTICES,
     PREFLIGHT_INSERT, PREFLIGHT_LATEST, WITHDRAW_MEMBERS,
 };
+use owabi_core::ids::hex;
 use owabi_core::lifecycle::Status;
+use sha2::{Digest, Sha256};
 use sqlx::Row;
 use std::collections::BTreeMap;
 
@@ -69,6 +71,8 @@ pub struct VoidApproval {
     pub other_text: bool,
     /// It was of another roster.
     pub other_roster: bool,
+    /// It was of this text and roster, and of another policy.
+    pub other_policy: bool,
 }
 
 /// What is released: exactly what was approved.
@@ -82,13 +86,21 @@ pub struct ReleaseRecord<'a> {
     pub roster_hash: &'a str,
     /// The notice file and the templates, kept as released.
     pub definition: &'a str,
+    /// The notice's policy, as JSON: the ledger's entry keeps it, and its [`policy_hash`] is what was approved.
+    pub policy: &'a str,
     /// How many rows were looked at: a release of more or fewer does not happen.
     pub rows: i64,
 }
 
+/// The hash (lower-case hexadecimal) of a notice's policy, given as JSON.
+pub fn policy_hash(policy: &str) -> String {
+    hex(&Sha256::digest(policy.as_bytes()))
+}
+
 /// What the ledger says of an approval.
-pub(crate) fn approval_body(fingerprint: &str, roster_hash: &str) -> String {
-    serde_json::json!({ "fingerprint": fingerprint, "roster_hash": roster_hash }).to_string()
+pub(crate) fn approval_body(fingerprint: &str, roster_hash: &str, policy_hash: &str) -> String {
+    serde_json::json!({ "fingerprint": fingerprint, "policy_hash": policy_hash, "roster_hash": roster_hash })
+        .to_string()
 }
 
 impl Store {
@@ -185,7 +197,7 @@ impl Store {
         })
     }
 
-    /// Records one person's approval of exactly this text and roster. A second one of the same person counts once.
+    /// Records one person's approval of exactly this text, roster and policy. A second one of the same person counts once.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -195,9 +207,10 @@ impl Store {
         actor: &str,
         fingerprint: &str,
         roster_hash: &str,
+        policy_hash: &str,
         now: i64,
     ) -> Result<(), StoreError> {
-        let body = approval_body(fingerprint, roster_hash);
+        let body = approval_body(fingerprint, roster_hash, policy_hash);
         on_both!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin()).await?;
             let insert = sqlx::query(APPROVAL_INSERT.on(dialect)).bind(notice_id).bind(now).bind(actor);
@@ -208,7 +221,7 @@ impl Store {
         })
     }
 
-    /// Who approved exactly this text and roster, as the ledger says, too.
+    /// Who approved exactly this text, roster and policy, as the ledger says, too.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -217,15 +230,16 @@ impl Store {
         notice_id: &str,
         fingerprint: &str,
         roster_hash: &str,
+        policy_hash: &str,
     ) -> Result<Vec<Approval>, StoreError> {
         on_both!(self, reader, |pool, dialect| {
             let query = sqlx::query(APPROVALS.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
-            let rows = query.bind(approval_body(fingerprint, roster_hash)).fetch_all(pool).await?;
+            let rows = query.bind(approval_body(fingerprint, roster_hash, policy_hash)).fetch_all(pool).await?;
             Ok(rows.iter().map(|row| Approval { actor: row.get(0), at: row.get(1) }).collect())
         })
     }
 
-    /// Who approved another text or roster than this since the last release: changes have taken those approvals away.
+    /// Who approved another text, roster or policy than this since the last release: changes have taken those approvals away.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -234,13 +248,19 @@ impl Store {
         notice_id: &str,
         fingerprint: &str,
         roster_hash: &str,
+        policy_hash: &str,
     ) -> Result<Vec<VoidApproval>, StoreError> {
         on_both!(self, reader, |pool, dialect| {
             let query = sqlx::query(APPROVALS_VOID.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
-            let rows = query.fetch_all(pool).await?;
+            let rows = query.bind(approval_body(fingerprint, roster_hash, policy_hash)).fetch_all(pool).await?;
             let void = rows.iter();
             Ok(void
-                .map(|row| VoidApproval { actor: row.get(0), other_text: row.get(1), other_roster: row.get(2) })
+                .map(|row| VoidApproval {
+                    actor: row.get(0),
+                    other_text: row.get(1),
+                    other_roster: row.get(2),
+                    other_policy: row.get(3),
+                })
                 .collect())
         })
     }

@@ -36,7 +36,7 @@ mod tx;
 mod unreachable;
 mod watch;
 
-pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord, VoidApproval};
+pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord, VoidApproval, policy_hash};
 pub use copy::{CopiedTable, CopyError, Copying};
 pub use correction::{Correction, CorrectionRow};
 pub use dispatch::Claimed;

@@ -62,7 +62,7 @@ async fn says_what_it_said(store: &Store) {
     let notice = store.notice("taken-back").await.unwrap().unwrap();
     assert_eq!((notice.state.as_str(), notice.state_reason.as_deref()), ("withdrawn", Some("文面の誤り")));
     assert_eq!(store.latest_preflight(NOTICE).await.unwrap().unwrap().rows, 9);
-    assert_eq!(store.approvals(NOTICE, "f1", "r1").await.unwrap().len(), 2);
+    assert_eq!(store.approvals(NOTICE, "f1", "r1", "p").await.unwrap(), [], "they name no policy");
     assert_eq!(store.batch_of_file(NOTICE, "aa").await.unwrap().as_deref(), Some("0190-a"));
     assert_eq!(store.meta("key").await.unwrap().as_deref(), Some("fingerprint of the key"));
     assert_eq!(store.held_roster(NOTICE).await.unwrap().rows, 1);

@@ -1,6 +1,6 @@
 //! The held rows under one hash, and their release: what a preflight looks at, an approval names and a release takes must be the same.
 
-use crate::control::{ReleaseRecord, approval_body};
+use crate::control::{ReleaseRecord, approval_body, policy_hash};
 use crate::error::StoreError;
 use crate::open::{Store, on_both};
 use crate::rows::{MemberRow, member_row, member_text};
@@ -9,7 +9,7 @@ use crate::sql::{
 };
 use owabi_core::ids::hex;
 use owabi_core::lifecycle::Status;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
@@ -121,7 +121,9 @@ impl Store {
     }
 
     async fn release_unchanged(&self, record: ReleaseRecord<'_>, actor: &str, now: i64) -> Result<u64, StoreError> {
-        let ReleaseRecord { notice_id, fingerprint, roster_hash, definition, rows } = record;
+        let ReleaseRecord { notice_id, fingerprint, roster_hash, definition, policy, rows } = record;
+        let approval = approval_body(fingerprint, roster_hash, &policy_hash(policy));
+        let policy: Value = serde_json::from_str(policy).unwrap_or_default();
         on_both!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin_unchanging()).await?;
             let waiting = sqlx::query(OTHER_TEXT_WAITS.on(dialect)).bind(notice_id).bind(fingerprint);
@@ -142,7 +144,7 @@ impl Store {
             let kept = sqlx::query(RELEASE_INSERT.on(dialect)).bind(notice_id).bind(now).bind(actor).bind(fingerprint);
             kept.bind(roster_hash).bind(rows).bind(definition).execute(&mut *tx).await?;
             let approved = sqlx::query(APPROVALS.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
-            let approved = approved.bind(approval_body(fingerprint, roster_hash)).fetch_all(&mut *tx).await?;
+            let approved = approved.bind(&approval).fetch_all(&mut *tx).await?;
             let approvers: Vec<String> = approved.iter().map(|row| row.get(0)).collect();
             let files = hex(&Sha256::digest(definition.as_bytes()));
             let body = json!({
@@ -151,6 +153,8 @@ impl Store {
                 "roster_hash": roster_hash,
                 "definition_sha256": files,
                 "approvers": approvers,
+                "approvals_required": policy.get("approvals_required"),
+                "policy": policy,
             });
             let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("release");
             entry.bind(notice_id).bind(body.to_string()).execute(&mut *tx).await?;

@@ -73,7 +73,8 @@ async fn add(store: &Store, no: usize) {
 /// Releases exactly what is held.
 async fn release(store: &Store, fingerprint: &str) -> Result<u64, StoreError> {
     let Roster { hash, rows } = store.held_roster(NOTICE).await.unwrap();
-    let record = ReleaseRecord { notice_id: NOTICE, fingerprint, roster_hash: &hash, definition: "d", rows };
+    let record =
+        ReleaseRecord { notice_id: NOTICE, fingerprint, roster_hash: &hash, definition: "d", policy: "{}", rows };
     store.release(record, "tester", 10).await
 }
 
@@ -335,7 +336,14 @@ async fn a_release_takes_exactly_the_rows_that_were_looked_at(place: Place) {
     let Roster { hash, rows } = store.held_roster(NOTICE).await.unwrap();
     for change in ["UPDATE affected_members SET name = 'x'", "UPDATE affected_members SET fields = 'unreadable'"] {
         place.run(change).await.unwrap();
-        let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: &hash, definition: "d", rows };
+        let record = ReleaseRecord {
+            notice_id: NOTICE,
+            fingerprint: "f",
+            roster_hash: &hash,
+            definition: "d",
+            policy: "{}",
+            rows,
+        };
         let other = store.release(record, "tester", 10).await;
         assert!(matches!(other, Err(StoreError::RosterChanged { looked_at: 1, held: 1 })), "{change}: {other:?}");
     }

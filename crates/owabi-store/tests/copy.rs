@@ -142,7 +142,7 @@ async fn a_queue_that_was_moved_sends_and_takes_nothing_more_whoever_asks() {
             from.claim("n1", 20, 600_000, 1).await.map(drop),
             from.record(&group, 30, 30, false).await.map(drop),
             from.set_state("n1", (&["released"], "paused"), None, "tester", 30).await.map(drop),
-            from.approve("n1", "tester", "f", "r", 30).await,
+            from.approve("n1", "tester", "f", "r", "p", 30).await,
         ];
         for refused in refused {
             let said = format!("{refused:?}");

@@ -1,6 +1,8 @@
 //! Which configuration the service runs with: a change of it is an entry of the ledger. No value is kept, only hashes.
 
 use crate::config::Config;
+use crate::library::Library;
+use crate::release;
 use owabi_core::ids::hex;
 use owabi_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -49,13 +51,19 @@ impl Keys {
     }
 }
 
-/// Notes the configuration of this machine, with an entry of the ledger if it is not the one that was noted last.
+/// Notes the configuration of this machine, and the policies that released notices are sent by, with an entry of the ledger
+/// if they are not those that were noted last.
 ///
 /// # Errors
 /// The database's.
-pub async fn note(config: &Config, store: &Store, actor: &str, now: i64) -> Result<(), StoreError> {
+pub async fn note(config: &Config, library: &Library, store: &Store, actor: &str, now: i64) -> Result<(), StoreError> {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let (place, keys) = (format!("configuration:{host}"), Keys::of(config));
+    let (place, mut keys) = (format!("configuration:{host}"), Keys::of(config));
+    let released = store.notices().await?.into_iter().filter(|row| matches!(row.state.as_str(), "released" | "paused"));
+    for notice in released.filter_map(|row| library.get(&row.id).ok()) {
+        let definition = notice.renderer.definition();
+        keys.0.insert(format!("notices.{}.policy", definition.id), release::policy_hash(&notice));
+    }
     let noted = store.meta(&place).await?;
     let before: Option<Keys> = noted.and_then(|text| serde_json::from_str(&text).ok());
     if before.as_ref() == Some(&keys) {

@@ -104,6 +104,7 @@ fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState]) ->
         },
         "beating": { "ok": database.beating.is_none(), "since": beating_since, "why": beating_why },
         "receipts": daemon.receipts.list().iter().map(source).collect::<Vec<_>>(),
+        "notices_paused": daemon.live.notices_paused(),
         "alerts": alerts(daemon),
     })
 }

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use owabi_core::notice::{NoticeDefinition, Severity};
 use owabi_core::render::{Renderer, TemplateSources, WEB_TEMPLATE, WebPage};
+use owabi_store::NoticeRow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,6 +77,12 @@ impl Library {
         }
         let known: Vec<&str> = self.notices.keys().map(String::as_str).collect();
         Err(format!("there is no notice {id:?}; the notices are: {}", known.join(", ")))
+    }
+
+    /// Whether the notice's files are here with the text that was released.
+    pub fn is_as_released(&self, row: &NoticeRow) -> bool {
+        let here = self.notices.get(&row.id).map(|notice| notice.renderer.fingerprint_hex());
+        here.is_some() && here == row.fingerprint
     }
 
     fn add(&mut self, config: &Config, file: &Path) {

@@ -5,6 +5,7 @@ use crate::preflight;
 use owabi_core::ids::hex;
 use owabi_store::{PreflightRow, ReleaseRecord, Roster, Store, StoreError};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// A release that nothing stands against.
@@ -14,6 +15,8 @@ pub struct Ready {
     pub fingerprint: String,
     /// Of the held rows.
     pub roster_hash: String,
+    /// Of the sending policy.
+    pub policy_hash: String,
     /// Rows that will be queued.
     pub rows: i64,
 }
@@ -29,6 +32,8 @@ pub enum Changed {
     Text,
     /// The held rows.
     Roster,
+    /// How many must approve, when mails may leave, what pauses the notice, and what becomes of mails in doubt.
+    Policy,
 }
 
 /// What stands against a release or an approval.
@@ -61,6 +66,19 @@ struct Parts {
     fingerprint: String,
     template: String,
     facts: String,
+    /// Missing from preflights of before the policy was looked at: that counts as changed.
+    #[serde(default)]
+    policy: String,
+}
+
+/// The notice's policy as JSON: the form that is hashed, and kept with a release.
+fn policy(notice: &LoadedNotice) -> String {
+    json!(notice.renderer.definition().policy).to_string()
+}
+
+/// The hash (lower-case hexadecimal) of the notice's policy, which a preflight sees and an approval names.
+pub fn policy_hash(notice: &LoadedNotice) -> String {
+    owabi_store::policy_hash(&policy(notice))
 }
 
 /// Notes what the preflight's fingerprint was made of.
@@ -71,7 +89,7 @@ pub(crate) async fn remember_parts(
 ) -> Result<(), StoreError> {
     let renderer = &notice.renderer;
     let (template, facts) = (hex(&renderer.template_hash()), hex(&renderer.facts_hash()));
-    let parts = Parts { fingerprint: report.fingerprint.clone(), template, facts };
+    let parts = Parts { fingerprint: report.fingerprint.clone(), template, facts, policy: policy_hash(notice) };
     let text = serde_json::to_string(&parts).unwrap_or_default();
     store.set_meta(&format!("preflight:{}", renderer.definition().id), &text).await
 }
@@ -88,9 +106,14 @@ pub async fn looked_at(store: &Store, notice: &LoadedNotice) -> Result<Result<Re
     if rows == 0 {
         return Ok(Err(Obstacle::Nobody));
     }
-    let mut changed = text_changes(store, notice, &latest).await?;
+    let policy_hash = policy_hash(notice);
+    let parts = parts(store, id, &latest).await?;
+    let mut changed = text_changes(notice, &latest, parts.as_ref());
     if latest.roster_hash != roster_hash {
         changed.push(Changed::Roster);
+    }
+    if parts.is_none_or(|parts| parts.policy != policy_hash) {
+        changed.push(Changed::Policy);
     }
     if !changed.is_empty() {
         return Ok(Err(Obstacle::Changed(changed)));
@@ -98,21 +121,24 @@ pub async fn looked_at(store: &Store, notice: &LoadedNotice) -> Result<Result<Re
     if latest.problems > 0 {
         return Ok(Err(Obstacle::Problems(latest.problems)));
     }
-    Ok(Ok(Ready { fingerprint: latest.fingerprint, roster_hash, rows }))
+    Ok(Ok(Ready { fingerprint: latest.fingerprint, roster_hash, policy_hash, rows }))
 }
 
-async fn text_changes(store: &Store, notice: &LoadedNotice, latest: &PreflightRow) -> Result<Vec<Changed>, StoreError> {
+/// What was noted of the latest preflight.
+async fn parts(store: &Store, id: &str, latest: &PreflightRow) -> Result<Option<Parts>, StoreError> {
+    let noted = store.meta(&format!("preflight:{id}")).await?.unwrap_or_default();
+    Ok(serde_json::from_str(&noted).ok().filter(|parts: &Parts| parts.fingerprint == latest.fingerprint))
+}
+
+fn text_changes(notice: &LoadedNotice, latest: &PreflightRow, parts: Option<&Parts>) -> Vec<Changed> {
     let renderer = &notice.renderer;
     if latest.fingerprint == renderer.fingerprint_hex() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let noted = store.meta(&format!("preflight:{}", renderer.definition().id)).await?.unwrap_or_default();
-    let Some(parts) = serde_json::from_str::<Parts>(&noted).ok().filter(|p| p.fingerprint == latest.fingerprint) else {
-        return Ok(vec![Changed::Text]);
-    };
+    let Some(parts) = parts else { return vec![Changed::Text] };
     let template = (parts.template != hex(&renderer.template_hash())).then_some(Changed::Template);
     let facts = (parts.facts != hex(&renderer.facts_hash())).then_some(Changed::Facts);
-    Ok(template.into_iter().chain(facts).collect())
+    template.into_iter().chain(facts).collect()
 }
 
 /// As [`looked_at`], and enough people approved exactly this.
@@ -130,11 +156,12 @@ pub async fn approved(store: &Store, notice: &LoadedNotice) -> Result<Result<Rea
         return Ok(Ok(ready));
     }
     let id = &notice.renderer.definition().id;
-    let void = store.void_approvals(id, &ready.fingerprint, &ready.roster_hash).await?;
+    let void = store.void_approvals(id, &ready.fingerprint, &ready.roster_hash, &ready.policy_hash).await?;
     let text = void.iter().any(|approval| approval.other_text).then_some(Changed::Text);
     let roster = void.iter().any(|approval| approval.other_roster).then_some(Changed::Roster);
+    let policy = void.iter().any(|approval| approval.other_policy).then_some(Changed::Policy);
     let before: BTreeSet<String> = void.into_iter().map(|approval| approval.actor).collect();
-    let changed = text.into_iter().chain(roster).collect();
+    let changed = text.into_iter().chain(roster).chain(policy).collect();
     Ok(Err(Obstacle::Approvals { have, need, before: before.into_iter().collect(), changed }))
 }
 
@@ -143,7 +170,8 @@ pub async fn approved(store: &Store, notice: &LoadedNotice) -> Result<Result<Rea
 /// # Errors
 /// The database's.
 pub async fn approvers(store: &Store, notice: &LoadedNotice, ready: &Ready) -> Result<Vec<String>, StoreError> {
-    let approvals = store.approvals(&notice.renderer.definition().id, &ready.fingerprint, &ready.roster_hash).await?;
+    let (id, Ready { fingerprint, roster_hash, policy_hash, .. }) = (&notice.renderer.definition().id, ready);
+    let approvals = store.approvals(id, fingerprint, roster_hash, policy_hash).await?;
     let importers = importers(store, notice).await?;
     let mut have: Vec<String> = approvals.into_iter().map(|approval| approval.actor).collect();
     have.retain(|name| !importers.contains(name));
@@ -184,6 +212,7 @@ pub async fn release(
         fingerprint: &ready.fingerprint,
         roster_hash: &ready.roster_hash,
         definition: &definition,
+        policy: &policy(notice),
         rows: ready.rows,
     };
     store.release(record, actor, now).await

@@ -101,7 +101,7 @@ async fn nothing_is_purged_under_a_legal_hold_or_while_a_row_is_open(place: Plac
 on_both_databases!(a_snapshot_shows_one_state_whatever_is_written_meanwhile);
 async fn a_snapshot_shows_one_state_whatever_is_written_meanwhile(place: Place) {
     let store = told(&place).await;
-    store.approve(NOTICE, "taro", "f", "r", 15).await.unwrap();
+    store.approve(NOTICE, "taro", "f", "r", "p", 15).await.unwrap();
     let mut snapshot = store.snapshot().await.unwrap();
     store.append_ledger(99, "hanako", "late", Some(NOTICE), &json!({})).await.unwrap();
     super::add(&store, 8).await;

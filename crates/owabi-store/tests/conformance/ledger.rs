@@ -139,7 +139,7 @@ async fn entries_are_found_by_their_numbers_and_one_whose_row_is_gone_says_so(pl
 on_both_databases!(what_stands_beside_the_ledger_is_told_with_where_members_stand);
 async fn what_stands_beside_the_ledger_is_told_with_where_members_stand(place: Place) {
     let store = released(&place, 3).await;
-    store.approve(NOTICE, "hanako", "f", "r", 5).await.unwrap();
+    store.approve(NOTICE, "hanako", "f", "r", "p", 5).await.unwrap();
     let beside = store.beside_the_ledger().await.unwrap();
     let of = |what: &str| -> Beside { beside.iter().find(|row| row.what == what).unwrap().clone() };
     assert_eq!((of("approval").actor.as_str(), of("approval").hash.as_str()), ("hanako", "r"));

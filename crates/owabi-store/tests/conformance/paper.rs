@@ -104,9 +104,9 @@ async fn the_latest_preflight_counts_and_each_person_approves_once(place: Place)
     }
     assert_eq!(store.latest_preflight(NOTICE).await.unwrap(), Some(at(20, 0)));
     for (actor, hash, now) in [("a", "r", 30), ("b", "r", 31), ("a", "r", 32), ("c", "other", 33)] {
-        store.approve(NOTICE, actor, "f", hash, now).await.unwrap();
+        store.approve(NOTICE, actor, "f", hash, "p", now).await.unwrap();
     }
-    let approvals = store.approvals(NOTICE, "f", "r").await.unwrap();
+    let approvals = store.approvals(NOTICE, "f", "r", "p").await.unwrap();
     assert_eq!(approvals.iter().map(|it| (it.actor.as_str(), it.at)).collect::<Vec<_>>(), [("a", 30), ("b", 31)]);
     let entries = "SELECT COUNT(*) || '' FROM ledger WHERE kind IN ('preflight', 'approve')";
     assert_eq!(place.text(entries).await, "6");

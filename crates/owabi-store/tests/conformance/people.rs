@@ -3,7 +3,7 @@
 use crate::place::{Place, on_both_databases};
 use crate::{NOTICE, add, batch, new_row, release, released};
 use owabi_core::people::Role;
-use owabi_store::{LogFilter, Store, Totals, User, UserChange, UserRefused};
+use owabi_store::{LogFilter, Store, Totals, User, UserChange, UserRefused, policy_hash};
 
 fn new(role: Role, os_user: Option<&str>) -> UserChange {
     UserChange::Add { role, os_user: os_user.map(str::to_owned), password: Some("$argon2id$secret".into()) }
@@ -66,7 +66,8 @@ async fn an_approval_that_the_ledger_does_not_know_is_none_and_a_release_names_t
     let store = released(&place, 0).await;
     add(&store, 5).await;
     let hash = store.held_roster(NOTICE).await.unwrap().hash;
-    store.approve(NOTICE, "花子", "f", &hash, 30).await.unwrap();
+    let policy = policy_hash("{}");
+    store.approve(NOTICE, "花子", "f", &hash, &policy, 30).await.unwrap();
     // The same person, text and roster under another name, and an entry that speaks of another text.
     for by_hand in [
         "INSERT INTO approvals (notice_id, at, actor, fingerprint, roster_hash)
@@ -75,15 +76,37 @@ async fn an_approval_that_the_ledger_does_not_know_is_none_and_a_release_names_t
     ] {
         place.run(by_hand).await.unwrap();
     }
-    let approvals = store.approvals(NOTICE, "f", &hash).await.unwrap();
+    let approvals = store.approvals(NOTICE, "f", &hash, &policy).await.unwrap();
     assert_eq!(approvals.iter().map(|it| it.actor.as_str()).collect::<Vec<_>>(), ["花子"]);
-    let void = store.void_approvals(NOTICE, "f2", &hash).await.unwrap();
+    let void = store.void_approvals(NOTICE, "f2", &hash, &policy).await.unwrap();
     let before: Vec<_> = void.iter().map(|it| (it.actor.as_str(), it.other_text, it.other_roster)).collect();
     assert_eq!(before, [("jiro", true, false), ("花子", true, false)]);
-    assert_eq!(store.void_approvals(NOTICE, "f", &hash).await.unwrap(), []);
+    let void = store.void_approvals(NOTICE, "f", &hash, &policy).await.unwrap();
+    let before: Vec<_> = void.iter().map(|it| (it.actor.as_str(), it.other_text, it.other_policy)).collect();
+    assert_eq!(before, [("jiro", false, true)], "no entry tells of it");
     assert_eq!(release(&store, "f").await.unwrap(), 1);
     let entry = "SELECT body FROM ledger WHERE kind = 'release' ORDER BY seq DESC LIMIT 1";
-    assert!(place.text(entry).await.starts_with(r#"{"approvers":["花子"],"#));
+    assert!(place.text(entry).await.starts_with(r#"{"approvals_required":null,"approvers":["花子"],"#));
+}
+
+on_both_databases!(an_approval_dies_with_its_policy_and_the_same_person_may_approve_the_new_one);
+async fn an_approval_dies_with_its_policy_and_the_same_person_may_approve_the_new_one(place: Place) {
+    let store = released(&place, 0).await;
+    add(&store, 5).await;
+    let hash = store.held_roster(NOTICE).await.unwrap().hash;
+    let (strict, lax) = (policy_hash("{\"approvals_required\":2}"), policy_hash("{\"approvals_required\":0}"));
+    let names = async |policy: &str| {
+        let approvals = store.approvals(NOTICE, "f", &hash, policy).await.unwrap();
+        approvals.into_iter().map(|approval| approval.actor).collect::<Vec<_>>()
+    };
+    store.approve(NOTICE, "花子", "f", &hash, &strict, 30).await.unwrap();
+    assert_eq!((names(&strict).await, names(&lax).await), (vec!["花子".to_owned()], vec![]));
+    let void = store.void_approvals(NOTICE, "f", &hash, &lax).await.unwrap();
+    let before: Vec<_> = void.iter().map(|it| (it.other_text, it.other_roster, it.other_policy)).collect();
+    assert_eq!(before, [(false, false, true)]);
+    store.approve(NOTICE, "花子", "f", &hash, &lax, 31).await.unwrap();
+    assert_eq!(names(&lax).await, ["花子"]);
+    assert_eq!(store.void_approvals(NOTICE, "f", &hash, &lax).await.unwrap(), []);
 }
 
 on_both_databases!(who_imported_or_renewed_what_is_held_is_known_until_it_is_released);

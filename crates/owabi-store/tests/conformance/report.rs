@@ -140,7 +140,7 @@ async fn a_report_counts_everybody_once_and_what_was_revoked_not_at_all(place: P
     ] {
         place.run(text).await.unwrap();
     }
-    store.approve(NOTICE, "jiro", "f", "r", 9).await.unwrap();
+    store.approve(NOTICE, "jiro", "f", "r", "p", 9).await.unwrap();
     let report = store.report(NOTICE, 0).await.unwrap().unwrap();
     let of = |batch: Option<&str>| {
         report.members.iter().filter(|row| row.batch_id.as_deref() == batch).map(|row| row.count).sum::<i64>()

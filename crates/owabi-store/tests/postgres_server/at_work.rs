@@ -82,7 +82,8 @@ async fn somebody_waits(database: &Database) {
 
 async fn release(store: &Store) -> Result<u64, StoreError> {
     let Roster { hash, rows } = store.held_roster(NOTICE).await.unwrap();
-    let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: &hash, definition: "d", rows };
+    let record =
+        ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash: &hash, definition: "d", policy: "{}", rows };
     store.release(record, "tester", 10).await
 }
 

@@ -1,7 +1,8 @@
-//! Tells what was raised: ledger, mail, program, one alert after the other.
+//! Tells what was raised: ledger and program, one alert after the other; beside them the mail, which may wait for a relay.
 
 use super::mail::{Letter, Post};
 use super::{Alert, Alerts, Kind, program};
+use crate::cli::say::Text;
 use crate::config::Config;
 use crate::japan;
 use crate::outgoing::Listed;
@@ -25,71 +26,98 @@ const UNSENT: usize = 20;
 /// Whoever tells.
 #[derive(Debug)]
 pub struct Deliverer {
+    teller: Teller,
+    postman: Postman,
+}
+
+/// Ledger and program. It hands letters on, and waits for no relay.
+#[derive(Debug)]
+struct Teller {
     alerts: Alerts,
     store: Store,
-    post: Post,
     command: Option<PathBuf>,
     lang: Lang,
+    /// To the postman; `None` when nobody reads.
+    letters: Option<mpsc::Sender<Letter>>,
+}
+
+/// Mail, which may take minutes while a relay is down.
+#[derive(Debug)]
+struct Postman {
+    post: Post,
+    /// About alerts.
+    inbox: mpsc::Receiver<Letter>,
     /// Letters of others, such as the daily report.
-    letters: mpsc::Receiver<Letter>,
+    others: mpsc::Receiver<Letter>,
     /// Whom no relay took a letter for.
     unsent: VecDeque<(Listed, Letter)>,
 }
 
 impl Deliverer {
-    /// Tells as the configuration says; `letters` are mailed as well.
+    /// Tells as the configuration says; `others` are mailed as well.
     pub fn new(
         config: &Config,
         relays: Vec<Relay>,
         store: Store,
         alerts: Alerts,
-        letters: mpsc::Receiver<Letter>,
+        others: mpsc::Receiver<Letter>,
     ) -> Self {
         let (post, lang) = (Post::new(config, relays), config.language.lang());
         let command = config.alerts.command.clone();
-        Self { alerts, store, post, command, lang, letters, unsent: VecDeque::new() }
+        let (letters, inbox) = mpsc::channel(UNSENT);
+        let letters = (!post.readers().is_empty()).then_some(letters);
+        let teller = Teller { alerts, store, command, lang, letters };
+        Self { teller, postman: Postman { post, inbox, others, unsent: VecDeque::new() } }
     }
 
     /// Tells until `stop`, and then what is left.
-    pub async fn work(mut self, stop: CancellationToken) {
-        let alerts = self.alerts.clone();
+    pub async fn work(self, stop: CancellationToken) {
+        tokio::join!(self.teller.work(stop), self.postman.work());
+    }
+}
+
+impl Teller {
+    async fn work(self, stop: CancellationToken) {
         loop {
-            let news = alerts.0.news.notified();
-            while let Some(alert) = alerts.next() {
+            let news = self.alerts.0.news.notified();
+            while let Some(alert) = self.alerts.next() {
                 self.tell(&alert).await;
             }
             tokio::select! {
                 () = news => {}
-                Some(letter) = self.letters.recv() => self.mail(letter).await,
-                () = tokio::time::sleep(AGAIN), if !self.unsent.is_empty() => self.try_again().await,
                 () = stop.cancelled() => break,
             }
         }
-        while let Some(alert) = alerts.next() {
+        while let Some(alert) = self.alerts.next() {
             self.tell(&alert).await;
-        }
-        while let Ok(letter) = self.letters.try_recv() {
-            self.mail(letter).await;
         }
     }
 
-    async fn tell(&mut self, alert: &Alert) {
-        self.enter(alert).await;
-        let text = alert.text.of(self.lang);
+    async fn tell(&self, alert: &Alert) {
         let (kind, notice) = (alert.kind.as_str(), alert.notice.as_deref());
-        if !self.post.readers().is_empty() {
-            let subject = match notice {
-                Some(notice) => format!("owabi: {kind} {notice}"),
-                None => format!("owabi: {kind}"),
-            };
-            let body = format!("{text}\n\n{}\n", japan::short(alert.at));
-            self.mail(Letter { subject, body, at: alert.at }).await;
-        }
+        self.write_to_readers(alert);
+        self.enter(alert).await;
         if let Some(command) = &self.command {
-            let said = json!({ "kind": kind, "notice": notice, "text": text, "at": japan::iso(alert.at) });
+            let Text { ja, en } = &alert.text;
+            let text = alert.text.of(self.lang);
+            let at = japan::iso(alert.at);
+            let said = json!({ "kind": kind, "notice": notice, "text": text, "text_ja": ja, "text_en": en, "at": at });
             if let Err(why) = program::run(command, kind, notice.unwrap_or_default(), &said.to_string()).await {
                 tracing::error!(command = %command.display(), kind, why, "alerts.command failed");
             }
+        }
+    }
+
+    fn write_to_readers(&self, alert: &Alert) {
+        let Some(letters) = &self.letters else { return };
+        let kind = alert.kind.as_str();
+        let subject = match alert.notice.as_deref() {
+            Some(notice) => format!("owabi: {kind} {notice}"),
+            None => format!("owabi: {kind}"),
+        };
+        let body = format!("{}\n\n{}\n", alert.text.of(self.lang), japan::short(alert.at));
+        if letters.try_send(Letter { subject, body, at: alert.at }).is_err() {
+            tracing::error!(kind, "a letter about an alert is dropped: too many wait for a relay");
         }
     }
 
@@ -105,6 +133,25 @@ impl Deliverer {
             tracing::error!(kind, notice, "the alert is not in the ledger: the database did not take it");
         }
     }
+}
+
+impl Postman {
+    /// Until the teller is gone, and then what is left.
+    async fn work(mut self) {
+        loop {
+            tokio::select! {
+                letter = self.inbox.recv() => match letter {
+                    Some(letter) => self.mail(letter).await,
+                    None => break,
+                },
+                Some(letter) = self.others.recv() => self.mail(letter).await,
+                () = tokio::time::sleep(AGAIN), if !self.unsent.is_empty() => self.try_again().await,
+            }
+        }
+        while let Ok(letter) = self.others.try_recv() {
+            self.mail(letter).await;
+        }
+    }
 
     async fn mail(&mut self, letter: Letter) {
         for to in self.post.readers().to_vec() {
@@ -117,6 +164,8 @@ impl Deliverer {
             tracing::error!(why, "a mail to an operator was not sent; it is tried again");
             if self.unsent.len() < UNSENT {
                 self.unsent.push_back((to, letter));
+            } else {
+                tracing::error!("a letter to an operator is dropped: too many wait for a relay");
             }
         }
     }

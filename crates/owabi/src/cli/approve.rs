@@ -4,7 +4,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::release::obstacle;
 use super::say::say;
 use super::session::{Session, notice};
-use crate::release;
+use crate::release::{self, Ready};
 use owabi_core::people::Action;
 use serde_json::json;
 
@@ -15,7 +15,7 @@ Examples:
   owabi approve metaps-2022
   owabi approve metaps-2022 --as '鈴木 花子'      with a password, where users are defined
 
-The approval holds for this text and this roster: a later change of either takes it away.
+The approval holds for this text, this roster and this policy: a later change of any takes it away.
 Whoever imported the roster cannot approve it where users are defined or two people must approve.")]
 pub(super) struct Options {
     /// The notice's id
@@ -36,7 +36,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         return Err(importer(&person.name));
     }
     let actor = person.name;
-    store.approve(&options.id, &actor, &ready.fingerprint, &ready.roster_hash, session.now()).await?;
+    let Ready { fingerprint, roster_hash, policy_hash, .. } = &ready;
+    store.approve(&options.id, &actor, fingerprint, roster_hash, policy_hash, session.now()).await?;
     let have = release::approvers(&store, &notice, &ready).await?.len();
     let need = notice.renderer.definition().policy.approvals_required;
     let rows = ready.rows;

@@ -10,10 +10,12 @@ use super::trouble;
 use crate::config::{Config, Target};
 use crate::library::Library;
 use crate::{keys, relays};
+use owabi_core::lifecycle::Status;
 use owabi_core::render::{Renderer, Stamp};
 use owabi_smtp::relay::Relay;
 use owabi_store::{Server, Store, StoreError};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The options of `check`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,9 @@ pub(super) struct Options {
     #[arg(long)]
     connect: bool,
 }
+
+/// Where members stand to whom a mail may still be sent.
+const OPEN: [Status; 3] = [Status::Queued, Status::Sending, Status::InDoubt];
 
 /// What was found.
 #[derive(Default)]
@@ -74,7 +79,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     let library = Library::load(&config);
     check_notices(session, &library, &mut found);
-    let database = check_database(session, &config, options.connect, &mut found).await;
+    let database = check_database(session, &config, &library, options.connect, &mut found).await;
     let mut reached = Vec::new();
     match relays::relays(&config) {
         Ok(relays) if options.connect => {
@@ -124,7 +129,13 @@ fn check_notices(session: &Session, library: &Library, found: &mut Found) {
 }
 
 /// A SQLite file is always looked at; a PostgreSQL server only with `--connect`, as the relays.
-async fn check_database(session: &Session, config: &Config, connect: bool, found: &mut Found) -> Option<Value> {
+async fn check_database(
+    session: &Session,
+    config: &Config,
+    library: &Library,
+    connect: bool,
+    found: &mut Found,
+) -> Option<Value> {
     if !connect && matches!(config.database.target(), Some(Target::Postgres(_))) {
         session.tell(&say!(
             ja: "・ データベースと鍵の照合は `owabi check --connect` で調べます。",
@@ -151,12 +162,37 @@ async fn check_database(session: &Session, config: &Config, connect: bool, found
         found.failure(session, "keys", &error.into());
     }
     warn_of_nobody(session, &store, found).await;
+    if let Err(error) = check_released(session, &store, library, found).await {
+        found.failure(session, "database", &error.into());
+    }
     let seen = look_at_server(session, &store, found).await;
     store.close().await;
     seen.unwrap_or_else(|error| {
         found.failure(session, "database", &error.into());
         None
     })
+}
+
+/// A released notice whose files are not those that were released is not sent.
+async fn check_released(
+    session: &Session,
+    store: &Store,
+    library: &Library,
+    found: &mut Found,
+) -> Result<(), StoreError> {
+    let counts = store.counts().await?;
+    for row in store.notices().await?.iter().filter(|row| matches!(row.state.as_str(), "released" | "paused")) {
+        let id = &row.id;
+        let open = |of: &BTreeMap<Status, i64>| OPEN.iter().any(|status| of.get(status).is_some_and(|n| *n > 0));
+        if !library.is_as_released(row) && counts.get(id).is_some_and(open) {
+            let what = say!(
+                ja: "解禁済みの「{id}」のファイルが、解禁時のものと違うか、読めません。このままでは送信されません。承認時の内容に戻してください。",
+                en: "{id} is released, and its files are not those that were released, or cannot be read: it is not sent. Restore them as they were approved"
+            );
+            found.problem(session, Exit::BadConfig, "notice", &what);
+        }
+    }
+    Ok(())
 }
 
 /// Without users everybody who may start owabi may do everything.

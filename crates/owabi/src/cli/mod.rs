@@ -35,6 +35,7 @@ pub(crate) mod run;
 pub mod say;
 mod selecting;
 pub(crate) mod session;
+pub(crate) mod state_reason;
 pub(crate) mod status;
 mod substitute;
 mod test_send;

@@ -45,6 +45,9 @@ fn of_ours(reason: &str) -> Option<Text> {
         "relay_not_allowed" => say!(ja: "中継サーバーが中継を断った", en: "the relay does not relay for us"),
         "throttled" => say!(ja: "中継サーバーの混雑・制限", en: "the relay is short of something, or throttles"),
         "protocol" => say!(ja: "中継サーバーとのやり取りの誤り", en: "we and the relay did not understand each other"),
+        "paused" => {
+            say!(ja: "一時停止・取り下げ・時間帯の終了のため、送り出す前に止めた", en: "stopped before it had left: the notice was paused or withdrawn, or its hours were over")
+        }
         "relay_fault" => say!(ja: "中継サーバーの障害", en: "the relay was at fault"),
         "letter_owed" => say!(ja: "担当者が書面とすると決めた", en: "a person decided on a letter"),
         "send_again" => say!(ja: "担当者が送り直すと決めた", en: "a person decided to send it again"),

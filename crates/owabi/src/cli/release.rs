@@ -3,6 +3,7 @@
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, notice};
+use super::state_reason;
 use crate::release::{self, Changed, Obstacle};
 use owabi_core::notice::Policy;
 use owabi_core::people::Action;
@@ -32,8 +33,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
     let person = session.person(&store, Action::Release).await?;
-    let state = store.notice(id).await?.map(|notice| notice.state).unwrap_or_default();
-    refuse_state(id, &state)?;
+    let known = store.notice(id).await?;
+    let why = known.as_ref().and_then(|notice| notice.state_reason.clone());
+    let state = known.map(|notice| notice.state).unwrap_or_default();
+    refuse_state(id, &state, why.as_deref())?;
     let ready = match release::approved(&store, &notice).await? {
         Ok(ready) => ready,
         Err(Obstacle::Nobody) if state == "released" => {
@@ -85,11 +88,12 @@ fn tell_how(session: &Session, policy: &Policy) {
     }
 }
 
-fn refuse_state(id: &str, state: &str) -> Result<(), Failure> {
+fn refuse_state(id: &str, state: &str, why: Option<&str>) -> Result<(), Failure> {
+    let Text { ja, en } = why.map_or_else(|| Text::same(""), state_reason::in_brackets);
     match state {
         "paused" => Err(Failure::with(
             Exit::Failed,
-            say!(ja: "「{id}」は一時停止中です。", en: "{id} is paused"),
+            say!(ja: "「{id}」は一時停止中です{ja}。", en: "{id} is paused{en}"),
             say!(ja: "先に `owabi resume {id}` を実行してください。", en: "run `owabi resume {id}` first"),
         )),
         "withdrawn" => {
@@ -160,5 +164,6 @@ fn name(part: Changed) -> (&'static str, &'static str) {
         Changed::Facts => ("お知らせの内容(事実・差出人など)", "the notice's facts"),
         Changed::Text => ("文面", "the text"),
         Changed::Roster => ("名簿", "the roster"),
+        Changed::Policy => ("送信の方針(承認数・時間帯など)", "the sending policy"),
     }
 }

@@ -3,7 +3,7 @@
 use super::db;
 use super::exit::{Answer, Exit, Failure};
 use super::lock::lock;
-use super::say::say;
+use super::say::{Text, say};
 use super::session::Session;
 use super::status::hold::Hold;
 use super::trouble;
@@ -18,7 +18,7 @@ use crate::receipts::{Intake, Troubles};
 use crate::{clock, configuration, keys, relays};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::relay::Relay;
-use owabi_store::{Store, StoreError};
+use owabi_store::{NoticeRow, Store, StoreError};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,9 +59,9 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
     let keys = keys::load(&config, &store).await?;
-    configuration::note(&config, &store, &session.actor(None), session.now()).await?;
+    let library = Arc::new(load_library(&config));
+    configuration::note(&config, &library, &store, &session.actor(None), session.now()).await?;
     let seal_key = ledger::key::load(&config, &store).await?;
-    let library = Arc::new(usable_library(&config, &store).await?);
     let relays = relays::relays(&config)?;
     let live = Live::default();
     let intake = Intake::new(&config, store.clone(), keys.clone());
@@ -95,9 +95,12 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     // Without the database nobody can be counted; what was sent is told all the same.
     let left = Left::of(&store).await.ok();
     let held_up = held_up(&store, &library).await.unwrap_or_default();
+    let (waiting, paused) = waiting(&config, &store).await.unwrap_or_default();
     store.close().await;
     health.abort();
-    Ok(finish(session, &summary?, left, &held_up, clock::monotonic().duration_since(begun)))
+    let exit =
+        finish(session, &summary?, &Ended { left, held_up, waiting, paused }, clock::monotonic().duration_since(begun));
+    Ok(exit)
 }
 
 /// The released notices with mails that wait for their hours, or for the verdict about their first mails.
@@ -151,24 +154,55 @@ impl Left {
         (self.queued + self.sending).unsigned_abs()
     }
 
-    fn tell(self, session: &Session) {
+    /// `paused`: so many of the queued are of notices that are paused.
+    fn tell(self, session: &Session, paused: i64) {
         let Self { queued, sending, in_doubt } = self;
         if queued + sending + in_doubt > 0 {
+            let next = if queued > paused || sending + in_doubt > 0 {
+                say!(ja: "時刻が来たものは次の `owabi run` が送ります。", en: " The next `owabi run` sends what is due then;")
+            } else {
+                say!(ja: "", en: "")
+            };
+            let Text { ja, en } = next;
             session.tell(&say!(
-                ja: "まだ終わっていない方: 送信待ち {queued}、送信中 {sending}、結果不明 {in_doubt}。時刻が来たものは次の `owabi run` が送ります。`owabi status` で確かめられます。",
-                en: "not finished with: {queued} queued, {sending} being sent, {in_doubt} in doubt. The next `owabi run` sends what is due then; see `owabi status`"
+                ja: "まだ終わっていない方: 送信待ち {queued}、送信中 {sending}、結果不明 {in_doubt}。{ja}`owabi status` で確かめられます。",
+                en: "not finished with: {queued} queued, {sending} being sent, {in_doubt} in doubt.{en} see `owabi status`"
             ));
         }
     }
 }
 
-fn finish(
-    session: &Session,
-    summary: &Summary,
+/// What is there when a run ends.
+struct Ended {
+    /// `None` without the database.
     left: Option<Left>,
-    held_up: &[(String, Hold)],
-    took: Duration,
-) -> Exit {
+    held_up: Vec<(String, Hold)>,
+    /// Released notices with members who wait, and whether their files are as released.
+    waiting: Vec<(String, bool)>,
+    /// Paused notices with members who wait, and how many.
+    paused: Vec<(String, i64)>,
+}
+
+impl Ended {
+    /// Notices that could not be sent, since their files are not those that were released.
+    fn changed(&self) -> Vec<&str> {
+        self.waiting.iter().filter(|(_, as_released)| !as_released).map(|(id, _)| id.as_str()).collect()
+    }
+
+    /// Something was not sent that should have been: a bad configuration, if nothing else could be done either.
+    fn exit(&self, summary: &Summary) -> Exit {
+        let Summary { accepted, deferred, failed, in_doubt, not_sent, .. } = *summary;
+        let idle = accepted + deferred + failed + in_doubt + not_sent == 0;
+        match self.changed().len() {
+            0 => Exit::Done,
+            n if idle && n == self.waiting.len() => Exit::BadConfig,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+fn finish(session: &Session, summary: &Summary, ended: &Ended, took: Duration) -> Exit {
+    let Ended { left, held_up, .. } = ended;
     let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, unrecorded, spooled, relays_down } =
         *summary;
     let seconds = took.as_secs_f64();
@@ -177,7 +211,7 @@ fn finish(
         en: "this run: {accepted} accepted, {deferred} deferred, {failed} failed, {in_doubt} in doubt, {not_sent} not sent ({seconds:.1} s)"
     ));
     match left {
-        Some(left) => left.tell(session),
+        Some(left) => left.tell(session, ended.paused.iter().map(|(_, queued)| queued).sum()),
         None => session.warn(&say!(
             ja: "データベースにつながらないため、残りの人数を数えられません。送信待ちはそのまま残っています。つながったら `owabi run` を実行してください。",
             en: "the database cannot be reached, so nobody can be counted; what is queued stays queued. Run `owabi run` again when it is back"
@@ -186,6 +220,15 @@ fn finish(
     for (id, hold) in held_up {
         session.tell(&say!(ja: "「{id}」:", en: "{id}:"));
         hold.texts().iter().for_each(|text| session.tell(text));
+    }
+    for (id, queued) in &ended.paused {
+        session.warn(&say!(
+            ja: "「{id}」は一時停止中です。送信待ち {queued} 件は `owabi run` を実行しても送られません。`owabi status {id}` で理由を確かめ、直してから `owabi resume {id}` で再開してください。",
+            en: "{id} is paused: another `owabi run` does not send its {queued} queued mails. See why with `owabi status {id}`, put it right, then `owabi resume {id}`"
+        ));
+    }
+    for id in ended.changed() {
+        session.warn(&changed(id));
     }
     if relays_down {
         session.warn(&say!(
@@ -210,12 +253,13 @@ fn finish(
         "commits": commits,
         "left": left,
         "held_up": held_up.iter().map(|(id, hold)| json!({ "notice": id, "hold": hold.document() })).collect::<Vec<_>>(),
+        "text_changed": ended.changed(),
         "unrecorded": unrecorded,
         "spooled": spooled,
         "seconds": seconds,
         "relays_down": relays_down,
     }));
-    if relays_down || unrecorded + spooled > 0 || left.is_none() { Exit::Unavailable } else { Exit::Done }
+    if relays_down || unrecorded + spooled > 0 || left.is_none() { Exit::Unavailable } else { ended.exit(summary) }
 }
 
 /// How long what was raised last may take to be told when a run ends.
@@ -274,41 +318,37 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
     )
 }
 
-/// A released notice whose files are broken is found at start, and not when its first mail is due.
-async fn usable_library(config: &Config, store: &Store) -> Result<Library, Failure> {
+/// The notices on disk. A released one whose files are not those that were released keeps no other back: the dispatcher tells
+/// of it and does not send it.
+fn load_library(config: &Config) -> Library {
     let library = Library::load(config);
-    for notice in store.notices().await?.iter().filter(|notice| notice.state == "released") {
-        let id = &notice.id;
-        let loaded = library.get(id).map_err(|why| unusable(id, &why))?;
-        if notice.fingerprint.as_deref() != Some(loaded.renderer.fingerprint_hex().as_str()) {
-            return Err(changed(id));
-        }
-    }
     for problem in library.problems.iter().filter(|problem| !problem.warning) {
         tracing::warn!(file = problem.file, problem = problem.message, "a notice cannot be used");
     }
-    Ok(library)
+    library
 }
 
-fn unusable(id: &str, why: &str) -> Failure {
-    Failure::with(
-        Exit::BadConfig,
-        say!(ja: "解禁済みの「{id}」を使えません。\n{why}", en: "{id} is released and cannot be used\n{why}"),
-        say!(ja: "`owabi check` で確かめてください。", en: "look at `owabi check`"),
-    )
+/// The notices with members who wait: the released ones, and whether their files are here as they were released; and the paused
+/// ones, with how many wait.
+async fn waiting(config: &Config, store: &Store) -> Result<(Vec<(String, bool)>, Vec<(String, i64)>), StoreError> {
+    let (library, counts) = (Library::load(config), store.counts().await?);
+    let queued = |row: &NoticeRow| counts.get(&row.id).and_then(|of| of.get(&Status::Queued)).copied().unwrap_or(0);
+    let (mut waiting, mut paused) = (Vec::new(), Vec::new());
+    for row in store.notices().await?.into_iter().filter(|row| queued(row) > 0) {
+        match row.state.as_str() {
+            "released" => waiting.push((row.id.clone(), library.is_as_released(&row))),
+            "paused" => paused.push((row.id.clone(), queued(&row))),
+            _ => {}
+        }
+    }
+    Ok((waiting, paused))
 }
 
-fn changed(id: &str) -> Failure {
-    Failure::with(
-        Exit::BadConfig,
-        say!(
-            ja: "「{id}」は解禁された後で文面か事実が変わっています。承認されていない文面は送りません。",
-            en: "the text or a fact of {id} changed after its release; nothing is sent that was not approved"
-        ),
-        say!(
-            ja: "ファイルを承認時の内容に戻してください。文面を直すときは `owabi withdraw` で取り下げ、新しい id の通知として送ります。",
-            en: "restore the files as they were approved; to correct the text, `owabi withdraw` it and send a notice with a new id"
-        ),
+/// A released notice was not sent, since its files are missing, broken or changed.
+pub(super) fn changed(id: &str) -> Text {
+    say!(
+        ja: "「{id}」は解禁された後でファイルが変わったか読めないため、送信していません。承認されていない文面は送りません。ファイルを承認時の内容に戻してください。文面を直すときは `owabi withdraw` で取り下げ、新しい id の通知として送ります。",
+        en: "{id} was not sent: the text or a fact of {id} changed after its release, or its files cannot be read; nothing is sent that was not approved. Restore the files as they were approved; to correct the text, `owabi withdraw` it and send a notice with a new id"
     )
 }
 

@@ -186,8 +186,8 @@ fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
     }
     for line in lines {
         let NoticeRow { id, title, state, state_reason, .. } = &line.notice;
-        let reason = state_reason.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
-        session.tell(&say!(ja: "{id}  {title}  [{state}]{reason}", en: "{id}  {title}  [{state}]{reason}"));
+        let Text { ja, en } = state_reason.as_deref().map_or_else(|| Text::same(""), super::state_reason::in_brackets);
+        session.tell(&say!(ja: "{id}  {title}  [{state}]{ja}", en: "{id}  {title}  [{state}]{en}"));
         if let Some(reason) = &line.legal_hold {
             session.tell(&say!(ja: "  削除禁止: {reason}", en: "  legal hold: {reason}"));
         }
@@ -206,7 +206,12 @@ fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
         }
         let total = line.total();
         session.tell(&say!(ja: "  {total:>9}  計", en: "  {total:>9}  total"));
-        if let Some(due) = line.oldest_due.map(japan::short) {
+        if state == "paused" && line.count(Status::Queued) + line.count(Status::InDoubt) > 0 {
+            session.tell(&say!(
+                ja: "  一時停止中のため送信しません。原因を確かめてから `owabi resume {id}` で再開してください。",
+                en: "  paused: nothing is sent; find out why, then `owabi resume {id}`"
+            ));
+        } else if let Some(due) = line.oldest_due.map(japan::short) {
             session.tell(&say!(ja: "  次の送信予定: {due}", en: "  next due: {due}"));
         }
         line.hold.texts().iter().for_each(|text| session.tell(text));

@@ -95,7 +95,8 @@ async fn approve(
     let seen = preflight(store, notice, &Mailer::new(config, keys), (&actor, now), &|_| ()).await?;
     let (rows, problems) = (seen.rows, seen.problem_count);
     session.tell(&say!(ja: "2. {rows} 通の文面を点検しました(問題 {problems} 件)", en: "2. wrote and checked {rows} letters ({problems} problems)"));
-    store.approve(id, &actor, &seen.fingerprint, &seen.roster_hash, now).await?;
+    let policy_hash = release::policy_hash(notice);
+    store.approve(id, &actor, &seen.fingerprint, &seen.roster_hash, &policy_hash, now).await?;
     let ready = release::approved(store, notice).await?.map_err(|found| crate::cli::release::obstacle(id, &found))?;
     let queued = release::release(store, notice, &ready, &actor, clock::now_ms()).await?;
     session.tell(&say!(ja: "3. {actor} が承認し、{queued} 通の送信を解禁しました", en: "3. {actor} approved, {queued} mails released"));

@@ -2,6 +2,7 @@
 
 use super::job::NoticeRun;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -13,6 +14,10 @@ pub(super) struct Board {
     pub(super) stopped: Notify,
     /// The watch waits here: somebody has news of a notice.
     pub(super) look: Notify,
+    /// The breaker waits here: failures were recorded.
+    pub(super) failures: Notify,
+    /// A notice's file says another policy than the one that it was sent by: the claimer reads the files again.
+    pub(super) reread: AtomicBool,
 }
 
 impl Board {

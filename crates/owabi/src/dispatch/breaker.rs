@@ -1,21 +1,26 @@
-//! The breaker: once a second the failures of each notice under way are counted, and too many pause it for every daemon.
+//! The breaker: the failures of each notice under way are counted once a second, as soon as the recorder has written one, and when
+//! a run ends; too many pause the notice for every daemon.
 //!
 //! Only failures are counted each time, by an index of their own. All outcomes are counted when the failures could be too many
 //! for what was counted before, and that becomes more only: over a whole notice some twenty times.
 
-use super::courier::Shared;
+use super::board::Board;
 use super::job::NoticeRun;
 use super::said;
-use crate::alerts::Kind;
+use crate::alerts::{Alerts, Kind};
+use crate::cli::state_reason;
 use crate::clock::{monotonic, now_ms};
 use owabi_core::notice::Breaker;
 use owabi_core::watch::{self, Outcomes};
-use owabi_store::{NoticeRow, StoreError};
+use owabi_store::{NoticeRow, Store, StoreError};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// From one look to the next.
+/// From one look to the next, while nothing fails.
 const EVERY: Duration = Duration::from_secs(1);
+/// The same while mails fail.
+const SOONEST: Duration = Duration::from_millis(20);
 /// A look at one notice that takes long is followed by a rest of so many times as long.
 const REST: u32 = 20;
 /// How long a count of a notice's outcomes is good for: they become fewer when members are sent to again.
@@ -32,14 +37,31 @@ struct Counted {
     next: Instant,
 }
 
+/// What the breaker works with: nothing that keeps the recorder from ending.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) store: Store,
+    pub(super) board: Arc<Board>,
+    pub(super) alerts: Alerts,
+}
+
 /// Watches the failures until it is aborted.
 pub(super) async fn work(shared: Shared) {
     let mut counted = BTreeMap::new();
     loop {
         // A database that is away is told of by those who claim and record.
         let _ = look(&shared, &mut counted).await;
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(SOONEST).await;
+        tokio::select! {
+            () = shared.board.failures.notified() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
     }
+}
+
+/// The last look of a run, which may have been too short for another.
+pub(super) async fn last_look(shared: &Shared) {
+    let _ = look(shared, &mut BTreeMap::new()).await;
 }
 
 async fn look(shared: &Shared, counted: &mut BTreeMap<String, Counted>) -> Result<(), StoreError> {
@@ -98,7 +120,8 @@ async fn too_many(
 
 async fn trip(shared: &Shared, run: &NoticeRun, outcomes: Outcomes) -> Result<(), StoreError> {
     let said = said::breaker_tripped(outcomes);
-    if shared.store.trip(&run.id, None, (&said.en, outcomes), now_ms()).await? {
+    let reason = state_reason::breaker_tripped(outcomes);
+    if shared.store.trip(&run.id, None, (&reason, outcomes), now_ms()).await? {
         shared.alerts.raise(Kind::BreakerTripped, Some(&run.id), said);
     }
     shared.board.stop(&run.id);

@@ -9,6 +9,7 @@ use super::job::{Job, NoticeRun};
 use super::said;
 use super::take_over;
 use crate::alerts::Kind;
+use crate::cli::state_reason;
 use crate::clock::{monotonic, now_ms};
 use crate::config::Config;
 use crate::library::Library;
@@ -16,6 +17,7 @@ use owabi_core::watch::{self, Canary};
 use owabi_store::{CanaryClaim, Claimed, NoticeRow, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Failures in a row of every relay after which `--until-idle` gives up.
@@ -289,7 +291,8 @@ impl Claimer {
             }
             Canary::Failed => {
                 let said = said::canary_failed(outcomes);
-                if store.trip(&run.id, Some(text), (&said.en, outcomes), now_ms()).await? {
+                let reason = state_reason::canary_failed(outcomes);
+                if store.trip(&run.id, Some(text), (&reason, outcomes), now_ms()).await? {
                     self.shared.board.stop(&run.id);
                     alerts.raise(Kind::CanaryFailed, Some(&run.id), said);
                 }
@@ -340,7 +343,7 @@ impl Claimer {
             return None;
         }
         let said = looked_at.is_some();
-        if self.loaded(id, released).is_err() {
+        if self.shared.board.reread.swap(false, Ordering::Relaxed) || self.loaded(id, released).is_err() {
             self.library = Arc::new(Library::load(&self.config));
         }
         match self.loaded(id, released) {

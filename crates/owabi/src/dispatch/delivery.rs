@@ -12,9 +12,10 @@ use super::recorder::{Grants, Note};
 use super::seats::Seat;
 use crate::alerts::Kind;
 use crate::cli::say::{Text, say};
+use crate::cli::state_reason;
 use crate::clock::{monotonic, now_ms};
 use crate::outgoing::Outgoing;
-use owabi_core::outcome::{Outcome, Phase};
+use owabi_core::outcome::{FaultKind, Outcome, Phase};
 use owabi_core::reply::Reply;
 use owabi_core::retry::relay_pause_ms;
 use owabi_core::settle::{Circumstances, Settlement, settle};
@@ -270,7 +271,8 @@ impl<'a> Delivery<'a> {
         let now = now_ms();
         let (consequence, suspect) = self.desk.judge(&finished.outcome, job.address.domain(), now, jitter());
         self.finished += u32::from(matches!(finished.outcome, Outcome::Accepted(_) | Outcome::Refused(..)));
-        let settlement = settle(&finished.outcome, &self.circumstances(&job, &finished.outcome, now, suspect));
+        let at = self.circumstances(&job, &finished.outcome, now, suspect);
+        let settlement = settle(&finished.outcome, &at);
         self.shared.counters.count(settlement.word);
         if let Ok(row) = self.row(&job, &settlement, finished, now) {
             self.note.settles.push(row);
@@ -311,6 +313,7 @@ impl<'a> Delivery<'a> {
             doubts: job.row.doubts,
             other_form_left: job.other_form_left(),
             sender_suspect,
+            called_back: job.run.is_stopped() && is_ours(outcome),
             relay_due_at: if again { now } else { now + pause },
             jitter: if settings.jitter { jitter() } else { 1.0 },
         }
@@ -323,7 +326,11 @@ impl<'a> Delivery<'a> {
         finished: Finished,
         now: i64,
     ) -> Result<Settle, owabi_core::lifecycle::Impossible> {
-        let (phase, reply, detail) = evidence(finished.outcome);
+        let (phase, reply, mut detail) = evidence(finished.outcome);
+        if settlement.reason == Some("paused") {
+            // No relay said anything.
+            detail = None;
+        }
         Ok(Settle {
             id: job.row.id,
             fence: job.row.fence,
@@ -349,7 +356,7 @@ impl<'a> Delivery<'a> {
             return;
         }
         self.shared.board.stopped.notify_waiters();
-        let reason = format!("the message is larger than relay {} takes", self.desk.relay.name);
+        let reason = state_reason::message_too_large(&self.desk.relay.name);
         tracing::error!(notice = notice_id, reason, "the notice is paused");
         let pause = (&["released"][..], "paused");
         let paused = self.shared.store.set_state(notice_id, pause, Some(&reason), "owabi", now_ms());
@@ -376,6 +383,11 @@ fn too_large(relay: &str) -> Text {
         ja: "メールが中継サーバー {relay} の受け付ける大きさを超えているため、お知らせを一時停止しました。",
         en: "the message is larger than relay {relay} takes; the notice is paused"
     )
+}
+
+/// It was this machine that kept the mail.
+fn is_ours(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::NotSent(fault) if fault.kind == FaultKind::Local)
 }
 
 /// What the attempt's row keeps: where it was decided, the relay's words, or what happened instead.

@@ -114,6 +114,7 @@ struct Seen {
     database: Arc<Database>,
     desks: Mutex<Vec<Arc<Desk>>>,
     notices: Mutex<BTreeMap<String, String>>,
+    paused: Mutex<Vec<String>>,
     alerts: Alerts,
 }
 
@@ -165,6 +166,15 @@ impl Live {
     /// The state of each notice when the dispatcher last saw them.
     pub fn notices(&self) -> BTreeMap<String, String> {
         self.0.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The notices that owabi itself paused, when the dispatcher last saw them.
+    pub fn notices_paused(&self) -> Vec<String> {
+        self.0.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn saw_paused(&self, notices: Vec<String>) {
+        *self.0.paused.lock().unwrap_or_else(PoisonError::into_inner) = notices;
     }
 
     fn saw_notices(&self, notices: BTreeMap<String, String>) {
@@ -297,22 +307,25 @@ pub async fn run(
     let tally = Arc::new(Tally::default());
     let (abandon, end) = (CancellationToken::new(), CancellationToken::new());
     let patience = tokio::spawn(abandon_after(stop.clone(), settings.stop_timeout, abandon.clone(), end.clone()));
+    let (board, alerts) = (Arc::new(Board::default()), live.alerts().clone());
+    let failures = breaker::Shared { store: store.clone(), board: Arc::clone(&board), alerts: alerts.clone() };
     let writer = Writer {
         store: store.clone(),
         lease_at_least_ms: settings.lease_at_least_ms,
         tally: Arc::clone(&tally),
         database: Arc::clone(&database),
         spool,
+        board: Arc::clone(&board),
         abandon: abandon.clone(),
         end: end.clone(),
     };
     let (recorder, writing) = Recorder::start(writer);
-    let (board, alerts) = (Arc::new(Board::default()), live.alerts().clone());
     let shared =
         Shared { feed, recorder, store, settings, counters, fleet, database, board, alerts, stop, abandon, end };
     let couriers = start_couriers(config, &desks, &shared);
     let missing = BTreeMap::new();
     let until_idle = options.until_idle;
+    let watching = watch::Watch::new(shared.clone(), live.clone(), config.clone());
     let (config, throughput) = (config.clone(), Throughput::default());
     let shared_too = shared.clone();
     let mut claimer = Claimer {
@@ -327,8 +340,8 @@ pub async fn run(
         alone_since: (!shared.store.is_shared()).then(|| (now_ms(), monotonic())),
         back: Vec::new(),
     };
-    let watching = tokio::spawn(watch::Watch::new(shared.clone(), live.clone()).work());
-    let counting = tokio::spawn(breaker::work(shared.clone()));
+    let watching = tokio::spawn(watching.work());
+    let counting = tokio::spawn(breaker::work(failures.clone()));
     let listening = shared.store.is_shared().then(|| tokio::spawn(listen(shared.clone())));
     let end = claim_until_the_end(&mut claimer).await;
     for helper in listening.into_iter().chain([watching, counting]) {
@@ -336,11 +349,15 @@ pub async fn run(
         // Its connection is back in the pool when it has ended.
         let _ = helper.await;
     }
+    let last = shared.end.clone();
     shut_down(claimer, shared, couriers).await;
     beating.end().await;
     // The recorder ends when its last sender is gone and everything is written, or put aside because the time is over.
     if writing.await.is_err() {
         tracing::error!("the recorder ended badly; the leases keep its rows safe");
+    }
+    if !live.0.database.is_away() {
+        before(&last, breaker::last_look(&failures)).await;
     }
     patience.abort();
     Ok(summary(&live, &tally, end))

@@ -4,9 +4,11 @@
 //! never has more than `in_flight` mails with a durable intent and no durable outcome. There is no timer: what came in
 //! during one commit is the next group.
 
+use super::board::Board;
 use super::database::{Database, Write, harmless};
 use super::spool::Spool;
 use crate::clock::now_ms;
+use owabi_core::lifecycle::Status;
 use owabi_store::{Claim, Grant, Group, Intent, Recorded, Settle, Store, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -91,6 +93,7 @@ pub(super) struct Writer {
     pub(super) tally: Arc<Tally>,
     pub(super) database: Arc<Database>,
     pub(super) spool: Spool,
+    pub(super) board: Arc<Board>,
     pub(super) abandon: CancellationToken,
     /// Not even an answer of the database.
     pub(super) end: CancellationToken,
@@ -183,6 +186,9 @@ impl Writer {
 
     fn recorded(&self, group: &Group, recorded: Recorded) -> HashSet<Grant> {
         self.tally.commits.fetch_add(1, Ordering::Relaxed);
+        if group.settles.iter().any(|settle| settle.status == Status::Failed) {
+            self.board.failures.notify_one();
+        }
         let stale = group.settles.len() - recorded.settled.len();
         if stale > 0 {
             tracing::warn!(

@@ -36,8 +36,8 @@ pub(super) fn text_changed(id: &str) -> Text {
 
 pub(super) fn relay_paused(name: &str) -> Text {
     say!(
-        ja: "中継サーバー {name} を 1 分以上使えません。送信待ちはそのまま残っています。`owabi check --connect` で確かめてください。",
-        en: "relay {name} cannot be used for more than a minute; what is queued stays queued. Look at `owabi check --connect`"
+        ja: "中継サーバー {name} を使えない状態が続いています。送信待ちはそのまま残っています。`owabi check --connect` で確かめてください。",
+        en: "relay {name} cannot be used for some time; what is queued stays queued. Look at `owabi check --connect`"
     )
 }
 

@@ -256,7 +256,8 @@ mod tests {
         import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
         let held = store.held_roster(NOTICE).await.unwrap();
         let (roster_hash, rows) = (held.hash.as_str(), held.rows);
-        let record = ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash, definition: "{}", rows };
+        let record =
+            ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash, definition: "{}", policy: "{}", rows };
         store.release(record, "test", 10).await.unwrap();
     }
 

@@ -6,10 +6,15 @@ use super::job::NoticeRun;
 use super::recorder::Note;
 use super::{Live, said};
 use crate::alerts::Kind;
+use crate::cli::state_reason;
 use crate::clock::now_ms;
+use crate::config::Config;
+use crate::configuration;
+use crate::library::Library;
 use owabi_store::{NoticeRow, StoreError};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
 
 /// From one look to the next.
 const EVERY: Duration = Duration::from_millis(500);
@@ -17,6 +22,8 @@ const EVERY: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A relay or the database may be away for so long before a person is told (milliseconds).
 const TOO_LONG_MS: i64 = 60_000;
+/// The same for all relays together: then nothing is sent at all.
+const ALL_TOO_LONG_MS: i64 = 30_000;
 
 /// The watch of one daemon.
 #[derive(Debug)]
@@ -26,6 +33,9 @@ pub(super) struct Watch {
     /// What was last seen of each notice: whether it may be sent, and whether its canary passed.
     seen: BTreeMap<String, (bool, bool)>,
     down: Down,
+    /// Where the notices lie, and when the file of each notice under way was last changed.
+    config: Config,
+    files: BTreeMap<String, Option<SystemTime>>,
 }
 
 /// Since when each relay is down (epoch milliseconds).
@@ -34,18 +44,18 @@ struct Down(BTreeMap<String, i64>);
 
 impl Down {
     /// Whether it is down for too long, at `now`.
-    fn for_too_long(&mut self, name: &str, up: bool, now: i64) -> bool {
+    fn for_too_long(&mut self, name: &str, up: bool, now: i64, limit_ms: i64) -> bool {
         if up {
             self.0.remove(name);
             return false;
         }
-        now - *self.0.entry(name.to_owned()).or_insert(now) > TOO_LONG_MS
+        now - *self.0.entry(name.to_owned()).or_insert(now) > limit_ms
     }
 }
 
 impl Watch {
-    pub(super) fn new(shared: Shared, live: Live) -> Self {
-        Self { shared, live, seen: BTreeMap::new(), down: Down::default() }
+    pub(super) fn new(shared: Shared, live: Live, config: Config) -> Self {
+        Self { shared, live, seen: BTreeMap::new(), down: Down::default(), config, files: BTreeMap::new() }
     }
 
     /// Until it is aborted.
@@ -64,9 +74,38 @@ impl Watch {
 
     async fn look(&mut self) -> Result<(), StoreError> {
         let notices = self.shared.store.notices().await?;
+        self.look_at_files(&notices).await;
         self.stop_what_is_closed(&notices);
+        let ours =
+            |row: &&NoticeRow| row.state == "paused" && row.state_reason.as_deref().is_some_and(state_reason::is_ours);
+        self.live.saw_paused(notices.iter().filter(ours).map(|row| row.id.clone()).collect());
         self.live.saw_notices(notices.into_iter().map(|row| (row.id, row.state)).collect());
         Ok(())
+    }
+
+    /// An edited policy holds from now on, and is an entry of the ledger: what is in memory goes back, and the notice begins anew.
+    /// An edited text changes nothing here: what was released is sent.
+    async fn look_at_files(&mut self, notices: &[NoticeRow]) {
+        for row in notices.iter().filter(|row| row.state == "released") {
+            let at = changed_at(&self.config, &row.id);
+            if self.files.insert(row.id.clone(), at).is_none_or(|before| before == at) {
+                continue;
+            }
+            let library = Library::load(&self.config);
+            if !library.is_as_released(row) {
+                continue;
+            }
+            self.shared.board.reread.store(true, Ordering::Relaxed);
+            self.shared.board.stop(&row.id);
+            self.shared.feed.room.notify_one();
+            let noted = configuration::note(&self.config, &library, &self.shared.store, "owabi", now_ms());
+            if noted.await.is_err() {
+                tracing::error!(
+                    notice = row.id,
+                    "the policy on disk is not in the ledger: the database did not take it"
+                );
+            }
+        }
     }
 
     fn stop_what_is_closed(&mut self, notices: &[NoticeRow]) {
@@ -100,11 +139,13 @@ impl Watch {
     }
 
     fn tell_of_relays(&mut self, now: i64) {
-        for relay in self.live.relays(now) {
+        let relays = self.live.relays(now);
+        let limit_ms = if relays.iter().any(|relay| relay.up) { TOO_LONG_MS } else { ALL_TOO_LONG_MS };
+        for relay in relays {
             if relay.up {
                 self.shared.alerts.over(Kind::RelayPaused, &relay.name);
             }
-            if self.down.for_too_long(&relay.name, relay.up, now) {
+            if self.down.for_too_long(&relay.name, relay.up, now, limit_ms) {
                 self.shared.alerts.raise_about(Kind::RelayPaused, None, &relay.name, said::relay_paused(&relay.name));
             }
         }
@@ -119,6 +160,12 @@ impl Watch {
             Some(_) => {}
         }
     }
+}
+
+/// When the notice's file was changed.
+fn changed_at(config: &Config, id: &str) -> Option<SystemTime> {
+    let file = |end: &str| std::fs::metadata(config.notices.dir.join(format!("{id}.{end}"))).ok()?.modified().ok();
+    file("yaml").or_else(|| file("yml"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::super::words::{number, percent};
 use super::{Block, Cell, Report, Row, Section, Table, row};
 use crate::cli::say::{Text, say};
+use crate::cli::state_reason;
 use crate::japan;
 
 pub(super) fn section(report: &Report) -> Section {
@@ -74,7 +75,10 @@ fn state(report: &Report) -> Text {
         _ => say!(ja: "解禁前", en: "not released"),
     };
     match &notice.state_reason {
-        Some(why) => Text { ja: format!("{}({why})", word.ja), en: format!("{} ({why})", word.en) },
+        Some(why) => {
+            let why = state_reason::words(why);
+            Text { ja: format!("{}({})", word.ja, why.ja), en: format!("{} ({})", word.en, why.en) }
+        }
         None => word,
     }
 }
