@@ -32,6 +32,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
     let person = session.person(&store, Action::Release).await?;
+    super::pause::refuse_purged(&store, id).await?;
     let state = store.notice(id).await?.map(|notice| notice.state).unwrap_or_default();
     refuse_state(id, &state)?;
     let ready = match release::approved(&store, &notice).await? {
