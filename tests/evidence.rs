@@ -153,6 +153,34 @@ async fn a_bundle_without_full_holds_no_name_address_or_word_of_a_person_and_ver
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_number_of_a_member_who_was_looked_at_or_sent_to_again_is_in_a_bundle_without_full() {
+    let relay = relay().await;
+    let program = association(Program::new(relay.addr().port(), ""), &relay).await;
+    program.json(&["member", "show", "M00001"]);
+    program.json(&["log", "--member", "M00001"]);
+    program.json(&["evidence", "member", "M00001"]);
+    program.json(&[
+        "resend",
+        "--notice",
+        NOTICE,
+        "--member",
+        "M00001",
+        "--include-delivered",
+        "--reason",
+        "lost",
+        "--yes",
+    ]);
+    let (bundle, _) = export(&program, "bundle.zip", &[]);
+    let (good, verdict) = verify(&program, &bundle, &[]);
+    assert!(good, "{verdict}");
+    for (name, content) in unpacked(&bundle) {
+        let text = String::from_utf8_lossy(&content).into_owned();
+        let numbers = ["M00000", "M00001", "M00002", "M00003"];
+        assert!(numbers.iter().all(|no| !text.contains(no)), "{name}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_made_anew_with_another_key_is_told_by_what_was_noted_outside_alone() {
     let relay = relay().await;
     let program = association(Program::new(relay.addr().port(), ""), &relay).await;
@@ -181,12 +209,15 @@ async fn the_same_state_gives_the_same_octets() {
     let keys = owabi_core::ids::Keys::new(&octets).unwrap();
     let seal_key = owabi_core::ledger::SealKey::from_hex(text("ledger.key").trim()).unwrap();
     let store = owabi_store::Store::open(&owabi_store::OpenOptions::new(program.url())).await.unwrap();
+    // The report says when it was made, so it is handed in.
+    let files = unpacked(&bundle);
+    let report = |name: &str| std::str::from_utf8(&files[name]).unwrap();
     let wanted = owabi::evidence::bundle::Wanted {
         notice_id: NOTICE,
         full: true,
         keys: &keys,
         seal_key: &seal_key,
-        report: None,
+        report: Some([report("report.html"), report("report.json")]),
     };
     let mut again = Cursor::new(Vec::new());
     owabi::evidence::bundle::write(&mut again, &mut store.snapshot().await.unwrap(), &wanted).await.unwrap();

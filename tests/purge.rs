@@ -37,7 +37,10 @@ async fn purged(program: Program) -> Program {
     let log = program.log();
     let said = program.json(&["purge", "--notice", NOTICE, "--dry-run"]);
     assert_eq!((&said["counts"]["members"], &said["purged"]), (&4.into(), &false.into()), "{said}");
-    let said = program.json(&["purge", "--notice", NOTICE, "--yes"]);
+    let refused = program.output(&["purge", "--notice", NOTICE, "--yes"]);
+    let why = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(1) && why.contains("sets no retention"), "{why}");
+    let said = program.json(&["purge", "--notice", NOTICE, "--early", "--reason", "its time is over", "--yes"]);
     assert_eq!((&said["counts"]["intents"], &said["purged"]), (&6.into(), &true.into()), "{said}");
     let left = program.json(&["purge", "--notice", NOTICE, "--dry-run"]);
     assert!(left["counts"].as_object().unwrap().values().all(|count| *count == 0), "{left}");
@@ -129,4 +132,21 @@ async fn a_purge_waits_for_open_rows_for_a_legal_hold_and_for_the_end_of_the_ret
     let said = String::from_utf8(again.stderr).unwrap();
     assert_eq!(again.status.code(), Some(1), "{said}");
     assert!(said.contains("was purged"), "{said}");
+
+    // Nothing personal comes to it again.
+    let letter =
+        ["substitute", "add", "--notice", NOTICE, "--member", "M00001", "--kind", "letter", "--on", "2022-03-03"];
+    for refused in [
+        &["import", "roster.csv", "--notice", NOTICE, "--yes"][..],
+        &["member", "correct", "M00001", "--email", "new@example.jp", "--reason", "telephone", "--yes"],
+        &["release", NOTICE, "--yes"],
+        &["resume", NOTICE],
+        &[&letter[..], &["--note", "to her parents"]].concat(),
+    ] {
+        let output = program.output(refused);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains("was purged"), "{refused:?}: {said}");
+    }
+    let finished = program.json(&["purge", "--notice", NOTICE, "--yes"]);
+    assert!(finished["purged"] == true && finished["counts"].as_object().unwrap().values().all(|count| *count == 0));
 }

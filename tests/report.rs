@@ -93,7 +93,10 @@ fn the_report_adds_up_names_nobody_and_loads_nothing() {
     let told = site.json(&["report", "--notice", NOTICE]);
     let notified = told["notified"].as_object().unwrap();
     let sum: i64 = notified.values().map(|n| n.as_i64().unwrap()).sum();
-    assert!(told["adds_up"] == true && told["members"] == sum && told["ledger_head"].is_null(), "{told}");
+    assert!(told["adds_up"] == true && told["members"] == sum, "{told}");
+    // Whatever seals, the head is the newest seal, or there is none.
+    let head = &told["ledger_head"];
+    assert!(head.is_null() || head["sha256"].as_str().is_some_and(|hash| hash.len() == 64), "{told}");
 }
 
 #[test]

@@ -29,11 +29,11 @@ fn every_look_at_members_and_every_export_is_in_the_ledger_before_it_is_shown() 
     let shown = |verb: &str, filter: serde_json::Value, rows: i64| {
         format!("true {}", json!({ "verb": verb, "filter": filter, "rows": rows }))
     };
-    let preview = json!({ "notice": NOTICE, "member": "M00001" });
+    let preview = json!({ "notice": NOTICE, "member": "#2" });
     let looks = [
         shown("log", log(Some(NOTICE), None, Some("held")), 2),
         shown("log", log(None, Some("(address)"), None), 0),
-        shown("member show", json!({ "notice": null, "member": "M00001" }), 1),
+        shown("member show", json!({ "notice": null, "member": "#2" }), 1),
         shown("unreachable", json!({ "notice": NOTICE }), 0),
         shown("preview", preview.clone(), 1),
         shown("track review", json!({}), 0),

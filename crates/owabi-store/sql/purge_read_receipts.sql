@@ -1,3 +1,3 @@
 SELECT r.id, CAST(0 AS BIGINT), r.recipient, r.detail, CAST(NULL AS TEXT) FROM affected_members m JOIN receipts r ON r.member_id = m.id
 WHERE m.notice_id = $1 AND m.id > $2 AND m.id <= $3
-  AND (COALESCE(r.recipient, 'keyed:') NOT LIKE 'keyed:%' OR COALESCE(r.detail, 'keyed:') NOT LIKE 'keyed:%')
+  AND (NOT /*keyed r.recipient*/ OR NOT /*keyed r.detail*/)

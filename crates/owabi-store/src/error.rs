@@ -63,6 +63,9 @@ pub enum StoreError {
     /// What a person decides was decided already, by a daemon or by somebody else.
     #[error("it was decided meanwhile: nothing was recorded")]
     DecidedMeanwhile,
+    /// Nothing personal is added to a notice whose personal data went.
+    #[error("the personal data of this notice was purged: nothing was done")]
+    Purged,
     /// Members wait for another text than the one to be released.
     #[error("{waiting} members still wait for the text that was released before: nothing was released")]
     OtherTextWaits {

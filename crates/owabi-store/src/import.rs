@@ -5,7 +5,7 @@ use crate::open::{Store, on_both};
 use crate::rows::{member_text, status};
 use crate::sql::{
     BATCH_BY_FILE, BATCH_INSERT, BATCH_TOTALS, Dialect, FINDINGS_INSERT, INSERT_MEMBERS, KNOWN_MEMBERS, LEDGER_APPEND,
-    MERGE_MEMBERS, NOTICE_KNOWN, NOTICE_UPSERT, SHARED_ADDRESSES, json_rows,
+    MERGE_MEMBERS, NOTICE_KEPT, NOTICE_KNOWN, NOTICE_UPSERT, SHARED_ADDRESSES, json_rows,
 };
 use crate::tx::{Tx, on_tx};
 use owabi_core::lifecycle::Status;
@@ -113,6 +113,16 @@ pub struct Finding {
     pub detail: String,
 }
 
+/// Nothing comes to a notice whose personal data went.
+macro_rules! refuse_purged {
+    ($tx:expr, $dialect:expr, $notice_id:expr) => {
+        let kept = sqlx::query(NOTICE_KEPT.on($dialect)).bind($notice_id).fetch_optional(&mut **$tx).await?;
+        if kept.and_then(|row| row.get::<Option<i64>, _>(1)).is_some() {
+            return Err(StoreError::Purged);
+        }
+    };
+}
+
 /// An import that is under way. Dropping it leaves the database as it was.
 #[derive(Debug)]
 pub struct Import {
@@ -124,7 +134,7 @@ impl Store {
     /// Begins an import. Two of one notice wait for each other.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Unavailable`, `Purged`.
     pub async fn begin_import(&self, batch: BatchRecord) -> Result<Import, StoreError> {
         let mut tx = self.begin(Dialect::begin_unhurried).await?;
         if let Tx::Postgres(tx) = &mut tx {
@@ -155,6 +165,7 @@ impl Import {
         on_tx!(self.tx, |tx, dialect| {
             let notice = sqlx::query(NOTICE_KNOWN.on(dialect)).bind(&batch.notice_id).bind(&batch.notice_title);
             notice.bind(batch.at).execute(&mut **tx).await?;
+            refuse_purged!(tx, dialect, &batch.notice_id);
             let insert = sqlx::query(BATCH_INSERT.on(dialect)).bind(&batch.id).bind(&batch.notice_id).bind("import");
             let insert = insert.bind(&batch.actor).bind(None::<String>).bind(None::<String>).bind(&batch.file_name);
             let insert = insert.bind(&batch.file_sha256).bind(&batch.encoding).bind(batch.at);
@@ -240,7 +251,7 @@ impl Import {
     /// Commits the import with its totals and its ledger entry.
     ///
     /// # Errors
-    /// `Unavailable`: nothing was imported.
+    /// `Unavailable`, `Purged`: nothing was imported.
     pub async fn commit(mut self, totals: Totals) -> Result<(), StoreError> {
         let batch = self.batch.clone();
         let body = json!({ "batch": batch.id, "file_sha256": batch.file_sha256, "totals": totals }).to_string();
@@ -252,6 +263,8 @@ impl Import {
             entry.bind(&batch.notice_id).bind(&body).execute(&mut **tx).await?;
             let renewed = sqlx::query(NOTICE_UPSERT.on(dialect)).bind(&batch.notice_id).bind(&batch.notice_title);
             renewed.bind(batch.at).execute(&mut **tx).await?;
+            // A purge that began meanwhile waits for nobody; one that begins now waits for the row that was just renewed.
+            refuse_purged!(tx, dialect, &batch.notice_id);
         });
         self.tx.commit().await
     }

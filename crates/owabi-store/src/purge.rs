@@ -5,10 +5,11 @@
 use crate::error::StoreError;
 use crate::open::{Pools, Store, on_both, on_both_in_time};
 use crate::sql::{
-    ASKED_MEMBERS, HOLD_SET, LEDGER_APPEND, NOTICE_KEPT, PURGE_ARRIVALS, PURGE_BATCHES, PURGE_COUNTS, PURGE_FINDINGS,
-    PURGE_NOTICE, PURGE_PAGE, PURGE_READ_ATTEMPTS, PURGE_READ_CORRECTIONS, PURGE_READ_INTENTS, PURGE_READ_MEMBERS,
-    PURGE_READ_RECEIPTS, PURGE_READ_SUBSTITUTES, PURGE_STATE, PURGE_WRITE_ATTEMPTS, PURGE_WRITE_CORRECTIONS,
-    PURGE_WRITE_INTENTS, PURGE_WRITE_MEMBERS, PURGE_WRITE_RECEIPTS, PURGE_WRITE_SUBSTITUTES, Statement, json_rows,
+    ASKED_MEMBERS, HOLD_SET, LEDGER_APPEND, NOTICE_KEPT, NOTICE_LOCK, PURGE_ARRIVALS, PURGE_BATCHES, PURGE_BEGIN,
+    PURGE_COUNTS, PURGE_FINDINGS, PURGE_NOTICE, PURGE_PAGE, PURGE_READ_ATTEMPTS, PURGE_READ_CORRECTIONS,
+    PURGE_READ_INTENTS, PURGE_READ_MEMBERS, PURGE_READ_RECEIPTS, PURGE_READ_SUBSTITUTES, PURGE_STATE,
+    PURGE_WRITE_ATTEMPTS, PURGE_WRITE_CORRECTIONS, PURGE_WRITE_INTENTS, PURGE_WRITE_MEMBERS, PURGE_WRITE_RECEIPTS,
+    PURGE_WRITE_SUBSTITUTES, Statement, json_rows,
 };
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -129,11 +130,39 @@ impl Store {
         })
     }
 
+    /// Begins a purge: from now on nobody of the notice is sent to, and nothing personal is added. The ledger says so with
+    /// `body`, once: a purge that was stopped in the middle goes on.
+    ///
+    /// # Errors
+    /// `Unavailable`; `ChangedMeanwhile` when a member is open, or the notice is under a legal hold or not known.
+    pub async fn begin_purge(
+        &self,
+        notice_id: &str,
+        body: &Value,
+        (actor, now): (&str, i64),
+    ) -> Result<(), StoreError> {
+        on_both!(self, writer, |pool, dialect| {
+            let mut tx = pool.begin_with(dialect.begin_unhurried()).await?;
+            let before = sqlx::query(NOTICE_LOCK.on(dialect)).bind(notice_id).fetch_optional(&mut *tx).await?;
+            let purged_at: Option<i64> = before.and_then(|row| row.get(0));
+            let begun = sqlx::query(PURGE_BEGIN.on(dialect)).bind(notice_id).bind(now).execute(&mut *tx).await?;
+            if begun.rows_affected() == 0 {
+                return Err(StoreError::ChangedMeanwhile);
+            }
+            if purged_at.is_none() {
+                let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("purge");
+                entry.bind(notice_id).bind(body.to_string()).execute(&mut *tx).await?;
+            }
+            Ok(tx.commit().await?)
+        })
+    }
+
     /// Purges the next thousand members after row `after`, all their tables in one transaction. Returns the last row and
     /// how many members; `None` when none is left. Done again it changes nothing.
     ///
     /// # Errors
-    /// `Unavailable`; `ChangedMeanwhile` when one of the members is open (again), or the notice is under a legal hold.
+    /// `Unavailable`; `ChangedMeanwhile` when one of the members is open (again), the notice is under a legal hold, or its purge
+    /// has not begun.
     pub async fn purge_members(
         &self,
         notice_id: &str,
@@ -143,34 +172,24 @@ impl Store {
         on_both!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin_unhurried()).await?;
             let page = sqlx::query(PURGE_PAGE.on(dialect)).bind(notice_id).bind(after).bind(PAGE);
-            let page = page.fetch_one(&mut *tx).await?;
-            let (last, members, against): (i64, i64, i64) = (page.get(0), page.get(1), page.get(2));
-            if against > 0 {
+            let page = page.fetch_all(&mut *tx).await?;
+            if page.iter().any(|row| row.get(1)) {
                 return Err(StoreError::ChangedMeanwhile);
             }
-            if members == 0 {
-                return Ok(None);
-            }
+            let Some(last) = page.last().map(|row| row.get::<i64, _>(0)) else { return Ok(None) };
             for table in &OF_MEMBERS {
                 replace!(tx, dialect, table, (notice_id, after, last), keyed);
             }
             tx.commit().await?;
-            Ok(Some((last, members)))
+            Ok(Some((last, i64::try_from(page.len()).unwrap_or(i64::MAX))))
         })
     }
 
     /// What belongs to the notice and to no one row: notes of substitutes, mails that came back, findings, names of files.
-    /// Then the notice is purged, and the ledger says so with `body`.
     ///
     /// # Errors
-    /// `Unavailable`; `ChangedMeanwhile` when the notice is under a legal hold.
-    pub async fn finish_purge(
-        &self,
-        notice_id: &str,
-        keyed: &Keyed<'_>,
-        body: &Value,
-        (actor, now): (&str, i64),
-    ) -> Result<(), StoreError> {
+    /// `Unavailable`; `ChangedMeanwhile` when the notice is under a legal hold, or its purge has not begun.
+    pub async fn finish_purge(&self, notice_id: &str, keyed: &Keyed<'_>, now: i64) -> Result<(), StoreError> {
         on_both!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin_unhurried()).await?;
             let purged = sqlx::query(PURGE_NOTICE.on(dialect)).bind(notice_id).bind(now).execute(&mut *tx).await?;
@@ -182,8 +201,6 @@ impl Store {
             for statement in [&PURGE_ARRIVALS, &PURGE_FINDINGS, &PURGE_BATCHES] {
                 sqlx::query(statement.on(dialect)).bind(notice_id).execute(&mut *tx).await?;
             }
-            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("purge");
-            entry.bind(notice_id).bind(body.to_string()).execute(&mut *tx).await?;
             Ok(tx.commit().await?)
         })
     }

@@ -3,8 +3,8 @@
 use crate::error::StoreError;
 use crate::open::{Store, on_both, on_both_in_time};
 use crate::sql::{
-    ARRIVAL_CONTENT, ARRIVAL_UPSERT, KNOWN_EVIDENCE, LEDGER_APPEND, RECEIPT_INSERT, RECEIPT_MEMBERS, RECEIPTS_OF,
-    json_rows,
+    ARRIVAL_CONTENT, ARRIVAL_UPSERT, ARRIVALS_LATE, CLEAR_AFTER_PURGE, KNOWN_EVIDENCE, LEDGER_APPEND, RECEIPT_INSERT,
+    RECEIPT_MEMBERS, RECEIPTS_OF, json_rows,
 };
 use owabi_core::lifecycle::Status;
 use serde::Serialize;
@@ -225,7 +225,7 @@ impl Store {
 
     /// Records what arrived, what it says and what that makes of the members, all or nothing.
     ///
-    /// `false`: a member changed since that was decided, or somebody else is just writing it. Nothing is recorded: look
+    /// `false`: a member changed, or the personal data of its notice went, since that was decided, or somebody else is just writing it. Nothing is recorded: look
     /// again and decide anew.
     ///
     /// # Errors
@@ -239,6 +239,9 @@ impl Store {
             json!([c.id, c.fence, c.before.as_str(), c.after.as_str(), c.reason, i64::from(c.possible_duplicate)])
         };
         let changes = json_rows(received.changes.iter().map(change));
+        let evidence = received.receipts.iter().map(|receipt| &receipt.evidence);
+        let evidence =
+            json_rows(evidence.chain(received.arrivals.iter().map(|row| &row.sha256)).map(|hash| json!([hash])));
         on_both_in_time!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin()).await?;
             if !received.changes.is_empty() {
@@ -259,6 +262,14 @@ impl Store {
             }
             for (sha256, content) in large {
                 sqlx::query(ARRIVAL_CONTENT.on(dialect)).bind(sha256).bind(content).execute(&mut *tx).await?;
+            }
+            sqlx::query(ARRIVALS_LATE.on(dialect)).bind(&evidence).execute(&mut *tx).await?;
+            // Last, and in a statement of its own: a purge that held these members until now is seen.
+            let clear =
+                sqlx::query(CLEAR_AFTER_PURGE.on(dialect)).bind(&evidence).bind(now).fetch_one(&mut *tx).await?;
+            if clear.get::<i64, _>(0) > 0 {
+                tx.rollback().await?;
+                return Ok(false);
             }
             if let Some(ByPerson { actor, kind, notice_id, body }) = &received.by_person {
                 if written < (received.receipts.len() + received.arrivals.len()) as u64 {

@@ -23,8 +23,6 @@ pub struct Resolution<'a> {
     pub word: &'static str,
     /// The notice.
     pub notice_id: &'a str,
-    /// The member's number.
-    pub member_no: &'a str,
     /// Who.
     pub actor: &'a str,
 }
@@ -37,8 +35,8 @@ impl Store {
     pub async fn resolve(&self, resolution: &Resolution<'_>, now: i64) -> Result<bool, StoreError> {
         let Resolution { receipt, fence, reason, due_at, .. } = resolution;
         let (before, after) = receipt.change;
-        let (word, member_no) = (resolution.word, resolution.member_no);
-        let body = json!({ "member_no": member_no, "as": word, "from": before.as_str(), "to": after.as_str() });
+        let (word, row) = (resolution.word, format!("#{}", receipt.member_id));
+        let body = json!({ "member": row, "as": word, "from": before.as_str(), "to": after.as_str() });
         on_both!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin()).await?;
             let update = sqlx::query(RESOLVE_MEMBER.on(dialect)).bind(receipt.member_id).bind(before.as_str());

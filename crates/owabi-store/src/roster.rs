@@ -5,7 +5,8 @@ use crate::error::StoreError;
 use crate::open::{Store, on_both};
 use crate::rows::{MemberRow, member_row, member_text};
 use crate::sql::{
-    APPROVALS, LEDGER_APPEND, MEMBERS_PAGE, NOTICE_RELEASE, OTHER_TEXT_WAITS, RELEASE_INSERT, RELEASE_MEMBERS,
+    APPROVALS, LEDGER_APPEND, MEMBERS_PAGE, NOTICE_KEPT, NOTICE_RELEASE, OTHER_TEXT_WAITS, RELEASE_INSERT,
+    RELEASE_MEMBERS,
 };
 use owabi_core::ids::hex;
 use owabi_core::lifecycle::Status;
@@ -113,7 +114,7 @@ impl Store {
     /// Everything that speaks against it is looked at inside the transaction that releases.
     ///
     /// # Errors
-    /// `Unavailable`; nothing is released with `NoticeState` when the notice is paused or withdrawn, `OtherTextWaits`
+    /// `Unavailable`; nothing is released with `NoticeState` when the notice is paused or withdrawn, `Purged`, `OtherTextWaits`
     /// when members still wait for another text, `RosterChanged` when other rows are held than were looked at,
     /// `ChangedMeanwhile` when somebody changes one of these rows or the notice in the middle of it.
     pub async fn release(&self, record: ReleaseRecord<'_>, actor: &str, now: i64) -> Result<u64, StoreError> {
@@ -137,7 +138,9 @@ impl Store {
             }
             let notice = sqlx::query(NOTICE_RELEASE.on(dialect)).bind(notice_id).bind(fingerprint).bind(roster_hash);
             if notice.bind(definition).bind(now).execute(&mut *tx).await?.rows_affected() == 0 {
-                return Err(StoreError::NoticeState);
+                let kept = sqlx::query(NOTICE_KEPT.on(dialect)).bind(notice_id).fetch_optional(&mut *tx).await?;
+                let purged_at: Option<i64> = kept.and_then(|row| row.get(1));
+                return Err(if purged_at.is_some() { StoreError::Purged } else { StoreError::NoticeState });
             }
             let queued = sqlx::query(RELEASE_MEMBERS.on(dialect)).bind(notice_id).bind(now).execute(&mut *tx).await?;
             let queued = queued.rows_affected();

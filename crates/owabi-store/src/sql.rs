@@ -3,7 +3,8 @@
 //! - `/*rows $1: a bigint, b text*/` becomes a table made of one JSON array of arrays, given as parameter.
 //! - `/*among $1*/` says that a text is one of a JSON array of arrays of one. PostgreSQL looks an array's elements up one
 //!   by one, whatever its statistics say; a table it may compare with the whole queue.
-//! - `/*skip locked*/` and `/*for update*/` lock rows (of table `m`) on PostgreSQL and are nothing on SQLite, which has one writer.
+//! - `/*keyed a.b*/` says that a column holds a keyed hash, or nothing.
+//! - `/*skip locked*/`, `/*for update*/` and (weaker) `/*lock*/` lock rows (of table `m`) on PostgreSQL and are nothing on SQLite, which has one writer.
 //! - `/*outcomes*/` is the table of a group's outcomes; `/*settled*/` those of them that were in time: on PostgreSQL what
 //!   `settle_members` returns, within the one statement that [`record_group`] makes.
 //! - `/*json array*/(…)` makes a JSON array of columns. `/*oldest transaction*/` is the oldest one that still runs, `/*next transaction*/`
@@ -146,7 +147,7 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
     let outcomes = format!("/*rows $1: {OUTCOME}*/");
     let settled = format!("(SELECT r.*, m.tries FROM {outcomes} r JOIN affected_members m ON m.id = r.id)");
     let with_outcome = format!(", r.{}", OUTCOME_KEPT.join(", r."));
-    let words: [(&str, &str, &str); 11] = [
+    let words: [(&str, &str, &str); 12] = [
         ("/*matching*/", MATCHING, MATCHING),
         ("/*resend class*/", RESEND_CLASS, RESEND_CLASS),
         ("/*outcomes*/", &outcomes, &outcomes),
@@ -154,6 +155,7 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
         ("/*with the outcome*/", "", &with_outcome),
         ("/*skip locked*/", "", "FOR NO KEY UPDATE OF m SKIP LOCKED"),
         ("/*for update*/", "", "FOR UPDATE"),
+        ("/*lock*/", "", "FOR NO KEY UPDATE"),
         ("/*json array*/", "json_array", "json_build_array"),
         ("/*oldest transaction*/", "0", "CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)"),
         ("/*next transaction*/", "0", "CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS TEXT) AS BIGINT)"),
@@ -167,7 +169,9 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
     for (marker, sqlite, postgres) in words {
         text = text.replace(marker, if dialect == Dialect::Sqlite { sqlite } else { postgres });
     }
-    while let Some(written_out) = expand_rows(&text, dialect).or_else(|| expand_among(&text, dialect)) {
+    while let Some(written_out) =
+        expand_rows(&text, dialect).or_else(|| expand_among(&text, dialect)).or_else(|| expand_keyed(&text))
+    {
         text = written_out;
     }
     text
@@ -190,6 +194,16 @@ fn expand_among(text: &str, dialect: Dialect) -> Option<String> {
         Dialect::Sqlite => format!("{before}IN {table}{after}"),
         Dialect::Postgres => format!("{before}= ANY (ARRAY{table}){after}"),
     })
+}
+
+/// The text with its first `keyed` written out; `None` when there is none. The triggers of the schema say the same.
+fn expand_keyed(text: &str) -> Option<String> {
+    let (before, rest) = text.split_once("/*keyed ")?;
+    let (column, after) = rest.split_once("*/")?;
+    Some(format!(
+        "{before}COALESCE(LENGTH({column}) = 70 AND SUBSTR({column}, 1, 6) = 'keyed:' \
+         AND LTRIM(SUBSTR({column}, 7), '0123456789abcdef') = '', TRUE){after}"
+    ))
 }
 
 fn table_of_rows(parameter: &str, columns: &str, dialect: Dialect) -> String {
@@ -350,6 +364,10 @@ statements! {
     PREFLIGHT_LATEST = "preflight_latest";
     PURGE_ARRIVALS = "purge_arrivals";
     PURGE_BATCHES = "purge_batches";
+    PURGE_BEGIN = "purge_begin";
+    NOTICE_LOCK = "notice_lock";
+    ARRIVALS_LATE = "arrivals_late";
+    CLEAR_AFTER_PURGE = "clear_after_purge";
     PURGE_COUNTS = "purge_counts";
     PURGE_FINDINGS = "purge_findings";
     PURGE_NOTICE = "purge_notice";

@@ -34,6 +34,8 @@ pub struct MemberStanding {
     pub due_at: Option<i64>,
     /// When the row was changed last.
     pub updated_at: i64,
+    /// The personal data of its notice went.
+    pub purged: bool,
     /// The mails whose body may have left, of all rounds.
     pub sent: Vec<SentMail>,
 }
@@ -97,6 +99,7 @@ impl Store {
                     possible_duplicate: row.get(8),
                     due_at: row.get(9),
                     updated_at: row.get(10),
+                    purged: row.get(18),
                     sent: Vec::new(),
                 };
                 let member = members.entry(id).or_insert(found);

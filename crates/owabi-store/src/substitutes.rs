@@ -3,8 +3,8 @@
 use crate::error::StoreError;
 use crate::open::{Store, on_both};
 use crate::sql::{
-    Dialect, SUBSTITUTE_BY_ID, SUBSTITUTE_INSERT, SUBSTITUTE_PUBLISH, SUBSTITUTE_REVOKE, SUBSTITUTES, SUBSTITUTES_OF,
-    json_rows,
+    Dialect, NOTICE_LOCK, SUBSTITUTE_BY_ID, SUBSTITUTE_INSERT, SUBSTITUTE_PUBLISH, SUBSTITUTE_REVOKE, SUBSTITUTES,
+    SUBSTITUTES_OF, json_rows,
 };
 use crate::tx::{Tx, on_tx};
 use serde::Serialize;
@@ -97,7 +97,7 @@ impl Store {
     /// Returns how many were new.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Unavailable`; `Purged` when one has a note.
     pub async fn add_substitutes(
         &self,
         notice_id: &str,
@@ -106,7 +106,8 @@ impl Store {
         now: i64,
     ) -> Result<u64, StoreError> {
         let rows = json_rows(done.iter().map(|one| json!([one.member_id, one.kind, one.on_day, one.note])));
-        let mut tx = self.begin_recording_substitutes(notice_id).await?;
+        let personal = done.iter().any(|one| one.note.is_some());
+        let mut tx = self.begin_recording_substitutes(notice_id, personal).await?;
         let added = on_tx!(tx, |tx, dialect| {
             let insert = sqlx::query(SUBSTITUTE_INSERT.on(dialect)).bind(&rows).bind(notice_id).bind(actor);
             insert.bind(now).execute(&mut **tx).await?.rows_affected()
@@ -118,7 +119,7 @@ impl Store {
     /// Records a publication; `false`: the same one is there already.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Unavailable`; `Purged` when it has a note.
     pub async fn add_publication(
         &self,
         notice_id: &str,
@@ -126,7 +127,7 @@ impl Store {
         actor: &str,
         now: i64,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.begin_recording_substitutes(notice_id).await?;
+        let mut tx = self.begin_recording_substitutes(notice_id, published.note.is_some()).await?;
         let added = on_tx!(tx, |tx, dialect| {
             let insert = sqlx::query(SUBSTITUTE_PUBLISH.on(dialect)).bind(notice_id).bind(published.from);
             let insert = insert.bind(published.until).bind(published.url).bind(published.note).bind(actor).bind(now);
@@ -136,12 +137,21 @@ impl Store {
         Ok(added > 0)
     }
 
-    /// Two who record at the same time wait for each other, so that neither records what the other does.
-    async fn begin_recording_substitutes(&self, notice_id: &str) -> Result<Tx, StoreError> {
+    /// Two who record at the same time wait for each other, so that neither records what the other does. What is
+    /// `personal`, a note, does not come to a notice whose personal data went.
+    async fn begin_recording_substitutes(&self, notice_id: &str, personal: bool) -> Result<Tx, StoreError> {
         let mut tx = self.begin(Dialect::begin_unhurried).await?;
         if let Tx::Postgres(tx) = &mut tx {
             let alone = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('owabi substitutes ' || $1, 0))");
             alone.bind(notice_id).execute(&mut **tx).await?;
+        }
+        if personal {
+            on_tx!(tx, |tx, dialect| {
+                let row = sqlx::query(NOTICE_LOCK.on(dialect)).bind(notice_id).fetch_optional(&mut **tx).await?;
+                if row.and_then(|row| row.get::<Option<i64>, _>(0)).is_some() {
+                    return Err(StoreError::Purged);
+                }
+            });
         }
         Ok(tx)
     }
@@ -150,7 +160,7 @@ impl Store {
     /// `day` is today's.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Unavailable`, `Purged`.
     pub async fn revoke_substitute(
         &self,
         id: i64,
@@ -159,7 +169,7 @@ impl Store {
         now: i64,
     ) -> Result<bool, StoreError> {
         let Some(found) = self.substitute(id).await? else { return Ok(false) };
-        let mut tx = self.begin_recording_substitutes(&found.notice).await?;
+        let mut tx = self.begin_recording_substitutes(&found.notice, true).await?;
         let revoked = on_tx!(tx, |tx, dialect| {
             let insert = sqlx::query(SUBSTITUTE_REVOKE.on(dialect)).bind(id).bind(day).bind(reason).bind(actor);
             insert.bind(now).execute(&mut **tx).await?.rows_affected()

@@ -172,14 +172,14 @@ DROP TRIGGER attempts_stay ON attempts;
 DROP TRIGGER receipts_stay ON receipts;
 CREATE TRIGGER intents_stay BEFORE DELETE OR TRUNCATE ON intents FOR EACH STATEMENT EXECUTE FUNCTION owabi_append_only();
 CREATE TRIGGER intents_stay_u BEFORE UPDATE ON intents FOR EACH ROW
-    WHEN (NOT (COALESCE(NEW.rcpt_to, '') LIKE 'keyed:%' AND COALESCE(OLD.rcpt_to, 'keyed:') NOT LIKE 'keyed:%'
+    WHEN (NOT (COALESCE(LENGTH(NEW.rcpt_to) = 70 AND SUBSTR(NEW.rcpt_to, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.rcpt_to, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.rcpt_to) = 70 AND SUBSTR(OLD.rcpt_to, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.rcpt_to, 7), '0123456789abcdef') = '', TRUE)
     AND NEW.member_id = OLD.member_id AND NEW.number = OLD.number AND NEW.fence = OLD.fence AND NEW.at = OLD.at
     AND NEW.relay = OLD.relay AND NEW.message_id = OLD.message_id AND NEW.envid = OLD.envid
     AND NEW.mail_sha256 = OLD.mail_sha256 AND NEW.mail_bytes = OLD.mail_bytes AND NEW.possible_duplicate = OLD.possible_duplicate))
     EXECUTE FUNCTION owabi_append_only();
 CREATE TRIGGER attempts_stay BEFORE DELETE OR TRUNCATE ON attempts FOR EACH STATEMENT EXECUTE FUNCTION owabi_append_only();
 CREATE TRIGGER attempts_stay_u BEFORE UPDATE ON attempts FOR EACH ROW
-    WHEN (NOT (COALESCE(NEW.reply, '') LIKE 'keyed:%' AND COALESCE(OLD.reply, 'keyed:') NOT LIKE 'keyed:%'
+    WHEN (NOT (COALESCE(LENGTH(NEW.reply) = 70 AND SUBSTR(NEW.reply, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.reply, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.reply) = 70 AND SUBSTR(OLD.reply, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.reply, 7), '0123456789abcdef') = '', TRUE)
     AND NEW.member_id = OLD.member_id AND NEW.number = OLD.number AND NEW.fence IS NOT DISTINCT FROM OLD.fence AND NEW.at = OLD.at
     AND NEW.outcome = OLD.outcome AND NEW.spent = OLD.spent AND NEW.reason IS NOT DISTINCT FROM OLD.reason AND NEW.phase IS NOT DISTINCT FROM OLD.phase
     AND NEW.code IS NOT DISTINCT FROM OLD.code AND NEW.enhanced IS NOT DISTINCT FROM OLD.enhanced AND NEW.queue_id IS NOT DISTINCT FROM OLD.queue_id AND NEW.tls IS NOT DISTINCT FROM OLD.tls
@@ -187,8 +187,8 @@ CREATE TRIGGER attempts_stay_u BEFORE UPDATE ON attempts FOR EACH ROW
     EXECUTE FUNCTION owabi_append_only();
 CREATE TRIGGER receipts_stay BEFORE DELETE OR TRUNCATE ON receipts FOR EACH STATEMENT EXECUTE FUNCTION owabi_append_only();
 CREATE TRIGGER receipts_stay_u BEFORE UPDATE ON receipts FOR EACH ROW
-    WHEN (NOT ((NEW.recipient IS NOT DISTINCT FROM OLD.recipient OR (COALESCE(NEW.recipient, '') LIKE 'keyed:%' AND COALESCE(OLD.recipient, 'keyed:') NOT LIKE 'keyed:%'))
-    AND (NEW.detail IS NOT DISTINCT FROM OLD.detail OR (COALESCE(NEW.detail, '') LIKE 'keyed:%' AND COALESCE(OLD.detail, 'keyed:') NOT LIKE 'keyed:%'))
+    WHEN (NOT ((NEW.recipient IS NOT DISTINCT FROM OLD.recipient OR (COALESCE(LENGTH(NEW.recipient) = 70 AND SUBSTR(NEW.recipient, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.recipient, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.recipient) = 70 AND SUBSTR(OLD.recipient, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.recipient, 7), '0123456789abcdef') = '', TRUE)))
+    AND (NEW.detail IS NOT DISTINCT FROM OLD.detail OR (COALESCE(LENGTH(NEW.detail) = 70 AND SUBSTR(NEW.detail, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.detail, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.detail) = 70 AND SUBSTR(OLD.detail, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.detail, 7), '0123456789abcdef') = '', TRUE)))
     AND NEW.id = OLD.id AND NEW.member_id = OLD.member_id AND NEW.round IS NOT DISTINCT FROM OLD.round AND NEW.number IS NOT DISTINCT FROM OLD.number
     AND NEW.at = OLD.at AND NEW.reported_at IS NOT DISTINCT FROM OLD.reported_at AND NEW.source = OLD.source AND NEW.evidence = OLD.evidence
     AND NEW.part = OLD.part AND NEW.matched_by = OLD.matched_by AND NEW.says = OLD.says AND NEW.status IS NOT DISTINCT FROM OLD.status
@@ -197,14 +197,14 @@ CREATE TRIGGER receipts_stay_u BEFORE UPDATE ON receipts FOR EACH ROW
     EXECUTE FUNCTION owabi_append_only();
 CREATE TRIGGER corrections_stay BEFORE DELETE OR TRUNCATE ON corrections FOR EACH STATEMENT EXECUTE FUNCTION owabi_append_only();
 CREATE TRIGGER corrections_stay_u BEFORE UPDATE ON corrections FOR EACH ROW
-    WHEN (NOT ((NEW.old_email IS NOT DISTINCT FROM OLD.old_email OR (COALESCE(NEW.old_email, '') LIKE 'keyed:%' AND COALESCE(OLD.old_email, 'keyed:') NOT LIKE 'keyed:%'))
-    AND (NEW.new_email = OLD.new_email OR (COALESCE(NEW.new_email, '') LIKE 'keyed:%' AND COALESCE(OLD.new_email, 'keyed:') NOT LIKE 'keyed:%'))
-    AND (NEW.reason = OLD.reason OR (COALESCE(NEW.reason, '') LIKE 'keyed:%' AND COALESCE(OLD.reason, 'keyed:') NOT LIKE 'keyed:%'))
+    WHEN (NOT ((NEW.old_email IS NOT DISTINCT FROM OLD.old_email OR (COALESCE(LENGTH(NEW.old_email) = 70 AND SUBSTR(NEW.old_email, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.old_email, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.old_email) = 70 AND SUBSTR(OLD.old_email, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.old_email, 7), '0123456789abcdef') = '', TRUE)))
+    AND (NEW.new_email = OLD.new_email OR (COALESCE(LENGTH(NEW.new_email) = 70 AND SUBSTR(NEW.new_email, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.new_email, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.new_email) = 70 AND SUBSTR(OLD.new_email, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.new_email, 7), '0123456789abcdef') = '', TRUE)))
+    AND (NEW.reason = OLD.reason OR (COALESCE(LENGTH(NEW.reason) = 70 AND SUBSTR(NEW.reason, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.reason, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.reason) = 70 AND SUBSTR(OLD.reason, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.reason, 7), '0123456789abcdef') = '', TRUE)))
     AND NEW.id = OLD.id AND NEW.member_id = OLD.member_id AND NEW.at = OLD.at AND NEW.actor = OLD.actor))
     EXECUTE FUNCTION owabi_append_only();
 CREATE TRIGGER substitutes_stay BEFORE DELETE OR TRUNCATE ON substitutes FOR EACH STATEMENT EXECUTE FUNCTION owabi_append_only();
 CREATE TRIGGER substitutes_stay_u BEFORE UPDATE ON substitutes FOR EACH ROW
-    WHEN (NOT (COALESCE(NEW.note, '') LIKE 'keyed:%' AND COALESCE(OLD.note, 'keyed:') NOT LIKE 'keyed:%'
+    WHEN (NOT (COALESCE(LENGTH(NEW.note) = 70 AND SUBSTR(NEW.note, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.note, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.note) = 70 AND SUBSTR(OLD.note, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.note, 7), '0123456789abcdef') = '', TRUE)
     AND NEW.id = OLD.id AND NEW.notice_id = OLD.notice_id AND NEW.member_id IS NOT DISTINCT FROM OLD.member_id AND NEW.kind = OLD.kind
     AND NEW.on_day = OLD.on_day AND NEW.until_day IS NOT DISTINCT FROM OLD.until_day AND NEW.url IS NOT DISTINCT FROM OLD.url AND NEW.revokes IS NOT DISTINCT FROM OLD.revokes
     AND NEW.actor = OLD.actor AND NEW.at = OLD.at))

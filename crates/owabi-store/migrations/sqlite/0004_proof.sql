@@ -151,14 +151,14 @@ CREATE TRIGGER substitutes_stay_d BEFORE DELETE ON substitutes BEGIN SELECT RAIS
 
 DROP TRIGGER intents_stay_u;
 CREATE TRIGGER intents_stay_u BEFORE UPDATE ON intents
-WHEN NOT (COALESCE(NEW.rcpt_to, '') LIKE 'keyed:%' AND COALESCE(OLD.rcpt_to, 'keyed:') NOT LIKE 'keyed:%'
+WHEN NOT (COALESCE(LENGTH(NEW.rcpt_to) = 70 AND SUBSTR(NEW.rcpt_to, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.rcpt_to, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.rcpt_to) = 70 AND SUBSTR(OLD.rcpt_to, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.rcpt_to, 7), '0123456789abcdef') = '', TRUE)
     AND NEW.member_id = OLD.member_id AND NEW.number = OLD.number AND NEW.fence = OLD.fence AND NEW.at = OLD.at
     AND NEW.relay = OLD.relay AND NEW.message_id = OLD.message_id AND NEW.envid = OLD.envid
     AND NEW.mail_sha256 = OLD.mail_sha256 AND NEW.mail_bytes = OLD.mail_bytes AND NEW.possible_duplicate = OLD.possible_duplicate)
 BEGIN SELECT RAISE(ABORT, 'intents are append-only'); END;
 DROP TRIGGER attempts_stay_u;
 CREATE TRIGGER attempts_stay_u BEFORE UPDATE ON attempts
-WHEN NOT (COALESCE(NEW.reply, '') LIKE 'keyed:%' AND COALESCE(OLD.reply, 'keyed:') NOT LIKE 'keyed:%'
+WHEN NOT (COALESCE(LENGTH(NEW.reply) = 70 AND SUBSTR(NEW.reply, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.reply, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.reply) = 70 AND SUBSTR(OLD.reply, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.reply, 7), '0123456789abcdef') = '', TRUE)
     AND NEW.member_id = OLD.member_id AND NEW.number = OLD.number AND NEW.fence IS OLD.fence AND NEW.at = OLD.at
     AND NEW.outcome = OLD.outcome AND NEW.spent = OLD.spent AND NEW.reason IS OLD.reason AND NEW.phase IS OLD.phase
     AND NEW.code IS OLD.code AND NEW.enhanced IS OLD.enhanced AND NEW.queue_id IS OLD.queue_id AND NEW.tls IS OLD.tls
@@ -166,8 +166,8 @@ WHEN NOT (COALESCE(NEW.reply, '') LIKE 'keyed:%' AND COALESCE(OLD.reply, 'keyed:
 BEGIN SELECT RAISE(ABORT, 'attempts are append-only'); END;
 DROP TRIGGER receipts_stay_u;
 CREATE TRIGGER receipts_stay_u BEFORE UPDATE ON receipts
-WHEN NOT ((NEW.recipient IS OLD.recipient OR (COALESCE(NEW.recipient, '') LIKE 'keyed:%' AND COALESCE(OLD.recipient, 'keyed:') NOT LIKE 'keyed:%'))
-    AND (NEW.detail IS OLD.detail OR (COALESCE(NEW.detail, '') LIKE 'keyed:%' AND COALESCE(OLD.detail, 'keyed:') NOT LIKE 'keyed:%'))
+WHEN NOT ((NEW.recipient IS OLD.recipient OR (COALESCE(LENGTH(NEW.recipient) = 70 AND SUBSTR(NEW.recipient, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.recipient, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.recipient) = 70 AND SUBSTR(OLD.recipient, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.recipient, 7), '0123456789abcdef') = '', TRUE)))
+    AND (NEW.detail IS OLD.detail OR (COALESCE(LENGTH(NEW.detail) = 70 AND SUBSTR(NEW.detail, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.detail, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.detail) = 70 AND SUBSTR(OLD.detail, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.detail, 7), '0123456789abcdef') = '', TRUE)))
     AND NEW.id = OLD.id AND NEW.member_id = OLD.member_id AND NEW.round IS OLD.round AND NEW.number IS OLD.number
     AND NEW.at = OLD.at AND NEW.reported_at IS OLD.reported_at AND NEW.source = OLD.source AND NEW.evidence = OLD.evidence
     AND NEW.part = OLD.part AND NEW.matched_by = OLD.matched_by AND NEW.says = OLD.says AND NEW.status IS OLD.status
@@ -175,13 +175,13 @@ WHEN NOT ((NEW.recipient IS OLD.recipient OR (COALESCE(NEW.recipient, '') LIKE '
     AND NEW.status_after = OLD.status_after)
 BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END;
 CREATE TRIGGER corrections_stay_u BEFORE UPDATE ON corrections
-WHEN NOT ((NEW.old_email IS OLD.old_email OR (COALESCE(NEW.old_email, '') LIKE 'keyed:%' AND COALESCE(OLD.old_email, 'keyed:') NOT LIKE 'keyed:%'))
-    AND (NEW.new_email = OLD.new_email OR (COALESCE(NEW.new_email, '') LIKE 'keyed:%' AND COALESCE(OLD.new_email, 'keyed:') NOT LIKE 'keyed:%'))
-    AND (NEW.reason = OLD.reason OR (COALESCE(NEW.reason, '') LIKE 'keyed:%' AND COALESCE(OLD.reason, 'keyed:') NOT LIKE 'keyed:%'))
+WHEN NOT ((NEW.old_email IS OLD.old_email OR (COALESCE(LENGTH(NEW.old_email) = 70 AND SUBSTR(NEW.old_email, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.old_email, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.old_email) = 70 AND SUBSTR(OLD.old_email, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.old_email, 7), '0123456789abcdef') = '', TRUE)))
+    AND (NEW.new_email = OLD.new_email OR (COALESCE(LENGTH(NEW.new_email) = 70 AND SUBSTR(NEW.new_email, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.new_email, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.new_email) = 70 AND SUBSTR(OLD.new_email, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.new_email, 7), '0123456789abcdef') = '', TRUE)))
+    AND (NEW.reason = OLD.reason OR (COALESCE(LENGTH(NEW.reason) = 70 AND SUBSTR(NEW.reason, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.reason, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.reason) = 70 AND SUBSTR(OLD.reason, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.reason, 7), '0123456789abcdef') = '', TRUE)))
     AND NEW.id = OLD.id AND NEW.member_id = OLD.member_id AND NEW.at = OLD.at AND NEW.actor = OLD.actor)
 BEGIN SELECT RAISE(ABORT, 'corrections are append-only'); END;
 CREATE TRIGGER substitutes_stay_u BEFORE UPDATE ON substitutes
-WHEN NOT (COALESCE(NEW.note, '') LIKE 'keyed:%' AND COALESCE(OLD.note, 'keyed:') NOT LIKE 'keyed:%'
+WHEN NOT (COALESCE(LENGTH(NEW.note) = 70 AND SUBSTR(NEW.note, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(NEW.note, 7), '0123456789abcdef') = '', FALSE) AND NOT COALESCE(LENGTH(OLD.note) = 70 AND SUBSTR(OLD.note, 1, 6) = 'keyed:' AND LTRIM(SUBSTR(OLD.note, 7), '0123456789abcdef') = '', TRUE)
     AND NEW.id = OLD.id AND NEW.notice_id = OLD.notice_id AND NEW.member_id IS OLD.member_id AND NEW.kind = OLD.kind
     AND NEW.on_day = OLD.on_day AND NEW.until_day IS OLD.until_day AND NEW.url IS OLD.url AND NEW.revokes IS OLD.revokes
     AND NEW.actor = OLD.actor AND NEW.at = OLD.at)

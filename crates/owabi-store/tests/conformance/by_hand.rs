@@ -77,7 +77,6 @@ fn decision(member_id: i64, fence: i64, after: Status) -> Resolution<'static> {
         possible_duplicate: sends,
         word: "resend",
         notice_id: NOTICE,
-        member_no: "M00000",
         actor: "hanako",
     }
 }

@@ -46,11 +46,12 @@ async fn lines(store: &Store) -> Vec<Vec<u8>> {
 async fn purge(store: &Store) -> Result<(), StoreError> {
     let pseudonyms = pseudonyms();
     let keyed = |value: &str| pseudonyms.of(value);
+    store.begin_purge(NOTICE, &json!({ "early": false }), ("hanako", 100)).await?;
     let mut after = 0;
     while let Some((last, _)) = store.purge_members(NOTICE, after, &keyed).await? {
         after = last;
     }
-    store.finish_purge(NOTICE, &keyed, &json!({}), ("hanako", 100)).await
+    store.finish_purge(NOTICE, &keyed, 100).await
 }
 
 on_both_databases!(a_purge_changes_no_sealed_line_and_leaves_no_personal_value);
@@ -79,6 +80,101 @@ async fn a_purge_changes_no_sealed_line_and_leaves_no_personal_value(place: Plac
     let hash = pseudonyms().of("new@example.jp");
     assert_eq!(store.asked_members(NOTICE, &[hash]).await.unwrap().len(), 1);
     assert_eq!(store.asked_members(NOTICE, &["new@example.jp".to_owned()]).await.unwrap(), Vec::<i64>::new());
+}
+
+on_both_databases!(a_purge_that_was_killed_in_the_middle_lets_nothing_personal_in_and_is_finished_by_the_same_command);
+async fn a_purge_that_was_killed_in_the_middle_lets_nothing_personal_in_and_is_finished_by_the_same_command(
+    place: Place,
+) {
+    let store = told(&place).await;
+    let secrets = pseudonyms();
+    let keyed = |value: &str| secrets.of(value);
+    assert!(matches!(store.purge_members(NOTICE, 0, &keyed).await, Err(StoreError::ChangedMeanwhile)));
+    store.begin_purge(NOTICE, &json!({}), ("hanako", 100)).await.unwrap();
+    assert!(matches!(release(&store, "f").await, Err(StoreError::Purged)));
+    assert!(matches!(store.begin_import(super::batch("b2")).await, Err(StoreError::Purged)));
+    let letter = |note: Option<&str>| owabi_store::NewSubstitute {
+        member_id: 1,
+        kind: "letter",
+        on_day: "2022-04-04".to_owned(),
+        note: note.map(str::to_owned),
+    };
+    assert!(matches!(
+        store.add_substitutes(NOTICE, &[letter(Some("to her son"))], "hanako", 102).await,
+        Err(StoreError::Purged)
+    ));
+    assert_eq!(store.add_substitutes(NOTICE, &[letter(None)], "hanako", 103).await.unwrap(), 1);
+    assert!(
+        !store.set_state(NOTICE, (&["draft", "released", "paused"], "released"), None, "hanako", 104).await.unwrap()
+    );
+    purge(&store).await.unwrap();
+    assert!(store.personal_counts(NOTICE).await.unwrap().values().all(|count| *count == 0));
+    let entries = store.snapshot().await.unwrap().entries(0, ("purge", NOTICE), 10).await.unwrap();
+    assert_eq!(entries.len(), 1);
+}
+
+on_both_databases!(words_that_begin_like_a_keyed_hash_are_purged_like_all_others);
+async fn words_that_begin_like_a_keyed_hash_are_purged_like_all_others(place: Place) {
+    let store = told(&place).await;
+    for words in [
+        "INSERT INTO corrections (member_id, at, actor, reason, old_email, new_email)
+         SELECT id, 55, 'hanako', 'keyed: told by phone', email, 'third@example.jp' FROM affected_members WHERE member_no = 'M00001'",
+        "INSERT INTO corrections (member_id, at, actor, reason, old_email, new_email)
+         SELECT id, 55, 'hanako', 'keyed:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', email, 'third@example.jp' FROM affected_members WHERE member_no = 'M00001'",
+        "INSERT INTO corrections (member_id, at, actor, reason, old_email, new_email)
+         SELECT id, 55, 'hanako', 'KEYED:0000000000000000000000000000000000000000000000000000000000000000', email, 'third@example.jp' FROM affected_members WHERE member_no = 'M00001'",
+    ] {
+        place.run(words).await.unwrap();
+    }
+    assert_eq!(store.personal_counts(NOTICE).await.unwrap()["corrections"], 4);
+    purge(&store).await.unwrap();
+    assert!(store.personal_counts(NOTICE).await.unwrap().values().all(|count| *count == 0));
+    let changed = "UPDATE corrections SET reason = 'keyed: something else'";
+    assert!(place.run(changed).await.is_err());
+}
+
+on_both_databases!(a_receipt_that_comes_late_for_a_purged_notice_is_kept_only_without_anything_personal);
+async fn a_receipt_that_comes_late_for_a_purged_notice_is_kept_only_without_anything_personal(place: Place) {
+    let store = told(&place).await;
+    purge(&store).await.unwrap();
+    let standing = store.standings(&[1]).await.unwrap().remove(0);
+    assert!(standing.purged);
+    let receipt = |recipient: String| owabi_store::NewReceipt {
+        member_id: 1,
+        round: None,
+        number: Some(1),
+        reported_at: None,
+        source: "maildir:/b".to_owned(),
+        evidence: "late".to_owned(),
+        part: 0,
+        matched_by: "token",
+        says: "delayed",
+        recipient: Some(recipient),
+        status: None,
+        reason: None,
+        detail: None,
+        queue_id: None,
+        change: (standing.status, standing.status),
+    };
+    let arrival = owabi_store::ArrivalRow {
+        sha256: "late".to_owned(),
+        source: "maildir:/b".to_owned(),
+        kind: "bounce".to_owned(),
+        state: "matched".to_owned(),
+        member_id: Some(1),
+        sender: Some("x@example.jp".to_owned()),
+        content: Some("Y29udGVudA==".to_owned()),
+        ..owabi_store::ArrivalRow::default()
+    };
+    let received = |recipient| owabi_store::Received {
+        arrivals: vec![arrival.clone()],
+        receipts: vec![receipt(recipient)],
+        ..owabi_store::Received::default()
+    };
+    assert!(!store.receive(&received("a@example.jp".to_owned()), 200).await.unwrap());
+    assert!(store.receive(&received(pseudonyms().of("a@example.jp")), 201).await.unwrap());
+    assert!(store.personal_counts(NOTICE).await.unwrap().values().all(|count| *count == 0));
+    assert_eq!(store.receipts_of(1).await.unwrap().len(), 1);
 }
 
 on_both_databases!(nothing_is_purged_under_a_legal_hold_or_while_a_row_is_open);

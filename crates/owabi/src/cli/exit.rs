@@ -162,6 +162,13 @@ impl From<StoreError> for Failure {
                 Exit::Failed,
                 say!(ja: "`owabi track review` に残っているか、`owabi member show` に何が記録されたかを見てください。", en: "see whether it is still in `owabi track review`, and what `owabi member show` says was recorded"),
             ),
+            StoreError::Purged => (
+                Exit::Failed,
+                say!(
+                    ja: "名簿の取り込み、宛先の訂正、備考の記録、解禁、再開は、もうできません。送る必要があれば、新しい id のお知らせにしてください。",
+                    en: "no roster, corrected address or note is added any more, and it is neither released nor resumed; if it must be sent, make it a notice with a new id"
+                ),
+            ),
             StoreError::OtherTextWaits { .. } => (
                 Exit::Failed,
                 say!(

@@ -76,6 +76,7 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
     refuse_own_file(&options)?;
     show_sample(session, &options, &roster)?;
     refuse_withdrawn(&store, &options.notice).await?;
+    super::pause::refuse_purged(&store, &options.notice).await?;
     let mut request = Request {
         file: options.file,
         notice_id: definition.id.clone(),

@@ -48,6 +48,9 @@ async fn change(session: &Session, id: &str, action: Action, reason: Option<&str
     let config = session.config()?;
     let store = session.store(&config).await?;
     let person = session.person(&store, action).await?;
+    if action == Action::Resume {
+        refuse_purged(&store, id).await?;
+    }
     let changed = store.set_state(id, (&[from], to), reason, &person.name, session.now()).await?;
     let now = store.notice(id).await?.map(|notice| notice.state);
     let state = if changed { from.to_owned() } else { known_state(now, id)? };
@@ -61,6 +64,14 @@ async fn change(session: &Session, id: &str, action: Action, reason: Option<&str
     session.answer(&json!({ "state": to, "was": state }));
     store.close().await;
     Ok(Exit::Done)
+}
+
+/// Nobody is sent to, and nothing personal is added, once a purge has begun.
+pub(super) async fn refuse_purged(store: &owabi_store::Store, id: &str) -> Result<(), Failure> {
+    match store.kept(id).await?.1 {
+        Some(_) => Err(owabi_store::StoreError::Purged.into()),
+        None => Ok(()),
+    }
 }
 
 /// The state of a notice that the database must know.

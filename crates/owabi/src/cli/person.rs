@@ -69,7 +69,7 @@ impl Session {
 
     async fn shown(&self, store: &Store, action: Action, verb: &str, filter: &Value, rows: i64) -> Result<(), Failure> {
         let person = self.person(store, action).await?;
-        let filter = without_addresses(filter);
+        let filter = without_member_no(store, without_addresses(filter)).await?;
         let notice = filter["notice"].as_str();
         let body = json!({ "verb": verb, "filter": filter, "rows": rows });
         let kept = store.append_ledger(self.now(), &person.name, action.as_str(), notice, &body).await;
@@ -116,6 +116,21 @@ fn unrecorded(failure: Failure) -> Failure {
         en: "nothing is shown, because the look cannot be recorded: {en}"
     );
     Failure { exit: Exit::Unavailable, what, next: failure.next }
+}
+
+/// A member's number names a person, and the ledger cannot be purged: the rows stand for it, as `#17`.
+async fn without_member_no(store: &Store, mut filter: Value) -> Result<Value, Failure> {
+    let Some(no) = filter["member"].as_str().filter(|no| !no.starts_with('(')).map(str::to_owned) else {
+        return Ok(filter);
+    };
+    let mut rows = Vec::new();
+    for known in store.notices().await? {
+        if filter["notice"].as_str().is_none_or(|id| id == known.id) {
+            rows.extend(store.member(&known.id, &no).await?.map(|member| format!("#{}", member.id)));
+        }
+    }
+    filter["member"] = if rows.is_empty() { "(nobody)".into() } else { rows.join(" ").into() };
+    Ok(filter)
 }
 
 /// An address that was typed where none belongs is not kept: the ledger cannot forget.

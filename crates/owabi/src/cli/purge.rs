@@ -25,7 +25,11 @@ Examples:
 
 Names, payments and further columns go; addresses, replies, words of bounces, corrections and notes give way to keyed
 hashes; mails that came back and names of roster files go. Member numbers, statuses, counts and the ledger stay, and all
-evidence still verifies. It waits for the notice's `retention`, counted from the last attempt, and for a legal hold.
+evidence still verifies. It waits for the notice's `retention`, counted from the last attempt (of the notice's file and what was released the longer
+one; without any it needs --early), and for a legal hold. Stopped in the middle, it is finished by the same command. Once
+begun, nothing personal comes to the notice any more: no import, correction, note, release or resumption; bounces that
+come late are kept as keyed hashes. Mails that came back and matched nobody belong to no notice and stay: see
+`owabi track review`.
 Backups, copies of the database and (on PostgreSQL) its write-ahead log and standbys keep what they have: they are yours
 to delete. On SQLite the file itself is written anew, so that nothing stays in it.
 バックアップと、PostgreSQL の WAL・スタンバイに残るものは消えません。別に削除してください。")]
@@ -59,7 +63,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let counts = store.personal_counts(id).await?;
     let until = until(&config, &store, id, &state).await?;
     tell(session, id, &counts, until);
-    let against = against(id, &state, until.filter(|until| !options.early && *until > session.now()));
+    let now = (!options.early && state.purged_at.is_none()).then(|| session.now());
+    let against = against(id, &state, until, now);
     if options.dry_run {
         let why = against.as_ref().map(|failure| failure.what.of(session.lang()).to_owned());
         session.answer(&json!({ "counts": counts, "purged": false, "dry_run": true, "against": why, "until": until.map(japan::iso) }));
@@ -80,15 +85,23 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         session.confirm_count(options.yes, &question, members)?;
     }
     purge(session, (&config, &store), options, &counts).await?;
+    let waiting = store.arrival_counts().await?.into_iter().filter(|count| count.state == "review");
+    let unmatched: i64 = waiting.map(|count| count.count).sum();
     store.close().await;
     session.tell(&say!(ja: "削除しました。台帳と、これまでに書き出した証拠は、引き続き検証できます。", en: "purged; the ledger and all evidence exported before still verify"));
+    if unmatched > 0 {
+        session.tell(&say!(
+            ja: "どの会員のものか分からない {unmatched} 通の返信メールは、お知らせに属さないため残っています(`owabi track review`)。",
+            en: "{unmatched} mails that came back and matched nobody belong to no notice and are still there: `owabi track review`"
+        ));
+    }
     if config.database.url.starts_with("postgres") {
         session.tell(&say!(
             ja: "PostgreSQL の WAL、スタンバイ、バックアップには残っています。ファイルの中の空きは VACUUM FULL で返せます。",
             en: "PostgreSQL's write-ahead log, standbys and backups still have it; VACUUM FULL gives the file's free space back"
         ));
     }
-    session.answer(&json!({ "counts": counts, "purged": true, "dry_run": false }));
+    session.answer(&json!({ "counts": counts, "purged": true, "dry_run": false, "unmatched": unmatched }));
     Ok(Exit::Done)
 }
 
@@ -106,17 +119,16 @@ fn tell(session: &Session, id: &str, counts: &BTreeMap<String, i64>, until: Opti
     }
 }
 
-/// Until when the notice keeps its personal data; `None` when its file sets no time.
+/// Until when the notice keeps its personal data; `None` when neither its file nor what was released sets
+/// a time.
 async fn until(config: &Config, store: &Store, id: &str, state: &Retention) -> Result<Option<i64>, Failure> {
     let on_disk = Library::load(config).get(id).ok().and_then(|notice| notice.renderer.definition().retention);
-    let retention = match on_disk {
-        Some(retention) => Some(retention),
-        None => released(store, id).await?,
-    };
+    // Whoever shortens the file does not shorten what was released.
+    let retention = on_disk.max(released(store, id).await?);
     Ok(retention.and_then(|span| state.last_attempt_at.checked_add(span.as_millis())))
 }
 
-/// What the newest release said, for a notice whose files are gone.
+/// What the newest release said.
 async fn released(store: &Store, id: &str) -> Result<Option<Span>, Failure> {
     let releases = store.snapshot().await?.releases(id).await?;
     let source = releases.last().and_then(|row| serde_json::from_str::<NoticeSource>(&row.definition).ok());
@@ -125,7 +137,9 @@ async fn released(store: &Store, id: &str) -> Result<Option<Span>, Failure> {
 }
 
 /// Why it may not be purged now, if anything speaks against it.
-fn against(id: &str, state: &Retention, too_early: Option<i64>) -> Option<Failure> {
+///
+/// Without `now` the end of the retention, `until`, does not matter.
+fn against(id: &str, state: &Retention, until: Option<i64>, now: Option<i64>) -> Option<Failure> {
     let failure = |what: Text, next: Text| Some(Failure::with(Exit::Failed, what, next));
     if let Some(reason) = &state.legal_hold {
         return failure(
@@ -140,7 +154,17 @@ fn against(id: &str, state: &Retention, too_early: Option<i64>) -> Option<Failur
             say!(ja: "送り終えるか、`owabi withdraw --notice {id}` で取り下げてからにしてください。", en: "send to them, or take them out first: `owabi withdraw --notice {id}`"),
         );
     }
-    too_early.map(japan::day).and_then(|day| {
+    let now = now?;
+    let Some(until) = until else {
+        return failure(
+            say!(ja: "「{id}」には保存期間(retention)が定められていません。", en: "{id} sets no retention"),
+            say!(
+                ja: "お知らせのファイルに `retention: 1825d` のように書くか、すぐに削除するなら --early と --reason を付けてください。",
+                en: "write one into the notice's file, as `retention: 1825d`; to purge it now, add --early and --reason"
+            ),
+        );
+    };
+    (until > now).then(|| japan::day(until)).and_then(|day| {
         failure(
             say!(ja: "「{id}」の保存期間は {day} までです。", en: "{id} is to be kept until {day}"),
             say!(ja: "それより前に削除するには、--early と --reason を付けてください。", en: "to purge it earlier, add --early and --reason"),
@@ -159,6 +183,8 @@ async fn purge(
     let pseudonyms = keys::load(config, store).await?.pseudonyms(id);
     let keyed = |value: &str| pseudonyms.of(value);
     store.delete_securely().await?;
+    let body = json!({ "counts": counts, "early": options.early, "reason": options.reason });
+    store.begin_purge(id, &body, (&person.name, session.now())).await?;
     if counts.values().any(|count| *count > 0) {
         let bar = session.bar(counts.get("members").map_or(0, |n| n.unsigned_abs()), &say!(ja: "削除", en: "purge"));
         let mut after = 0;
@@ -167,8 +193,7 @@ async fn purge(
             bar.inc(members.unsigned_abs());
         }
         bar.finish_and_clear();
-        let body = json!({ "counts": counts, "early": options.early, "reason": options.reason });
-        store.finish_purge(id, &keyed, &body, (&person.name, session.now())).await?;
+        store.finish_purge(id, &keyed, session.now()).await?;
     }
     store.free_space().await.map_err(|error| not_freed(id, &error))
 }

@@ -214,7 +214,6 @@ fn resolution<'a>(
         possible_duplicate: sends,
         word: decision.as_str(),
         notice_id,
-        member_no: &standing.member_no,
         actor,
     }
 }

@@ -89,6 +89,10 @@ impl Selecting {
                 say!(ja: "対象区分「{cohort}」はありません。あるもの: {known}", en: "there is no cohort {cohort:?}; the cohorts are: {known}"),
             ));
         }
+        let row = match &self.member {
+            Some(no) => store.member(&definition.id, &listed_number(no)).await?.map(|row| format!("#{}", row.id)),
+            None => None,
+        };
         let mut words = json!({
             "status": statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>(),
             "domain": domain,
@@ -96,7 +100,8 @@ impl Selecting {
             "reason_code": self.reason_code,
             "since": self.since,
             "until": self.until,
-            "member": self.member,
+            // Not the number: the ledger cannot be purged.
+            "member": row,
             "list": self.file.as_ref().and(numbers.as_ref()).map(of_list),
         });
         if let Some(words) = words.as_object_mut() {

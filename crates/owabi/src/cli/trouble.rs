@@ -29,6 +29,7 @@ pub(super) fn what(error: &StoreError) -> Text {
         }
         StoreError::DecidedMeanwhile => "その間に、すでに決まっていました。何も記録していません。".to_owned(),
         StoreError::ChangedMeanwhile => "その間に行かお知らせが変わりました。何もしていません。".to_owned(),
+        StoreError::Purged => "このお知らせの個人情報は削除済みか、削除の途中です。何もしていません。".to_owned(),
         StoreError::OtherTextWaits { waiting } => {
             format!("前に解禁した文面を待っている方が {waiting} 名います。何も解禁していません。")
         }
@@ -202,6 +203,7 @@ mod tests {
             StoreError::RosterChanged { looked_at: 3, held: 4 },
             StoreError::ChangedMeanwhile,
             StoreError::DecidedMeanwhile,
+            StoreError::Purged,
             StoreError::OtherTextWaits { waiting: 5 },
             StoreError::NoticeState,
             StoreError::Refused(refused()),

@@ -87,6 +87,8 @@ pub enum Fault {
     Chain,
     /// A seal is missing, or is not the one that the head from outside names.
     Head,
+    /// The head from outside is newer than the bundle: the two cannot be compared.
+    HeadIsNewer,
     /// The root of the seal does not fit the ledger.
     Root,
     /// It does not say what the ledger says.
@@ -143,6 +145,10 @@ impl Fault {
             Self::Head => {
                 say!(ja: "外で控えた先頭の封印と合いません。", en: "it does not fit the head that was noted outside")
             }
+            Self::HeadIsNewer => say!(
+                ja: "控えた先頭は、この一式より後の封印のものです。比べられません。一式を書き出したときか、それより前の控えを使うか、一式を書き出し直してください。",
+                en: "the head is newer than the bundle: cannot be compared; use a head noted when the bundle was made or before, or export a new bundle"
+            ),
             Self::Root => say!(ja: "封印された内容と違います。", en: "it is not what was sealed"),
             Self::NotTheLedgers => say!(ja: "台帳の記録と違います。", en: "it does not say what the ledger says"),
             Self::Count => say!(ja: "件数が合いません。", en: "the counts do not add up"),
@@ -286,7 +292,9 @@ fn seals(
         Some(verifier) => {
             verdict.head = Some(verifier.finish().map_err(|finding| of_seal(&last, finding))?.to_string());
         }
-        None if outside.head.as_ref().is_some_and(|head| head.number > 0) => return Err(Bad::new(&last, Fault::Head)),
+        None if outside.head.as_ref().is_some_and(|head| head.number > 0) => {
+            return Err(Bad::new(&last, Fault::HeadIsNewer));
+        }
         None => {}
     }
     Ok(seals)
@@ -296,7 +304,8 @@ fn of_seal(file: &str, finding: Finding) -> Bad {
     let fault = match finding {
         Finding::Seal { fault: SealFault::WrongKey, .. } => Fault::AnotherKey,
         Finding::Seal { fault: SealFault::ChainBroken | SealFault::Missing | SealFault::Overlaps, .. } => Fault::Chain,
-        Finding::Seal { fault: SealFault::NotTheHead | SealFault::CutOff, .. } => Fault::Head,
+        Finding::Seal { fault: SealFault::NotTheHead, .. } => Fault::Head,
+        Finding::Seal { fault: SealFault::CutOff, .. } => Fault::HeadIsNewer,
         Finding::Seal { fault: SealFault::Changed, .. } => Fault::Signature,
         Finding::Entry { .. } | Finding::Among { .. } => Fault::Root,
     };

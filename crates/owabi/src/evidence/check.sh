@@ -52,6 +52,13 @@ verify() {
     openssl pkeyutl -verify -pubin -inkey ledger.pub.pem -rawin -in "$1" -sigfile "$2" >/dev/null 2>&1 || die "$1: its signature does not fit"
 }
 
+usage() { echo "usage: sh check.sh [roots | seal N | entry SEQ]" >&2; exit 2; }
+case ${1:-} in
+    '' | roots) [ $# -le 1 ] || usage ;;
+    seal | entry) [ $# -eq 2 ] || usage
+        case $2 in '' | *[!0-9]*) usage ;; esac ;;
+    *) usage ;;
+esac
 case ${1:-} in
     seal) seal_root "$2"; exit ;;
     entry)

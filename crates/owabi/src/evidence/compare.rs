@@ -14,14 +14,16 @@ use owabi_store::{BatchPaper, ReleaseRow};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
 
 /// What the small files say, and what is still to be found in the ledger.
 struct Papers {
     batches: BTreeMap<String, BatchPaper>,
     /// Fingerprint and roster hash, with the hash of the release's files where they were kept.
-    releases: BTreeMap<(String, String), Option<String>>,
+    releases: Releases,
+    /// Those of them that the ledger tells of.
+    released: BTreeSet<(String, String)>,
     /// Each mail's mark by row and attempt. About 50 MB for a million.
     mails: HashMap<(i64, i64), [u8; 16]>,
     pseudonyms: Pseudonyms,
@@ -42,6 +44,7 @@ pub(super) fn all(archive: &Archive, seals: &[Seal], verdict: &mut Verdict) -> R
     let mut papers = Papers {
         batches: batches(archive, &mut zip)?,
         releases,
+        released: BTreeSet::new(),
         mails: mails_of(archive, &mut zip)?,
         pseudonyms: pseudonyms(archive, &mut zip)?,
     };
@@ -266,10 +269,15 @@ impl Papers {
 
     fn release(&mut self, body: &Value, (seq, number): (i64, u64)) -> Result<(), Bad> {
         let of = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
-        let released = self.releases.remove(&(of("fingerprint"), of("roster_hash")));
-        // Entries of early versions do not name the files.
-        let (files, noted) = (released.flatten(), body["definition_sha256"].as_str());
-        let same = files.as_deref().zip(noted).is_none_or(|(files, noted)| files == noted);
+        let key = (of("fingerprint"), of("roster_hash"));
+        // Entries of early versions do not name the files, and their rows may not be there.
+        let noted = body["definition_sha256"].as_str();
+        let Some(released) = self.releases.get(&key) else {
+            let missing = Bad::entry(name::RELEASES, number, seq, Fault::NotTheLedgers);
+            return if noted.is_some() { Err(missing) } else { Ok(()) };
+        };
+        let same = released.as_deref().zip(noted).is_none_or(|(files, noted)| files == noted);
+        self.released.insert(key);
         if same { Ok(()) } else { Err(Bad::entry(name::RELEASES, number, seq, Fault::AnotherText)) }
     }
 
@@ -306,7 +314,11 @@ impl Papers {
         if self.batches.values().any(|batch| batch.kind == "import") {
             return Err(Bad::new(name::BATCHES, Fault::NotTheLedgers));
         }
-        if self.releases.is_empty() { Ok(()) } else { Err(Bad::new(name::RELEASES, Fault::NotTheLedgers)) }
+        if self.releases.keys().all(|key| self.released.contains(key)) {
+            Ok(())
+        } else {
+            Err(Bad::new(name::RELEASES, Fault::NotTheLedgers))
+        }
     }
 }
 

@@ -97,7 +97,9 @@ impl Intake {
     async fn take_group(&self, items: &[Item], mut waits: usize) -> Result<Vec<Verdict>, StoreError> {
         for _ in 0..TRIES {
             let Decision { received, verdicts } = loop {
-                let decision = decide(items, &self.look(items).await?, &self.rules);
+                let seen = self.look(items).await?;
+                let mut decision = decide(items, &seen, &self.rules);
+                conceal(&mut decision.received, &seen, &self.rules.keys);
                 if waits == 0 || !decision.waits() {
                     break decision;
                 }
@@ -220,14 +222,14 @@ impl Intake {
     }
 
     /// Records a person's word on what waits for review: this arrival says `says` of this member. `false`: it is not
-    /// waiting, or the member's own mail is just being sent.
+    /// waiting, or the member's own mail is just being sent. The person's reason stands with the receipt, which a purge reaches.
     ///
     /// # Errors
     /// `Unavailable`; `Row` when there is no such row; `DecidedMeanwhile`.
     pub(crate) async fn take_by_hand(
         &self,
         row: ArrivalRow,
-        (member_id, says): (i64, Says),
+        (member_id, says, reason): (i64, Says, Option<&str>),
         by_person: &ByPerson,
     ) -> Result<bool, StoreError> {
         let Some(item) = Item::kept(row) else { return Ok(false) };
@@ -243,7 +245,13 @@ impl Intake {
                 return Ok(false);
             }
             // The same mail may speak of several members.
-            decision.received.receipts.iter_mut().for_each(|receipt| receipt.part = member_id);
+            for receipt in &mut decision.received.receipts {
+                receipt.part = member_id;
+                let words = [receipt.detail.take(), reason.map(str::to_owned)];
+                receipt.detail =
+                    Some(words.into_iter().flatten().collect::<Vec<_>>().join(" / ")).filter(|words| !words.is_empty());
+            }
+            conceal(&mut decision.received, &seen, &self.rules.keys);
             decision.received.by_person = Some(by_person.clone());
             if self.store.receive(&decision.received, now_ms()).await? {
                 return Ok(true);
@@ -325,6 +333,19 @@ impl Intake {
     fn source<'a>(&'a self, name: &'a str) -> SourceName<'a> {
         let bounces = !name.starts_with("maillog:") && name != "journal";
         SourceName { host: &self.host, name, bounces, followed: self.follows }
+    }
+}
+
+/// What comes late for a member whose notice was purged says nothing of a person: keyed hashes. The store keeps
+/// nothing of the mail itself.
+fn conceal(received: &mut Received, seen: &Seen, keys: &Keys) {
+    for receipt in &mut received.receipts {
+        if let Some(member) = seen.members.get(&receipt.member_id).filter(|member| member.purged) {
+            let pseudonyms = keys.pseudonyms(&member.notice_id);
+            for value in [&mut receipt.recipient, &mut receipt.detail] {
+                *value = value.take().map(|value| pseudonyms.of(&value));
+            }
+        }
     }
 }
 

@@ -40,6 +40,7 @@ fn member(id: i64, status: Status, outcomes: &[Option<&str>]) -> MemberStanding 
         phase: None,
     };
     MemberStanding {
+        purged: false,
         id,
         notice_id: NOTICE.into(),
         member_no: format!("M{id}"),

@@ -67,10 +67,9 @@ pub(super) fn selection(json: Option<&str>) -> String {
     let value = json.and_then(|text| serde_json::from_str::<Value>(text).ok());
     match value {
         Some(Value::Object(parts)) => {
-            let said = parts
-                .iter()
-                .filter(|(_, value)| !is_empty(value))
-                .map(|(key, value)| format!("{key}: {}", part(value)));
+            let said = parts.iter().filter(|(_, value)| !is_empty(value)).map(|(key, value)| {
+                if key == "member" { "members: 1".to_owned() } else { format!("{key}: {}", part(value)) }
+            });
             said.collect::<Vec<_>>().join("; ")
         }
         Some(other) => part(&other),
@@ -113,5 +112,6 @@ mod tests {
             selection(Some(r#"{"status":["failed"],"to":"a@example.jp","domain":null}"#)),
             "status: failed; to: …"
         );
+        assert_eq!(selection(Some(r#"{"member":"10001"}"#)), "members: 1");
     }
 }

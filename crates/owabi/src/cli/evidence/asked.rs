@@ -21,7 +21,7 @@ Examples:
   owabi evidence asked --notice metaps-2022 --email taro@example.jp
   owabi --json evidence asked --notice metaps-2022 --email 'Ｔａｒｏ＠example.jp' | jq .mails
 
-The address is read as a roster's is. Earlier addresses count, too. After a purge it is found by its keyed hash.
+The address is read as a roster's is, and tried in lower case, too. Earlier addresses count, too. After a purge it is found by its keyed hash.
 削除の後も、鍵付きハッシュで調べられます。")]
 pub(super) struct Options {
     /// The notice's id
@@ -60,6 +60,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 /// Every form in which the address may be stored, and its keyed hash.
 fn forms(address: &Address, given: &str, pseudonyms: &Pseudonyms) -> Vec<String> {
     let mut plain = vec![address.as_str().to_owned(), address.envelope(), given.to_owned()];
+    plain.extend([address.as_str().to_lowercase(), address.envelope().to_lowercase()]);
     plain.sort();
     plain.dedup();
     let keyed: Vec<String> = plain.iter().map(|form| pseudonyms.of(form)).collect();
@@ -84,8 +85,17 @@ async fn member(store: &Store, id: &str, row: i64, forms: &[String]) -> Result<O
     let to_them = pasts.intents.iter().filter(|(_, _, intent)| forms.contains(&intent.rcpt_to));
     let mails: Vec<Value> =
         to_them.map(|(_, number, intent)| mail(&member, (*number, intent), (&releases, &resends), &attempts)).collect();
-    let told = mails.iter().any(|mail| mail["outcome"] == "accepted");
-    Ok(Some(json!({ "member_no": member.member_no, "status": member.status, "told": told, "mails": mails })))
+    let by_mail = mails.iter().filter(|mail| mail["outcome"] == "accepted");
+    let mut told_by: Vec<Value> = by_mail.map(|mail| json!({ "by": "mail", "at": mail["at"] })).collect();
+    let done = store.substitutes_of(&[row]).await?.into_iter().filter(|done| done.revoked_by.is_none());
+    told_by.extend(done.map(|done| json!({ "by": done.kind, "at": done.on })));
+    Ok(Some(json!({
+        "member_no": member.member_no,
+        "status": member.status,
+        "told": !told_by.is_empty(),
+        "told_by": told_by,
+        "mails": mails,
+    })))
 }
 
 async fn attempts(store: &Store, row: i64) -> Result<Vec<LogRow>, Failure> {
@@ -121,7 +131,11 @@ fn tell(session: &Session, members: &[Value]) {
     }
     for member in members {
         let (no, status) = (word(&member["member_no"]), word(&member["status"]));
-        session.tell(&say!(ja: "{no}  [{status}]", en: "{no}  [{status}]"));
+        let ways = member["told_by"].as_array().map_or(&[][..], Vec::as_slice);
+        let ways: Vec<String> = ways.iter().map(|way| format!("{} {}", word(&way["by"]), word(&way["at"]))).collect();
+        let by = ways.join(", ");
+        let (ja, en) = if ways.is_empty() { ("未通知", "not told") } else { ("通知済み", "told") };
+        session.tell(&say!(ja: "{no}  [{status}]  {ja} {by}", en: "{no}  [{status}]  {en} {by}"));
         let mails = member["mails"].as_array().map_or(&[][..], Vec::as_slice);
         if mails.is_empty() {
             session.tell(&say!(ja: "  この宛先へは送っていません。", en: "  nothing was sent to this address"));

@@ -58,7 +58,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     if options.out.exists() {
         let file = options.out.display();
-        return Err(Failure::new(Exit::Failed, say!(ja: "{file} はすでにあります。", en: "{file} exists already")));
+        return Err(Failure::new(
+            Exit::Failed,
+            say!(ja: "--out {file} はすでにあります。", en: "--out {file} exists already"),
+        ));
     }
     let members: i64 = store.counts().await?.remove(id).unwrap_or_default().values().sum();
     session.tell(&say!(ja: "「{id}」: 対象者 {members} 人", en: "{id}: {members} members"));
@@ -148,8 +151,8 @@ fn tell(session: &Session, options: &Options, written: &Written) {
     let Written { mails, entries, seals, unsealed, .. } = written;
     let file = options.out.display();
     session.tell(&say!(
-        ja: "{file}: メール {mails} 通、台帳 {entries} 項目、封印 {seals}(未封印 {unsealed} 項目)",
-        en: "{file}: {mails} mails, {entries} entries of the ledger, {seals} seals ({unsealed} entries not sealed)"
+        ja: "{file}: 送信の試み {mails} 件、台帳 {entries} 項目、封印 {seals}(未封印 {unsealed} 項目)",
+        en: "{file}: {mails} attempts, {entries} entries of the ledger, {seals} seals ({unsealed} entries not sealed)"
     ));
     if let Some(head) = &written.head {
         session.tell(&say!(ja: "次の行を外で控えてください。", en: "note this line outside:"));

@@ -144,12 +144,12 @@ impl Mail {
 
 fn tell(session: &Session, options: &Options, notice: &str, mails: &[Mail]) {
     let (no, count) = (&options.member_no, mails.len());
-    session.tell(&say!(ja: "{no}  「{notice}」: {count} 通", en: "{no}  {notice}: {count} mails"));
+    session.tell(&say!(ja: "{no}  「{notice}」: 送信の試み {count} 件", en: "{no}  {notice}: {count} attempts"));
     for mail in mails {
         let (n, at, sha256) = (mail.number, japan::short(mail.intent.at), &mail.intent.mail_sha256);
         let (ja, en) = match &mail.rebuilt {
-            Some(rebuilt) if rebuilt.equal => ("送られたものと一致", "is the one that left"),
-            Some(Rebuilt { mail: Some(_), .. }) => ("送られたものと違います", "IS NOT the one that left"),
+            Some(rebuilt) if rebuilt.equal => ("組み立てたものと一致", "equal to what was about to leave"),
+            Some(Rebuilt { mail: Some(_), .. }) => ("組み立てたものと違います", "IS NOT what was about to leave"),
             _ => (
                 "組み立て直せません(削除済み、または文面がありません)",
                 "cannot be made again (purged, or its text is not there)",

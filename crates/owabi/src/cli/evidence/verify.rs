@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   owabi evidence verify evidence.zip
-  owabi evidence verify evidence.zip --head \"$(cat head-of-march.txt)\"
+  owabi evidence verify evidence.zip --head head-of-march.txt
   owabi evidence verify evidence.zip --key ledger.pub.pem
 
 Without --head or --key from outside, nobody can tell a bundle that was made anew, all of it, by the holder of another
@@ -23,7 +23,7 @@ pub(super) struct Options {
     /// The bundle
     file: PathBuf,
     /// A head of the ledger that was noted outside  外で控えた先頭の封印
-    #[arg(long, value_name = "TEXT", value_parser = head)]
+    #[arg(long, value_name = "TEXT|FILE", value_parser = head)]
     head: Option<Head>,
     /// The public key, from outside (PEM)  外で控えた公開鍵
     #[arg(long, value_name = "FILE")]
@@ -31,11 +31,14 @@ pub(super) struct Options {
 }
 
 fn head(text: &str) -> Result<Head, String> {
-    Head::find(text).ok_or_else(|| "no line of it begins with owabi-head  owabi-head の行がありません".to_owned())
+    let file = Path::new(text).is_file().then(|| std::fs::read_to_string(text)).transpose();
+    let text = file.map_err(|error| format!("{text}: {error}"))?.unwrap_or_else(|| text.to_owned());
+    Head::find(&text).ok_or_else(|| "no line of it begins with owabi-head  owabi-head の行がありません".to_owned())
 }
 
 pub(super) fn run(session: &Session, options: &Options) -> Answer {
     let key = options.key.as_deref().map(key).transpose()?;
+    drop(std::fs::File::open(&options.file).map_err(|error| unreadable(&options.file, &error))?);
     let verdict = check(Archive::open(&options.file), &Outside { head: options.head.clone(), key });
     let document = serde_json::to_value(&verdict).map_err(std::io::Error::from)?;
     session.answer(&document);
@@ -43,8 +46,13 @@ pub(super) fn run(session: &Session, options: &Options) -> Answer {
     Ok(if verdict.ok { Exit::Done } else { Exit::Failed })
 }
 
+fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+    let file = file.display();
+    Failure::new(Exit::BadData, say!(ja: "{file} を読めません: {error}", en: "{file} cannot be read: {error}"))
+}
+
 fn key(file: &Path) -> Result<PublicKey, Failure> {
-    let text = std::fs::read_to_string(file)?;
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
     PublicKey::from_pem(&text).map_err(|_| {
         let file = file.display();
         Failure::new(
@@ -66,7 +74,16 @@ fn tell(session: &Session, verdict: &Verdict) {
         en: "OK: {entries} entries, {seals} seals, {members} members, {mails} mails"
     ));
     if verdict.full {
-        session.tell(&say!(ja: "{mails_rebuilt} 通を組み立て直し、送られたものと一致しました。", en: "{mails_rebuilt} mails were rebuilt and are the ones that left"));
+        session.tell(&say!(
+            ja: "{mails} 通のうち {mails_rebuilt} 通を組み立て直し、記録と一致しました。",
+            en: "{mails_rebuilt} of {mails} mails were rebuilt and are the ones that were recorded"
+        ));
+        if mails_rebuilt < mails {
+            session.tell(&say!(
+                ja: "残りは、宛先などの個人情報が削除されているため、組み立て直せません。",
+                en: "the others cannot be rebuilt: their addresses were purged"
+            ));
+        }
     }
     if *unsealed > 0 {
         session.tell(&say!(ja: "{unsealed} 項目はまだ封印されておらず、MANIFEST の署名だけが守っています。", en: "{unsealed} entries are not sealed yet: only the manifest's signature speaks for them"));

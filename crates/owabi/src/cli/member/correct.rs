@@ -48,6 +48,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let store = session.store(&config).await?;
     let actor = session.person(&store, Action::Correct).await?.name;
     let (notice, _, standing) = one(&store, &options.member_no, options.notice.as_deref()).await?;
+    crate::cli::pause::refuse_purged(&store, &notice.id).await?;
     let (no, status, old) = (&standing.member_no, standing.status, standing.email.as_deref());
     let new = address.as_str();
     refuse(status, old, new)?;

@@ -267,10 +267,10 @@ async fn say_of(
     };
     let (_, intake) = open(session).await?;
     let sha256 = arrival.sha256.clone();
-    let body = json!({ "evidence": sha256, "member_no": member_no, "says": says, "reason": options.reason });
+    let body = json!({ "evidence": sha256, "member": format!("#{}", member.id), "says": says });
     let notice_id = Some(notice.clone());
     let by_person = ByPerson { actor, kind: "receipt_by_hand", notice_id, body };
-    if !intake.take_by_hand(arrival, (member.id, says), &by_person).await? {
+    if !intake.take_by_hand(arrival, (member.id, says, options.reason.as_deref()), &by_person).await? {
         let what = say!(
             ja: "この会員へはいま送信中です。結果が出てから、もう一度実行してください。",
             en: "a mail to this member is just being sent: try again when its outcome is known"

@@ -57,7 +57,7 @@ fn facts(report: &Report) -> Vec<Row> {
             say!(ja: "作成", en: "Made").into(),
             say!(ja: "{made}、{by}(owabi {version})", en: "{made} by {by} (owabi {version})").into(),
         ]),
-        row([say!(ja: "対象の期間", en: "Period covered").into(), period(report, &made).into()]),
+        row([say!(ja: "集計の期間", en: "Period covered").into(), period(report, &made).into()]),
     ];
     rows.push(row([say!(ja: "記録の封印", en: "Ledger head").into(), sealed(report).into()]));
     if let Some(hash) = report.seal_hash() {
