@@ -98,7 +98,7 @@ async fn member(store: &Store, id: &str, row: i64, forms: &[String]) -> Result<O
     })))
 }
 
-async fn attempts(store: &Store, row: i64) -> Result<Vec<LogRow>, Failure> {
+pub(super) async fn attempts(store: &Store, row: i64) -> Result<Vec<LogRow>, Failure> {
     let page = store.log_after(&LogFilter::default(), (row, 0), 1_000).await?;
     Ok(page.into_iter().take_while(|entry| entry.member_id == row).collect())
 }

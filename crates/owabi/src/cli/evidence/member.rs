@@ -47,6 +47,7 @@ struct Mail {
     intent: Intent,
     rebuilt: Option<Rebuilt>,
     proof: Option<Proof>,
+    outcome: Option<String>,
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
@@ -65,13 +66,16 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     for notice in &notices {
         let Some(row) = store.member(notice, &options.member_no).await? else { continue };
         let places: BTreeMap<i64, i64> = snapshot.places(row.id).await?.into_iter().collect();
+        let attempts = super::asked::attempts(&store, row.id).await?;
         let mut mails = Vec::new();
         for (number, intent, rebuilt) in person::mails(&mut snapshot, notice, row.id).await? {
             let proof = match places.get(&number) {
                 Some(seq) => chain.proof(&mut snapshot, &mut known, *seq).await?,
                 None => None,
             };
-            mails.push(Mail { number, intent, rebuilt, proof });
+            let attempt = attempts.iter().find(|attempt| attempt.attempt == number);
+            let outcome = attempt.and_then(|attempt| attempt.outcome.clone());
+            mails.push(Mail { number, intent, rebuilt, proof, outcome });
         }
         found.push((notice.clone(), mails));
     }
@@ -118,6 +122,7 @@ fn document(options: &Options, found: &[(String, Vec<Mail>)], chain: &Chain) -> 
             "at": japan::iso(mail.intent.at),
             "message_id": mail.intent.message_id,
             "mail_sha256": mail.intent.mail_sha256,
+            "outcome": mail.outcome,
             "bytes": mail.intent.mail_bytes,
             "text": mail.rebuilt.as_ref().map(|rebuilt| &rebuilt.origin.fingerprint),
             "rebuilt": mail.rebuilt.as_ref().is_some_and(|rebuilt| rebuilt.mail.is_some()),
@@ -155,7 +160,11 @@ fn tell(session: &Session, options: &Options, notice: &str, mails: &[Mail]) {
                 "cannot be made again (purged, or its text is not there)",
             ),
         };
-        session.tell(&say!(ja: "  送信 {n}  {at}  {sha256}  {ja}", en: "  attempt {n}  {at}  {sha256}  {en}"));
+        let outcome = mail.outcome.as_deref().unwrap_or("-");
+        session.tell(&say!(
+            ja: "  送信 {n}  {at}  {outcome}  {sha256}  {ja}",
+            en: "  attempt {n}  {at}  {outcome}  {sha256}  {en}"
+        ));
         match &mail.proof {
             Some(Proof { seq, seal, .. }) => {
                 session.tell(&say!(ja: "    台帳の項目 {seq} は封印 {seal} にあります。", en: "    entry {seq} of the ledger is in seal {seal}"));
