@@ -175,9 +175,10 @@ mod tests {
     #[test]
     fn a_relay_is_told_of_after_a_minute_without_a_break_and_each_for_itself() {
         let mut down = Down::default();
-        assert!(!down.for_too_long("a", false, 0) && !down.for_too_long("a", false, 60_000));
-        assert!(down.for_too_long("a", false, 60_001) && !down.for_too_long("b", false, 60_001));
-        assert!(!down.for_too_long("a", true, 60_002) && !down.for_too_long("a", false, 60_003));
-        assert!(!down.for_too_long("a", false, 120_003) && down.for_too_long("a", false, 120_004));
+        let mut late = |name, up, now| down.for_too_long(name, up, now, TOO_LONG_MS);
+        assert!(!late("a", false, 0) && !late("a", false, 60_000));
+        assert!(late("a", false, 60_001) && !late("b", false, 60_001));
+        assert!(!late("a", true, 60_002) && !late("a", false, 60_003));
+        assert!(!late("a", false, 120_003) && late("a", false, 120_004));
     }
 }
