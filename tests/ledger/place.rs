@@ -131,10 +131,11 @@ impl Raw {
         match self {
             Self::Postgres(_) => self.run("SET session_replication_role = replica").await,
             Self::Sqlite(connection) => {
-                let names = sqlx::query_scalar::<_, String>("SELECT name FROM sqlite_master WHERE type = 'trigger'");
-                let names = names.fetch_all(&mut **connection).await.unwrap();
-                for name in names {
-                    self.run(&format!("DROP TRIGGER {name}")).await;
+                let names = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'";
+                let names = sqlx::query_as::<_, (String, String)>(names).fetch_all(&mut **connection).await.unwrap();
+                for (name, table) in names {
+                    let other = format!("CREATE TRIGGER {name} BEFORE DELETE ON {table} WHEN 0 BEGIN SELECT 1; END");
+                    self.run(&format!("DROP TRIGGER {name}; {other}")).await;
                 }
             }
         }

@@ -9,8 +9,9 @@ use owabi::ledger::Bad;
 use owabi_core::ledger::{Fault, Finding, Head, SealFault};
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
+use owabi_core::people::Role;
 use owabi_core::reply::Reply;
-use owabi_store::{BatchRecord, Claimed, Group, Intent, NewRow, ReleaseRecord, Settle, Totals};
+use owabi_store::{BatchRecord, Claimed, Group, Intent, NewRow, ReleaseRecord, Settle, Totals, UserChange};
 
 const CASES: usize = 10_000;
 const SEED: u64 = 0x6f77_6162_6921;
@@ -61,10 +62,10 @@ async fn members(ledger: &Ledger) {
         member: Member {
             member_no: format!("M{n}"),
             name: "山田".into(),
-            email: Some(format!("u{n}@example.jp")),
+            email: Some(format!("u{}@example.jp", n + 1)),
             ..Member::default()
         },
-        given_email: format!("u{n}@example.jp"),
+        given_email: format!("u{}@example.jp", n + 1),
         unreachable: None,
     };
     let mut import = ledger.store.begin_import(batch).await.unwrap();
@@ -117,12 +118,13 @@ fn settle(row: &Claimed) -> Settle {
 }
 
 /// What is not written by a dispatcher here; the triggers enter it.
-const BY_PEOPLE: [&str; 5] = [
+const BY_PEOPLE: [&str; 6] = [
     "INSERT INTO receipts (member_id, round, number, at, source, evidence, part, matched_by, says, recipient, detail, status_before, status_after)
      SELECT id, 1, 1, 50, 'maildir', 'ev' || id, 0, 'envid', 'delayed', email, 'mailbox full', status, status FROM affected_members WHERE status = 'accepted'",
-    "INSERT INTO corrections (member_id, at, actor, reason, old_email, new_email) SELECT id, 60, 'hanako', '電話', email, 'x' || email FROM affected_members WHERE id % 3 = 0",
+    "INSERT INTO corrections (member_id, at, actor, reason, old_email, new_email) SELECT id, 60, 'hanako', '電話', 'x' || email, email FROM affected_members WHERE id % 3 = 0",
     "INSERT INTO substitutes (notice_id, member_id, kind, on_day, note, actor, at) SELECT 'n1', id, 'letter', '2026-11-30', '書留', 'hanako', 70 FROM affected_members WHERE status = 'failed'",
     "INSERT INTO batches (id, notice_id, kind, actor, reason, at) VALUES ('b2', 'n1', 'resend', 'hanako', 'why', 80)",
+    "INSERT INTO ledger (at, actor, kind, notice_id, body) VALUES (80, 'hanako', 'resend', 'n1', '{\"batch\":\"b2\",\"reason\":\"why\"}')",
     "INSERT INTO resends (member_id, round, batch_id, at, status_before, tries_before, fingerprint) SELECT id, 2, 'b2', 80, status, tries, 'f' FROM affected_members WHERE status = 'failed'",
 ];
 
@@ -392,7 +394,8 @@ async fn a_purge_is_no_change_and_an_inserted_entry_is_one(ledger: Ledger) {
     }
     for id in full.raw.numbers("SELECT member_id FROM intents").await.concat() {
         let hash = purged(&format!("u{id}@example.jp"));
-        full.raw.run(&format!("UPDATE intents SET rcpt_to = '{hash}' WHERE member_id = {id}")).await;
+        let of_row = format!("SET email = '{hash}' WHERE id = {id} AND NOT EXISTS (SELECT 1 FROM corrections c WHERE c.member_id = affected_members.id)");
+        full.raw.run(&format!("UPDATE intents SET rcpt_to = '{hash}' WHERE member_id = {id}; UPDATE affected_members {of_row}")).await;
     }
     assert_eq!(full.first_bad().await, None);
     full.raw.run("UPDATE intents SET rcpt_to = 'keyed:' || mail_sha256 WHERE member_id = 2").await;
@@ -401,6 +404,130 @@ async fn a_purge_is_no_change_and_an_inserted_entry_is_one(ledger: Ledger) {
     full.raw.run("INSERT INTO ledger (seq, at, actor, kind, body) VALUES (-5, 1, 'mallory', 'note', '{}')").await;
     let inserted = Finding::Entry { seq: -5, fault: Fault::Inserted };
     assert_eq!(full.first_bad().await, Some(Bad::Sealed(inserted)));
+}
+
+/// What somebody does outside the ledger, how it is undone, and what must be said of it.
+const OUTSIDE: [(&str, &str, &str); 19] = [
+    (
+        "DELETE FROM affected_members WHERE id = 16",
+        "INSERT INTO affected_members SELECT * FROM kept_affected_members WHERE id = 16",
+        "member_gone",
+    ),
+    (
+        "INSERT INTO affected_members (notice_id, member_no, name, batch_id) VALUES ('n1', 'X', 'x', 'b1')",
+        "DELETE FROM affected_members WHERE member_no = 'X'",
+        "members_differ",
+    ),
+    (
+        "INSERT INTO affected_members (notice_id, member_no, name) VALUES ('n1', 'X', 'x')",
+        "DELETE FROM affected_members WHERE member_no = 'X'",
+        "not_imported",
+    ),
+    (
+        "INSERT INTO corrections (member_id, at, actor, reason, new_email) SELECT id, 99, 'x', 'x', email FROM affected_members WHERE id = 5",
+        "DELETE FROM corrections WHERE at = 99",
+        "not_entered",
+    ),
+    (
+        "INSERT INTO substitutes (notice_id, member_id, kind, on_day, actor, at) VALUES ('n1', 1, 'letter', '2026-11-30', 'x', 99)",
+        "DELETE FROM substitutes WHERE at = 99",
+        "not_entered",
+    ),
+    (
+        "INSERT INTO resends (member_id, round, batch_id, at, status_before, tries_before, fingerprint) VALUES (1, 7, 'b2', 80, 'failed', 1, 'f')",
+        "DELETE FROM resends WHERE round = 7",
+        "not_entered",
+    ),
+    (
+        "UPDATE affected_members SET email = 'other@example.jp' WHERE id = 1",
+        "UPDATE affected_members SET email = 'u1@example.jp' WHERE id = 1",
+        "address_differs",
+    ),
+    (
+        "UPDATE affected_members SET email = 'other@example.jp' WHERE id = 3",
+        "UPDATE affected_members SET email = 'u3@example.jp' WHERE id = 3",
+        "address_differs",
+    ),
+    (
+        "INSERT INTO users (name, role, created_at, updated_at) VALUES ('mallory', 'admin', 1, 1)",
+        "DELETE FROM users WHERE name = 'mallory'",
+        "user",
+    ),
+    ("UPDATE users SET role = 'auditor'", "UPDATE users SET role = 'admin'", "user"),
+    ("UPDATE users SET disabled = TRUE", "UPDATE users SET disabled = FALSE", "user"),
+    ("UPDATE users SET os_user = 'mallory'", "UPDATE users SET os_user = 'hanako'", "user"),
+    ("UPDATE notices SET state = 'paused'", "UPDATE notices SET state = 'released'", "state"),
+    ("UPDATE notices SET legal_hold = 'x'", "UPDATE notices SET legal_hold = NULL", "hold"),
+    ("UPDATE notices SET purged_at = 5", "UPDATE notices SET purged_at = NULL", "purge"),
+    ("INSERT INTO meta (key, value) VALUES ('copying', '1')", "DELETE FROM meta WHERE key = 'copying'", "copying"),
+    (
+        "UPDATE batches SET reason = 'other' WHERE id = 'b2'",
+        "UPDATE batches SET reason = 'why' WHERE id = 'b2'",
+        "resend",
+    ),
+    (
+        "UPDATE batches SET imported = 15, merged = 1 WHERE id = 'b1'",
+        "UPDATE batches SET imported = 16, merged = 0 WHERE id = 'b1'",
+        "import",
+    ),
+    ("UPDATE releases SET actor = 'x'", "UPDATE releases SET actor = 'tester'", "release"),
+];
+
+async fn what_no_entry_explains_is_named(ledger: Ledger) {
+    let mut full = Full::new(ledger).await;
+    full.raw.run("CREATE TABLE kept_affected_members AS SELECT * FROM affected_members").await;
+    let add = UserChange::Add { role: Role::Admin, os_user: Some("hanako".into()), password: None };
+    full.ledger.store.change_user("hanako", &add, "root", 400).await.unwrap().unwrap();
+    for (change, undo, word) in OUTSIDE {
+        assert_eq!(full.first_bad().await, None, "before {change}");
+        full.raw.run(change).await;
+        let found = full.first_bad().await;
+        let said = found.as_ref().map(|bad| match bad {
+            Bad::Beside(mismatch) => mismatch.what.as_str(),
+            other => other.fault(),
+        });
+        assert_eq!(said, Some(word), "{change}: {found:?}");
+        full.raw.run(undo).await;
+    }
+    let (off, on) = match full.raw {
+        Raw::Sqlite(_) => (
+            "DROP TRIGGER attempts_enter",
+            "CREATE TRIGGER attempts_enter BEFORE DELETE ON attempts WHEN 0 BEGIN SELECT 1; END",
+        ),
+        Raw::Postgres(_) => (
+            "ALTER TABLE attempts DISABLE TRIGGER attempts_enter",
+            "ALTER TABLE attempts ENABLE TRIGGER attempts_enter",
+        ),
+    };
+    full.raw.run(off).await;
+    assert_eq!(full.first_bad().await.map(|bad| bad.fault()), Some("trigger_missing"));
+    full.raw.run(on).await;
+    assert_eq!(full.first_bad().await, None, "everything was put back");
+}
+
+async fn seals_that_are_all_gone_are_missed(ledger: Ledger) {
+    ledger.enter(1).await;
+    assert_eq!(ledger.check(None).await.first_bad, None, "it was never sealed");
+    ledger.run("INSERT INTO meta (key, value) VALUES ('ledger_key', 'x')").await;
+    assert_eq!(ledger.check(None).await.first_bad, Some(Bad::SealsGone));
+    ledger.sealer().await.seal(2).await.unwrap();
+    assert_eq!(ledger.check(None).await.first_bad, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_entry_explains_is_named_on_sqlite() {
+    what_no_entry_explains_is_named(Ledger::on_sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_entry_explains_is_named_on_postgres() {
+    what_no_entry_explains_is_named(Ledger::on_postgres(Server::shared().database()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seals_that_are_all_gone_are_missed_on_both_databases() {
+    seals_that_are_all_gone_are_missed(Ledger::on_sqlite().await).await;
+    seals_that_are_all_gone_are_missed(Ledger::on_postgres(Server::shared().database()).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -169,7 +169,7 @@ async fn the_daily_report_is_one_mail_a_day_however_many_daemons_and_restarts(qu
     }
     let told = letters(&stage);
     assert_eq!(told.len(), 1);
-    for line in ["leak [released]", "mails that came back and wait for a look: 0", "no seal yet"] {
+    for line in ["leak [released]", "mails that came back and wait for a look: 0", "owabi-head queue="] {
         assert!(told[0].1.contains(line), "{line}: {}", told[0].1);
     }
 }

@@ -41,6 +41,14 @@ pub enum StoreError {
         "the database file is damaged ({0}): restore a backup, or examine it with `owabi db check`; nothing was touched"
     )]
     Damaged(String),
+    /// Seals that were noted outside, or seen before, are not in the database any more.
+    #[error(
+        "seal {number} of the ledger, which was there before, is gone or is another one: nothing more is sealed; see `owabi ledger verify`"
+    )]
+    SealsGone {
+        /// The seal's number.
+        number: i64,
+    },
     /// A row holds what owabi cannot read.
     #[error("row {id} of affected_members cannot be read: {what}")]
     Row {

@@ -8,6 +8,9 @@ use serde_json::json;
 use sqlx::Row;
 
 mod bodies;
+mod loose;
+
+pub use loose::{Loose, OtherAddress};
 
 /// One entry as the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,22 +34,22 @@ pub struct MemberPlace {
     pub status: String,
 }
 
-/// An approval, a release, a notice that was released, or an import, as it stands outside the ledger.
+/// An approval, a release, a notice, an import, a resend or a person, as it stands outside the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beside {
-    /// `approval`, `release`, `notice` or `import`.
+    /// `approval`, `release`, `notice` (as released), `import`, `resend`, `user`, or a notice's `state`, `hold` or `purge`.
     pub what: String,
     /// The notice.
     pub notice_id: String,
-    /// Who; empty for a notice.
+    /// Who; the person of a `user`; empty for a notice.
     pub actor: String,
     /// When (epoch milliseconds).
     pub at: i64,
-    /// The fingerprint of what is sent; the batch's id of an import.
+    /// The fingerprint of what is sent; the batch's id of an import or a resend; a person's role; a notice's state; `set` for a hold.
     pub fingerprint: String,
-    /// The hash of the roster; the hash of the file of an import.
+    /// The hash of the roster; the hash of the file of an import; the account of a person.
     pub hash: String,
-    /// The files as released; the totals of an import.
+    /// The files as released; the totals of an import; the reason of a resend; `disabled` for such a person.
     pub more: String,
 }
 

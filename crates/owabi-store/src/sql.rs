@@ -10,6 +10,7 @@
 //! - `/*json array*/(…)` makes a JSON array of columns. `/*oldest transaction*/` is the oldest one that still runs, `/*next transaction*/`
 //!   the one that begins next: on SQLite both are 0, nothing is committed there out of its order.
 //! - `/*matching*/` is whom a selection matches, `/*resend class*/` what a resend makes of each of them.
+//! - `/*triggers*/` names the triggers that are there and at work.
 //! - `/*clock*/` is the database's clock in epoch milliseconds.
 
 use serde_json::Value;
@@ -147,7 +148,7 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
     let outcomes = format!("/*rows $1: {OUTCOME}*/");
     let settled = format!("(SELECT r.*, m.tries FROM {outcomes} r JOIN affected_members m ON m.id = r.id)");
     let with_outcome = format!(", r.{}", OUTCOME_KEPT.join(", r."));
-    let words: [(&str, &str, &str); 12] = [
+    let words: [(&str, &str, &str); 13] = [
         ("/*matching*/", MATCHING, MATCHING),
         ("/*resend class*/", RESEND_CLASS, RESEND_CLASS),
         ("/*outcomes*/", &outcomes, &outcomes),
@@ -156,6 +157,12 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
         ("/*skip locked*/", "", "FOR NO KEY UPDATE OF m SKIP LOCKED"),
         ("/*for update*/", "", "FOR UPDATE"),
         ("/*lock*/", "", "FOR NO KEY UPDATE"),
+        (
+            "/*triggers*/",
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+            "SELECT CAST(t.tgname AS TEXT) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
+             WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND pg_table_is_visible(c.oid)",
+        ),
         ("/*json array*/", "json_array", "json_build_array"),
         ("/*oldest transaction*/", "0", "CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)"),
         ("/*next transaction*/", "0", "CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS TEXT) AS BIGINT)"),
@@ -328,12 +335,15 @@ statements! {
     INTEND = "intend";
     KNOWN_EVIDENCE = "known_evidence";
     KNOWN_MEMBERS = "known_members";
+    LEDGER_ADDRESSES = "ledger_addresses";
     LEDGER_AMONG = "ledger_among";
     LEDGER_APPEND = "ledger_append";
     LEDGER_BESIDE = "ledger_beside";
     LEDGER_ENTRIES = "ledger_entries";
+    LEDGER_LOOSE = "ledger_loose";
     LEDGER_MEMBERS = "ledger_members";
     LEDGER_NEWEST = "ledger_newest";
+    LEDGER_TRIGGERS = "ledger_triggers";
     LEDGER_TRANSACTIONS = "ledger_transactions";
     LOG_MEMBERS = "log_members";
     LOG_MEMBERS_OF = "log_members_of";

@@ -44,7 +44,7 @@ impl KeyError {
         match self {
             Self::Missing(file) => {
                 let file = file.display();
-                say!(ja: "鍵ファイル {file} がありません。このデータベースはその鍵で使われています。", en: "{self} ({file})")
+                say!(ja: "鍵ファイル {file} がありません。このデータベースはその鍵で使われています。", en: "{self}")
             }
             Self::Different { file, found, recorded } => {
                 let file = file.display();

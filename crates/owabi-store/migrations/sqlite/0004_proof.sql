@@ -146,6 +146,20 @@ CREATE TRIGGER releases_stay_u BEFORE UPDATE ON releases BEGIN SELECT RAISE(ABOR
 CREATE TRIGGER releases_stay_d BEFORE DELETE ON releases BEGIN SELECT RAISE(ABORT, 'releases are append-only'); END;
 CREATE TRIGGER resends_stay_u BEFORE UPDATE ON resends BEGIN SELECT RAISE(ABORT, 'resends are append-only'); END;
 CREATE TRIGGER resends_stay_d BEFORE DELETE ON resends BEGIN SELECT RAISE(ABORT, 'resends are append-only'); END;
+-- INSERT OR REPLACE deletes without a trigger: a key that is there is refused. (0 and less: SQLite chooses the number.)
+CREATE TRIGGER ledger_stays_i BEFORE INSERT ON ledger WHEN NEW.seq > 0 AND EXISTS (SELECT 1 FROM ledger l WHERE l.seq = NEW.seq)
+BEGIN SELECT RAISE(ABORT, 'ledger is append-only'); END;
+CREATE TRIGGER seals_stay_i BEFORE INSERT ON seals WHEN EXISTS (SELECT 1 FROM seals s WHERE s.number = NEW.number OR s.text = NEW.text)
+BEGIN SELECT RAISE(ABORT, 'seals are append-only'); END;
+CREATE TRIGGER releases_stay_i BEFORE INSERT ON releases
+WHEN EXISTS (SELECT 1 FROM releases r WHERE r.notice_id = NEW.notice_id AND r.at = NEW.at AND r.roster_hash = NEW.roster_hash)
+BEGIN SELECT RAISE(ABORT, 'releases are append-only'); END;
+CREATE TRIGGER resends_stay_i BEFORE INSERT ON resends WHEN EXISTS (SELECT 1 FROM resends r WHERE r.member_id = NEW.member_id AND r.round = NEW.round)
+BEGIN SELECT RAISE(ABORT, 'resends are append-only'); END;
+CREATE TRIGGER corrections_stay_i BEFORE INSERT ON corrections WHEN NEW.id > 0 AND EXISTS (SELECT 1 FROM corrections c WHERE c.id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'corrections are append-only'); END;
+CREATE TRIGGER substitutes_stay_i BEFORE INSERT ON substitutes WHEN NEW.id > 0 AND EXISTS (SELECT 1 FROM substitutes s WHERE s.id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'substitutes are append-only'); END;
 CREATE TRIGGER corrections_stay_d BEFORE DELETE ON corrections BEGIN SELECT RAISE(ABORT, 'corrections are append-only'); END;
 CREATE TRIGGER substitutes_stay_d BEFORE DELETE ON substitutes BEGIN SELECT RAISE(ABORT, 'substitutes are append-only'); END;
 

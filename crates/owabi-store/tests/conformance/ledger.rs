@@ -150,6 +150,24 @@ async fn what_stands_beside_the_ledger_is_told_with_where_members_stand(place: P
     assert_eq!(store.member_places(places[1].id, 2).await.unwrap().len(), 1);
 }
 
+on_both_databases!(what_no_entry_explains_is_found);
+async fn what_no_entry_explains_is_found(place: Place) {
+    let store = released(&place, 3).await;
+    assert_eq!((store.loose_of_the_ledger().await.unwrap(), store.missing_trigger().await.unwrap()), (vec![], None));
+    assert_eq!(store.other_addresses(0, 10).await.unwrap(), []);
+    place.run("INSERT INTO meta (key, value) VALUES ('copying', '1')").await.unwrap();
+    place
+        .run("INSERT INTO corrections (member_id, at, actor, reason, new_email) SELECT MIN(id), 1, 'x', 'x', 'other@example.jp' FROM affected_members")
+        .await
+        .unwrap();
+    let loose = store.loose_of_the_ledger().await.unwrap();
+    let sorts: Vec<&str> = loose.iter().map(|loose| loose.sort.as_str()).collect();
+    assert_eq!((sorts, loose[1].whose.as_str(), loose[1].number), (vec!["copying", "not_entered"], "corrections", 1));
+    let others = store.other_addresses(0, 10).await.unwrap();
+    assert_eq!((others.len(), others[0].corrected.as_deref()), (1, Some("other@example.jp")));
+    assert_eq!(store.other_addresses(others[0].id, 10).await.unwrap(), []);
+}
+
 on_both_databases!(a_transaction_that_is_open_is_older_than_the_next_one);
 async fn a_transaction_that_is_open_is_older_than_the_next_one(place: Place) {
     let store = place.store().await;

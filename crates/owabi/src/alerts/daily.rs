@@ -6,11 +6,10 @@ use crate::cli::say::{Text, say};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::japan;
-use owabi_core::ids::hex;
+use crate::ledger::{key, newest_head};
 use owabi_core::lifecycle::Status;
 use owabi_core::watch::minute_of_day;
 use owabi_store::{Store, StoreError};
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -54,7 +53,7 @@ async fn report(
     (day, me): (&str, &str),
     now: i64,
 ) -> Result<Option<Letter>, StoreError> {
-    let text = text(store).await?;
+    let text = text(config, store).await?;
     if store.meta_or(&format!("daily:{day}"), me).await? != me {
         return Ok(None);
     }
@@ -64,7 +63,7 @@ async fn report(
 }
 
 /// Numbers only: no member is named.
-async fn text(store: &Store) -> Result<Text, StoreError> {
+async fn text(config: &Config, store: &Store) -> Result<Text, StoreError> {
     let (mut counts, mut lines) = (store.counts().await?, Lines::default());
     for notice in store.notices().await? {
         let (id, state) = (&notice.id, &notice.state);
@@ -89,11 +88,16 @@ async fn text(store: &Store) -> Result<Text, StoreError> {
         ja: "確認を待つ返信・通知: {review} 件(`owabi track review`)",
         en: "mails that came back and wait for a look: {review} (`owabi track review`)"
     ));
-    lines.add(&match store.newest_seal().await? {
-        Some(seal) => {
-            let (number, hash) = (seal.number, hex(&Sha256::digest(seal.text.as_bytes())));
-            say!(ja: "最新の封印: {number} 番、{hash}", en: "newest seal: number {number}, {hash}")
-        }
+    // A key that cannot be used is told by the sealer.
+    let head = match key::public(config, store).await.ok().flatten() {
+        Some(key) => Some(newest_head(store, &key).await?).filter(|head| head.number > 0),
+        None => None,
+    };
+    lines.add(&match head {
+        Some(head) => say!(
+            ja: "台帳の最新の封印(`owabi ledger verify --head` にこのメールを渡せます):\n{head}",
+            en: "the ledger's newest seal (`owabi ledger verify --head` reads this mail):\n{head}"
+        ),
         None => say!(ja: "封印はまだありません。", en: "no seal yet"),
     });
     Ok(lines.0)

@@ -9,6 +9,7 @@ use super::session::{Session, moved, open_store};
 use super::trouble;
 use crate::config::{Config, Target};
 use crate::library::Library;
+use crate::ledger::key;
 use crate::{keys, relays};
 use owabi_core::lifecycle::Status;
 use owabi_core::render::{Renderer, Stamp};
@@ -141,6 +142,9 @@ async fn check_database(
             ja: "・ データベースと鍵の照合は `owabi check --connect` で調べます。",
             en: "- the database, and whether the key is its own, are checked with `owabi check --connect`"
         ));
+        if let Err(error) = key::look_at_file(config) {
+            found.failure(session, "ledger", &error.into());
+        }
         return None;
     }
     let store = match open_store(config, false).await {
@@ -160,6 +164,9 @@ async fn check_database(
     }
     if let Err(error) = keys::load(config, &store).await {
         found.failure(session, "keys", &error.into());
+    }
+    if let Err(error) = key::look(config, &store).await {
+        found.failure(session, "ledger", &error.into());
     }
     warn_of_nobody(session, &store, found).await;
     if let Err(error) = check_released(session, &store, library, found).await {

@@ -147,6 +147,10 @@ impl From<StoreError> for Failure {
                 Exit::BadConfig,
                 say!(ja: "`owabi check` で設定を確かめてください。", en: "look at it with `owabi check`"),
             ),
+            StoreError::SealsGone { .. } => (
+                Exit::Failed,
+                say!(ja: "`owabi ledger verify` で確かめてください。バックアップから戻した直後であれば、失われた記録を確かめ、鍵の隣の .head ファイルを別の場所に移すと、封印を再開します。", en: "look at `owabi ledger verify`; after a restore from a backup, see what is lost, then move the .head file beside the key away: sealing goes on"),
+            ),
             StoreError::Row { .. } => (
                 Exit::BadData,
                 say!(ja: "その行を直してからやり直してください。", en: "correct that row and try again"),

@@ -8,11 +8,11 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::say;
 use super::session::{Session, open_store};
 use crate::config::Config;
-use crate::ledger::{Sealer, key};
+use crate::ledger::{Noted, Sealer, key, newest_head};
 use crate::{clock, japan, keys};
 use owabi_core::ids::hex;
-use owabi_core::ledger::{Head, PublicKey, Seal};
-use owabi_store::{Store, StoreError};
+use owabi_core::ledger::{Head, PublicKey};
+use owabi_store::Store;
 use serde_json::{Value, json};
 
 /// The options of `ledger`.
@@ -71,7 +71,7 @@ pub(super) async fn seal_at_once(config: &Config) -> Result<(), Failure> {
             return Ok(());
         }
         let (keys, key) = (keys::load(config, &store).await?, key::load(config, &store).await?);
-        Sealer::new(store.clone(), keys, key).await?.seal(clock::now_ms()).await?;
+        Sealer::new(store.clone(), keys, key).await?.noting(Noted::of(config)).seal(clock::now_ms()).await?;
         Ok(())
     };
     let sealed: Result<(), Failure> = sealed.await;
@@ -100,29 +100,10 @@ async fn public_key(session: &Session, config: &Config, store: &Store) -> Answer
 
 async fn head(session: &Session, config: &Config, store: &Store) -> Answer {
     let key = sealed_with(config, store).await?;
-    let head = newest(store, &key).await?;
+    let head = newest_head(store, &key).await?;
     session.tell(&say!(ja: "{head}", en: "{head}"));
     session.answer(&of_head(&head));
     Ok(Exit::Done)
-}
-
-/// The newest seal as it stands there; `verify` looks whether it is genuine.
-async fn newest(store: &Store, key: &PublicKey) -> Result<Head, StoreError> {
-    let (queue, key) = (store.queue_id().await?, key.id());
-    let (mut entries, mut last) = (0, None);
-    loop {
-        let after = last.as_ref().map_or(0, |seal: &owabi_core::ledger::StoredSeal| seal.number);
-        let seals = store.seals_after(after, 1_000).await?;
-        entries += seals.iter().map(|seal| seal.entries).sum::<i64>();
-        match seals.into_iter().next_back() {
-            Some(seal) => last = Some(seal),
-            None => break,
-        }
-    }
-    Ok(match last {
-        Some(seal) => Head { queue, number: seal.number, at: seal.at, entries, hash: Seal::hash_of(&seal.text), key },
-        None => Head { queue, number: 0, at: 0, entries: 0, hash: owabi_core::ledger::NO_SEAL, key },
-    })
 }
 
 fn of_head(head: &Head) -> Value {

@@ -202,9 +202,10 @@ fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
         }
     };
     let answer = runtime.block_on(async {
-        let answer = dispatch(&session, cli.verb).await?;
+        // A refusal has its entries, too.
+        let answer = dispatch(&session, cli.verb).await;
         session.seal().await;
-        Ok(answer)
+        answer
     });
     match answer {
         Ok(exit) => exit,

@@ -11,7 +11,7 @@ use crate::alerts::{self, Deliverer};
 use crate::config::Config;
 use crate::dispatch::{self, Live, Parts, Summary};
 use crate::health;
-use crate::ledger::{self, Sealer};
+use crate::ledger::{self, Noted, Sealer};
 use crate::library::Library;
 use crate::receipts::sources::Sources;
 use crate::receipts::{Intake, Troubles};
@@ -79,7 +79,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     } else {
         readers = sources.clone().follow(&reading).await?;
     }
-    let sealing = Sealer::new(store.clone(), keys.clone(), seal_key).await?.keep_sealing();
+    let sealer = Sealer::new(store.clone(), keys.clone(), seal_key).await?.noting(Noted::of(&config));
+    let sealing = sealer.keep_sealing(live.alerts().clone());
     let telling = Telling::start(&config, &relays, &store, &live, options.until_idle);
     let parts = Parts { relays, store: store.clone(), library: Arc::clone(&library), keys };
     let summary = dispatch::run(&config, parts, options, live, stop.child_token()).await;

@@ -21,6 +21,9 @@ pub(super) fn what(error: &StoreError) -> Text {
             format!("database.url の {url:?} は、sqlite:ファイル でも postgres://… でもありません。")
         }
         StoreError::Migrate(_) => format!("スキーマを更新できませんでした。何も変更していません({said})。"),
+        StoreError::SealsGone { number } => {
+            format!("台帳の封印 {number} が消えているか、別のものになっています。封印を続けていません。")
+        }
         StoreError::Row { id, what } => format!("affected_members の id {id} の行を読めません({what})。"),
         StoreError::RosterChanged { looked_at, held } => {
             format!(

@@ -42,7 +42,7 @@ impl SealKeyError {
     pub(crate) fn what(&self) -> Text {
         match self {
             Self::Missing(place) => {
-                say!(ja: "台帳の封印の鍵 {place} がありません。この台帳はその鍵で封印されています。", en: "{self} ({place})")
+                say!(ja: "台帳の封印の鍵 {place} がありません。この台帳はその鍵で封印されています。", en: "{self}")
             }
             Self::Different { place, found, recorded } => say!(
                 ja: "{place} はこの台帳の鍵ではありません(鍵 {found}、台帳 {recorded})。",
@@ -98,6 +98,25 @@ pub async fn load(config: &Config, store: &Store) -> Result<SealKey, SealKeyErro
         return Err(SealKeyError::Different { place, found, recorded });
     }
     Ok(key)
+}
+
+/// Looks whether the key can be used, as far as it is there, and makes none.
+///
+/// # Errors
+/// See [`SealKeyError`].
+pub async fn look(config: &Config, store: &Store) -> Result<(), SealKeyError> {
+    if store.meta(PUBLIC).await?.is_some() { load(config, store).await.map(|_| ()) } else { look_at_file(config) }
+}
+
+/// The same without the database: the file's mode and form.
+///
+/// # Errors
+/// See [`SealKeyError`].
+pub fn look_at_file(config: &Config) -> Result<(), SealKeyError> {
+    match config.ledger_secret(false) {
+        Err(SecretError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+        secret => Ok(secret.map(|_| ())?),
+    }
 }
 
 /// The key that seals are checked with: of the key file where it can be read, else the one that the database names; `None` when nothing was ever sealed.

@@ -4,6 +4,9 @@
 //! open until no transaction that ran when it was noticed can still commit.
 
 use super::leaves::{Leaves, PAGE, read};
+use super::noted::Noted;
+use crate::alerts::{Alerts, Kind};
+use crate::cli::say::say;
 use crate::clock;
 use crate::dispatch::harmless;
 use owabi_core::ids::Keys;
@@ -24,6 +27,8 @@ const TELL_MS: i64 = 600_000;
 const OPEN_MS: i64 = 60_000;
 /// Seals that are read together.
 const SEALS: i64 = 500;
+/// Sealing that fails for so long is told (milliseconds).
+const TROUBLE_MS: i64 = 5_000;
 
 /// Seals the ledger of one queue.
 pub struct Sealer {
@@ -36,6 +41,17 @@ pub struct Sealer {
     done: Ranges,
     entries: i64,
     gaps: Vec<Gap>,
+    noted: Option<Noted>,
+    /// The chain was found to hold the noted head.
+    trusted: bool,
+}
+
+/// What became of a page.
+enum Page {
+    /// So many entries were sealed.
+    Sealed(i64),
+    /// Somebody else sealed meanwhile: which entries are left is to be seen again.
+    Lost,
 }
 
 /// The newest seal that this sealer knows.
@@ -68,10 +84,18 @@ impl Sealer {
         let queue = store.queue_id().await?;
         let newest = Newest { number: 0, at: 0, hash: NO_SEAL };
         let leaves = Leaves::new(keys);
+        let (done, gaps) = (Ranges::default(), Vec::new());
         let mut sealer =
-            Self { store, leaves, key, queue, newest, done: Ranges::default(), entries: 0, gaps: Vec::new() };
+            Self { store, leaves, key, queue, newest, done, entries: 0, gaps, noted: None, trusted: false };
         sealer.follow().await?;
         Ok(sealer)
+    }
+
+    /// Notes the head outside the database after each seal, and seals no chain that does not hold the head that is noted there.
+    #[must_use]
+    pub fn noting(mut self, noted: Option<Noted>) -> Self {
+        self.noted = noted;
+        self
     }
 
     /// The newest seal.
@@ -84,10 +108,40 @@ impl Sealer {
     /// Seals everything that can be seen at `now`. Returns how many entries this sealer sealed.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Unavailable`; `Damaged` when the chain does not hold the head that was noted, or lost seals meanwhile.
     pub async fn seal(&mut self, now: i64) -> Result<i64, StoreError> {
         self.follow().await?;
-        let mut sealed = 0;
+        self.trust().await?;
+        let (before, mut sealed) = (self.newest.number, 0);
+        while !self.round(now, &mut sealed).await? {}
+        if self.newest.number > before
+            && let Some(noted) = &mut self.noted
+        {
+            let (queue, key) = (self.queue.clone(), self.key.public().id());
+            let Newest { number, at, hash } = self.newest;
+            noted.write(&Head { queue, number, at, entries: self.entries, hash, key });
+        }
+        Ok(sealed)
+    }
+
+    /// The head that was noted must be in the chain: else seals were taken away, and a new chain would cover it up.
+    async fn trust(&mut self) -> Result<(), StoreError> {
+        if self.trusted {
+            return Ok(());
+        }
+        if let Some(head) = self.noted.as_ref().and_then(|noted| noted.read(&self.queue)).filter(|head| head.number > 0) {
+            let there = self.store.seals_after(head.number - 1, 1).await?.into_iter().next();
+            if !there.is_some_and(|seal| seal.number == head.number && Seal::hash_of(&seal.text) == head.hash) {
+                let number = head.number;
+                return Err(StoreError::SealsGone { number });
+            }
+        }
+        self.trusted = true;
+        Ok(())
+    }
+
+    /// One pass over what is not sealed. Returns whether it came to its end.
+    async fn round(&mut self, now: i64, sealed: &mut i64) -> Result<bool, StoreError> {
         let mut rows = self.late(now).await?;
         let mut from = self.done.last().unwrap_or_default() + 1;
         let newest = self.store.ledger_newest().await?;
@@ -96,14 +150,17 @@ impl Sealer {
             if from <= to {
                 rows.extend(self.store.ledger_entries(from, to).await?);
             }
-            sealed += self.seal_rows(std::mem::take(&mut rows), now).await?;
+            match self.seal_rows(std::mem::take(&mut rows), now).await? {
+                Page::Sealed(entries) => *sealed += entries,
+                Page::Lost => return Ok(false),
+            }
             from = to.max(from) + 1;
             if from > newest {
                 break;
             }
         }
         self.note_gaps(now).await?;
-        Ok(sealed)
+        Ok(true)
     }
 
     /// Learns of the seals that others made.
@@ -132,6 +189,10 @@ impl Sealer {
 
     /// Entries that came late into a gap. Gaps that nothing can come into any more are closed.
     async fn late(&mut self, now: i64) -> Result<Vec<LedgerRow>, StoreError> {
+        if !self.store.is_shared() {
+            let come = self.store.ledger_among(&self.done.gaps(), PAGE).await?;
+            return read(&self.store, Ranges::of(come).as_slice()).await;
+        }
         if self.gaps.is_empty() {
             return Ok(Vec::new());
         }
@@ -152,7 +213,7 @@ impl Sealer {
         read(&self.store, Ranges::of(come).as_slice()).await
     }
 
-    async fn seal_rows(&mut self, rows: Vec<LedgerRow>, now: i64) -> Result<i64, StoreError> {
+    async fn seal_rows(&mut self, rows: Vec<LedgerRow>, now: i64) -> Result<Page, StoreError> {
         let mut entries = Vec::with_capacity(rows.len());
         for row in rows.into_iter().filter(|row| !self.done.contains(row.seq)) {
             let seq = row.seq;
@@ -163,21 +224,22 @@ impl Sealer {
         let at = now.max(self.newest.at);
         let Some(seal) = Seal::over(&entries, (&self.queue, self.newest.number + 1, at), self.newest.hash, &self.key)
         else {
-            return Ok(0);
+            return Ok(Page::Sealed(0));
         };
         let stored = seal.signed(&self.key);
         let leaves: Vec<Hash> = entries.iter().map(|(_, leaf)| *leaf).collect();
         if !self.store.append_seal(&stored, &leaves, &self.newest.hash).await? {
-            // Somebody else sealed meanwhile: what is left is for the next look.
+            let known = self.newest.number;
             self.follow().await?;
-            return Ok(0);
+            let number = known.max(1);
+            return if self.newest.number > known { Ok(Page::Lost) } else { Err(StoreError::SealsGone { number }) };
         }
         self.cover(&seal.entries);
         self.newest = Newest { number: seal.number, at, hash: Seal::hash_of(&stored.text) };
-        Ok(seal.entries.count())
+        Ok(Page::Sealed(seal.entries.count()))
     }
 
-    /// Remembers the gaps that are new. On SQLite nothing comes late.
+    /// Remembers the gaps that are new. On SQLite nothing comes late: what a lost race left is looked for each time.
     async fn note_gaps(&mut self, now: i64) -> Result<(), StoreError> {
         let gaps = self.done.gaps();
         if !self.store.is_shared() || gaps.is_empty() {
@@ -195,9 +257,9 @@ impl Sealer {
     }
 
     /// Seals about once a second until it is stopped.
-    pub fn keep_sealing(self) -> Sealing {
+    pub fn keep_sealing(self, alerts: Alerts) -> Sealing {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(keep(self, stop.clone()));
+        let task = tokio::spawn(keep(self, stop.clone(), alerts));
         Sealing { stop, task }
     }
 }
@@ -206,43 +268,80 @@ impl Sealer {
 #[derive(Debug)]
 pub struct Sealing {
     stop: CancellationToken,
-    task: JoinHandle<Sealer>,
+    /// The sealer, and the head that the journal has.
+    task: JoinHandle<(Sealer, Option<i64>)>,
 }
 
 impl Sealing {
     /// Stops after everything that was entered is sealed, as far as the database answers.
     pub async fn finish(self) {
         self.stop.cancel();
-        let Ok(mut sealer) = self.task.await else { return };
+        let Ok((mut sealer, told)) = self.task.await else { return };
         let answers = tokio::time::timeout(ANSWER, sealer.store.newest_seal()).await.is_ok_and(|seal| seal.is_ok());
         let last = async { answers && sealer.seal(clock::now_ms()).await.is_ok() };
         if tokio::time::timeout(LAST, last).await != Ok(true) {
             tracing::warn!("the last entries are not sealed yet; the next run seals them");
         }
-        tell(&sealer);
+        if told != Some(sealer.newest.number) {
+            tell(&sealer);
+        }
     }
 }
 
-async fn keep(mut sealer: Sealer, stop: CancellationToken) -> Sealer {
-    let (mut told, mut well) = (None, true);
+async fn keep(mut sealer: Sealer, stop: CancellationToken, alerts: Alerts) -> (Sealer, Option<i64>) {
+    let (mut told, mut trouble) = (None, Trouble::default());
     loop {
         let now = clock::now_ms();
+        let number = |told: Option<(i64, i64)>| told.map(|(number, _)| number);
         // What is broken off here is found by the next look.
-        let Some(sealed) = stop.run_until_cancelled(sealer.seal(now)).await else { return sealer };
-        if let Err(error) = &sealed
-            && well
-        {
-            tracing::warn!(error = harmless(error), "the ledger cannot be sealed now; it is tried again each second");
-        }
-        well = sealed.is_ok();
+        let Some(sealed) = stop.run_until_cancelled(sealer.seal(now)).await else { return (sealer, number(told)) };
+        trouble.take(sealed.as_ref().err(), now, &alerts);
         let moved = told.is_none_or(|(number, at)| sealer.newest.number != number && now >= at + TELL_MS);
-        if well && moved {
+        if sealed.is_ok() && moved {
             tell(&sealer);
             told = Some((sealer.newest.number, now));
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
-            () = stop.cancelled() => return sealer,
+            () = stop.cancelled() => return (sealer, number(told)),
+        }
+    }
+}
+
+/// Since when sealing fails.
+#[derive(Default)]
+struct Trouble {
+    since: Option<i64>,
+}
+
+impl Trouble {
+    fn take(&mut self, error: Option<&StoreError>, now: i64, alerts: &Alerts) {
+        let Some(error) = error else {
+            if self.since.take().is_some() {
+                alerts.over(Kind::SealTrouble, "");
+            }
+            return;
+        };
+        let why = harmless(error);
+        if self.since.is_none() {
+            if let StoreError::SealsGone { .. } = error {
+                tracing::error!(error = why, "the ledger is not sealed: run owabi ledger verify");
+            } else {
+                tracing::warn!(error = why, "the ledger cannot be sealed now; it is tried again each second");
+            }
+        }
+        if now >= *self.since.get_or_insert(now) + TROUBLE_MS {
+            let text = match error {
+                StoreError::SealsGone { number } => say!(
+                    ja: "台帳の封印 {number} が消えているか、別のものになっているため、封印を止めました。`owabi ledger verify` で確かめてください。",
+                    en: "seal {number} of the ledger is gone or is another one: nothing more is sealed; look at `owabi ledger verify`"
+                ),
+                _ => say!(
+                    ja: "データベースの不調で台帳を封印できません。直れば自動で封印します。",
+                    en: "the ledger cannot be sealed while the database is in trouble; it is sealed as soon as that is over"
+                ),
+            };
+            alerts.raise(Kind::SealTrouble, None, text);
         }
     }
 }
@@ -251,3 +350,6 @@ async fn keep(mut sealer: Sealer, stop: CancellationToken) -> Sealer {
 fn tell(sealer: &Sealer) {
     tracing::info!("{}", sealer.head());
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,9 @@
 
 use super::beside::{Mismatch, Told, first_mismatch};
 use super::leaves::{Leaves, read};
+use super::loose::{self, Unexplained};
 use super::standings::{Misplaced, Standings, Stands};
+use crate::clock;
 use owabi_core::ids::Keys;
 use owabi_core::ledger::{Fault, Finding, Hash, Head, PublicKey, Ranges, Seal, SealFault, Verifier};
 use owabi_store::{Store, StoreError};
@@ -17,6 +19,8 @@ const GROUP: i64 = 8_192;
 const TASKS: usize = 3;
 /// Seals that are read together.
 const SEALS: i64 = 256;
+/// Entries that are older have a seal where the ledger has a key (milliseconds).
+const SEALED_MS: i64 = 60_000;
 /// Members that are read together.
 const MEMBERS: i64 = 5_000;
 /// How long an entry may take to be sealed where commits come out of their order, and how often it is looked for.
@@ -33,6 +37,10 @@ pub enum Bad {
     Beside(Mismatch),
     /// A member's status.
     Member(Misplaced),
+    /// What no entry explains.
+    Loose(Unexplained),
+    /// The ledger was sealed, and no seal is there.
+    SealsGone,
 }
 
 /// What a check found.
@@ -101,6 +109,7 @@ impl Check<'_> {
             Some(finding) => Some(Bad::Sealed(finding)),
             None => match self.verifier.finish() {
                 Err(finding) => Some(Bad::Sealed(finding)),
+                Ok(head) if head.number == 0 && self.seals_gone().await? => Some(Bad::SealsGone),
                 Ok(_) => self.unsealed_below().await?.map(Bad::Sealed),
             },
         };
@@ -108,9 +117,22 @@ impl Check<'_> {
         let (unsealed, reached) = self.tail(high).await?;
         let first_bad = match first {
             Some(bad) => Some(bad),
-            None => self.outside(reached).await?,
+            None => match self.outside(reached).await? {
+                Some(bad) => Some(bad),
+                None => loose::first(&self.store).await?.map(Bad::Loose),
+            },
         };
         Ok(Checked { head: self.verifier.head(), unsealed, first_bad })
+    }
+
+    /// A ledger with a key is sealed within seconds: entries that are older than a minute had a seal.
+    async fn seals_gone(&self) -> Result<bool, StoreError> {
+        if self.store.meta("ledger_key").await?.is_none() {
+            return Ok(false);
+        }
+        let first = self.store.ledger_among(&[(1, i64::MAX)], 1).await?.first().copied().unwrap_or_default();
+        let entry = self.store.ledger_entries(first, first).await?.into_iter().next().and_then(|row| row.entry);
+        Ok(entry.is_some_and(|entry| entry.at + SEALED_MS < clock::now_ms()))
     }
 
     /// All seals and their entries; the first finding.
@@ -215,10 +237,15 @@ impl Check<'_> {
         if newest <= from {
             return Ok((0, from));
         }
-        let ranges = Ranges::of(from + 1..=newest);
-        let looked = look(self.store.clone(), Leaves::new(self.keys.clone()), ranges).await?;
-        let count = i64::try_from(looked.len()).unwrap_or(i64::MAX);
-        self.take(looked);
+        let (mut count, mut first) = (0, from + 1);
+        while first <= newest {
+            let last = newest.min(first + GROUP - 1);
+            let ranges = Ranges::of(first..=last);
+            let looked = look(self.store.clone(), Leaves::new(self.keys.clone()), ranges).await?;
+            count += i64::try_from(looked.len()).unwrap_or(i64::MAX);
+            self.take(looked);
+            first = last + 1;
+        }
         Ok((count, newest))
     }
 
@@ -308,6 +335,8 @@ impl Bad {
             Self::Sealed(Finding::Seal { fault, .. }) => SealFault::as_str(*fault),
             Self::Beside(_) => "differs",
             Self::Member(_) => "status_differs",
+            Self::Loose(found) => found.sort.as_str(),
+            Self::SealsGone => "seals_gone",
         }
     }
 }

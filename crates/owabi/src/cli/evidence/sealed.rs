@@ -3,7 +3,7 @@
 use crate::cli::exit::Failure;
 use crate::clock;
 use crate::config::Config;
-use crate::ledger::{Sealer, key};
+use crate::ledger::{Noted, Sealer, key};
 use owabi_core::ids::Keys;
 use owabi_core::ledger::SealKey;
 use owabi_store::Store;
@@ -14,7 +14,7 @@ use owabi_store::Store;
 /// The database's and the key's.
 pub(super) async fn seal_all(config: &Config, store: &Store, keys: &Keys) -> Result<SealKey, Failure> {
     let key = key::load(config, store).await?;
-    let mut sealer = Sealer::new(store.clone(), keys.clone(), key.clone()).await?;
+    let mut sealer = Sealer::new(store.clone(), keys.clone(), key.clone()).await?.noting(Noted::of(config));
     while sealer.seal(clock::now_ms()).await? > 0 {}
     Ok(key)
 }

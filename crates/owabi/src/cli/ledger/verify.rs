@@ -6,7 +6,7 @@ use super::super::session::Session;
 use super::words::{Described, describe};
 use super::{of_head, sealed_with};
 use crate::config::Config;
-use crate::ledger::{Checked, check};
+use crate::ledger::{Checked, Noted, check};
 use crate::{clock, keys};
 use owabi_core::ledger::Head;
 use owabi_store::Store;
@@ -22,7 +22,8 @@ Examples:
   owabi ledger verify --head \"owabi-head queue=… key=…\"
   journalctl -u owabi | grep owabi-head | tail -1 > noted.txt
 
-Without --head nobody can tell whether the newest seals were cut off together with their entries.
+Without --head the head beside the key (ledger.key.head) is used, where it can be read. Without either nobody can tell
+whether the newest seals were cut off together with their entries.
 Exit codes: 0 all is as it was sealed, 1 something was changed (it is named).")]
 pub(super) struct Options {
     /// A head that was noted outside: the line, or a file that holds it
@@ -34,8 +35,13 @@ pub(super) async fn run(session: &Session, config: &Config, store: &Store, optio
     let expected = options.head.as_deref().map(noted).transpose()?;
     let key = sealed_with(config, store).await?;
     let keys = keys::load(config, store).await?;
+    let queue = store.queue_id().await?;
+    // Beside the key lies the head of the last seal that was made here.
+    let beside = || Noted::of(config)?.read(&queue).filter(|head| head.number > 0 && head.key == key.id());
+    let given = expected.is_some();
+    let expected = expected.or_else(beside);
     if let Some(head) = &expected {
-        of_this_ledger(head, &store.queue_id().await?, &key.id())?;
+        of_this_ledger(head, &queue, &key.id())?;
     }
     let begun = clock::monotonic();
     let newest = store.ledger_newest().await?;
@@ -49,7 +55,7 @@ pub(super) async fn run(session: &Session, config: &Config, store: &Store, optio
         Some(bad) => Some(describe(store, bad).await?),
         None => None,
     };
-    tell(session, &checked, first_bad.as_ref(), expected.is_some(), seconds);
+    tell(session, &checked, first_bad.as_ref(), given, seconds);
     let Checked { head, unsealed, .. } = &checked;
     session.answer(&json!({
         "ok": first_bad.is_none(),

@@ -2,7 +2,7 @@
 
 use super::super::say::{Text, say};
 use crate::japan;
-use crate::ledger::{Bad, Mismatch, Misplaced};
+use crate::ledger::{Bad, Mismatch, Misplaced, Sort, Unexplained};
 use owabi_core::ledger::{Fault, Finding, SealFault};
 use owabi_store::{Store, StoreError};
 use serde_json::{Value, json};
@@ -30,6 +30,14 @@ pub(super) async fn describe(store: &Store, bad: &Bad) -> Result<Described, Stor
         }
         Bad::Beside(mismatch) => beside(mismatch),
         Bad::Member(misplaced) => member(misplaced),
+        Bad::Loose(found) => loose(found),
+        Bad::SealsGone => Described {
+            text: say!(
+                ja: "この台帳は封印されていましたが、封印がすべて消されています。",
+                en: "this ledger was sealed, and all its seals are gone"
+            ),
+            json: json!({ "what": "seal", "number": 1, "fault": fault }),
+        },
     })
 }
 
@@ -94,6 +102,11 @@ fn beside(mismatch: &Mismatch) -> Described {
         "approval" => ("承認", "approval"),
         "release" => ("解禁", "release"),
         "notice" => ("お知らせ(解禁時の内容)", "notice as released"),
+        "resend" => ("再送", "resend"),
+        "user" => ("利用者", "user"),
+        "state" => ("お知らせの状態", "state of the notice"),
+        "hold" => ("削除の禁止", "legal hold"),
+        "purge" => ("個人情報の削除", "purge"),
         _ => ("取り込み", "import"),
     };
     let text = match seq {
@@ -108,6 +121,42 @@ fn beside(mismatch: &Mismatch) -> Described {
     };
     let json =
         json!({ "what": what, "fault": "differs", "notice": notice_id, "whose": whose, "at": at, "number": seq });
+    Described { text, json }
+}
+
+fn loose(found: &Unexplained) -> Described {
+    let Unexplained { sort, notice_id, whose } = found;
+    let text = match sort {
+        Sort::Copying => say!(
+            ja: "meta の copying の印が残っており、記録が台帳に載らなくなっています。",
+            en: "the mark `copying` stands in meta: nothing is entered into the ledger meanwhile"
+        ),
+        Sort::TriggerMissing => say!(
+            ja: "記録を守るトリガー {whose} がないか、止められています。",
+            en: "the trigger {whose}, which keeps the records, is missing or switched off"
+        ),
+        Sort::MemberGone => say!(
+            ja: "台帳にある対象者(行 {whose}、「{notice_id}」)が消されています。",
+            en: "a member of whom the ledger tells (row {whose}, {notice_id}) is gone"
+        ),
+        Sort::MembersDiffer => say!(
+            ja: "「{notice_id}」の取り込み {whose} の対象者の人数が、取り込んだ人数と違います。",
+            en: "import {whose} of {notice_id} has not as many members as it brought"
+        ),
+        Sort::NotImported => say!(
+            ja: "会員番号 {whose}(「{notice_id}」)は、どの取り込みのものでもありません。",
+            en: "member {whose} of {notice_id} is of no import"
+        ),
+        Sort::NotEntered => say!(
+            ja: "表 {whose} の行数が、台帳の記録の数と違います。",
+            en: "the table {whose} has not as many rows as the ledger has entries of them"
+        ),
+        Sort::AddressDiffers => say!(
+            ja: "会員番号 {whose}(「{notice_id}」)のアドレスは、最後に訂正した、または送ったアドレスと違います。",
+            en: "the address of member {whose} of {notice_id} is not the one that was corrected, or written to, last"
+        ),
+    };
+    let json = json!({ "what": "outside", "fault": sort.as_str(), "notice": notice_id, "whose": whose });
     Described { text, json }
 }
 

@@ -1,0 +1,78 @@
+//! The newest head beside the key, outside the database: whoever cuts off seals, or all of them, does not reach it.
+//!
+//! One line a queue, mode 0600, replaced as a whole.
+
+use crate::config::Config;
+use owabi_core::ledger::Head;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+/// The file of the newest head.
+#[derive(Clone, Debug)]
+pub struct Noted {
+    file: PathBuf,
+    /// Said once.
+    failed: bool,
+}
+
+impl Noted {
+    /// The file beside the key's; none where the key is a credential of systemd, beside which nothing can be written.
+    pub fn of(config: &Config) -> Option<Self> {
+        if config.ledger.key_credential.is_some() {
+            return None;
+        }
+        let mut name = config.ledger.key_file.clone().into_os_string();
+        name.push(".head");
+        Some(Self::at(name.into()))
+    }
+
+    /// This file.
+    pub fn at(file: PathBuf) -> Self {
+        Self { file, failed: false }
+    }
+
+    /// The file, for people.
+    pub fn place(&self) -> String {
+        self.file.display().to_string()
+    }
+
+    /// The head of this queue that was noted last, if it can be read.
+    pub fn read(&self, queue: &str) -> Option<Head> {
+        let text = fs::read_to_string(&self.file).ok()?;
+        text.lines().filter_map(Head::find).find(|head| head.queue == queue)
+    }
+
+    /// Notes a head. What cannot be written is said once: sealing goes on.
+    pub fn write(&mut self, head: &Head) {
+        let written = self.replace(head);
+        if let Err(error) = &written
+            && !self.failed
+        {
+            let file = self.place();
+            tracing::warn!(file, error = %error, "the head of the ledger cannot be noted beside its key");
+        }
+        self.failed = written.is_err();
+    }
+
+    fn replace(&self, head: &Head) -> io::Result<()> {
+        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        let others = text.lines().filter(|line| Head::find(line).is_some_and(|other| other.queue != head.queue));
+        let lines: String = others.map(|line| format!("{line}\n")).collect();
+        let mut name = self.file.clone().into_os_string();
+        name.push(format!(".{}.new", std::process::id()));
+        let beside = PathBuf::from(name);
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            write!(file, "{lines}{head}\n")?;
+            file.sync_all()?;
+            fs::rename(&beside, &self.file)
+        };
+        let written = write();
+        if written.is_err() {
+            let _ = fs::remove_file(&beside);
+        }
+        written
+    }
+}
