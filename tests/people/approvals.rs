@@ -117,7 +117,6 @@ fn each_key_of_the_policy_edited_after_the_approval_refuses_the_release_and_is_n
         let body = &office.entries("release")[0].1;
         assert_eq!((&body["approvals_required"], &body["policy"]["canary"]), (&json!(1), &json!(5)));
         assert_eq!(body["approvers"], json!(["hanako"]));
-        ends(&office.run(&["ledger", "verify"]), 0, "");
     }
 }
 
