@@ -78,8 +78,7 @@ async fn verify_names_what_was_changed_and_whose_it_is_and_a_noted_head_finds_wh
     sql(&program, "UPDATE attempts SET outcome = 'accepted' WHERE member_id = 3").await;
     assert_eq!(verified(&program, &["--head", &head]).0, Some(0));
     // By hand and past the triggers: the row alone.
-    sql(&program, "UPDATE affected_members SET status = 'delivered' WHERE id = 2")
-        .await;
+    sql(&program, "UPDATE affected_members SET status = 'delivered' WHERE id = 2").await;
     let (code, said) = verified(&program, &[]);
     assert_eq!((code, &said["first_bad"]["member"]), (Some(1), &"M00001".into()), "{said}");
     sql(
@@ -93,7 +92,11 @@ async fn verify_names_what_was_changed_and_whose_it_is_and_a_noted_head_finds_wh
     // All that came after the release: its seals, entries and rows.
     sql(&program, "DELETE FROM seals WHERE number > (SELECT MIN(s.number) FROM seals s WHERE s.last_seq >= (SELECT MAX(seq) FROM ledger WHERE kind = 'release')); DELETE FROM ledger WHERE seq > (SELECT MAX(last_seq) FROM seals); DELETE FROM attempts; UPDATE affected_members SET status = 'queued', due_at = 1").await;
     let (code, beside) = verified(&program, &[]);
-    assert_eq!((code, &beside["first_bad"]["fault"]), (Some(1), &"cut_off".into()), "the head beside the key: {beside}");
+    assert_eq!(
+        (code, &beside["first_bad"]["fault"]),
+        (Some(1), &"cut_off".into()),
+        "the head beside the key: {beside}"
+    );
     std::fs::remove_file(program.path("ledger.key.head")).unwrap();
     let (code, said) = verified(&program, &[]);
     assert_eq!(code, Some(0), "nothing inside can tell: {said}");

@@ -157,7 +157,7 @@ async fn a_row_with_a_mistake_is_shown_and_stops_nobody_who_was_released() {
     database.try_psql_as(ROLE, &insert("50002", "b@members.test", "[\"course\"]")).unwrap();
     program.release();
     // Between the release and the sending: the owner of the tables spoils what was released.
-    database.psql("UPDATE affected_members SET cohorts = 'oops' WHERE member_no = '50001'");
+    database.psql("UPDATE affected_members SET cohorts = '\"山田\"' WHERE member_no = '50001'");
     for (number, email, cohorts) in [("50003", "Ｃ@members.test", "[\"course\"]"), ("50004", "d@members.test", "oops")]
     {
         database.try_psql_as(ROLE, &insert(number, email, cohorts)).unwrap();
@@ -168,7 +168,10 @@ async fn a_row_with_a_mistake_is_shown_and_stops_nobody_who_was_released() {
     let failed = async || status_of(&program, "50001").await.0 == Status::Failed;
     assert!(eventually(&failed).await);
     let reason = status_of(&program, "50001").await.1.unwrap();
-    assert!(reason.starts_with("unreadable_row: ") && reason.contains("cohorts"), "{reason}");
+    assert!(
+        reason.starts_with("unreadable_row: ") && reason.contains("cohorts") && !reason.contains("山田"),
+        "{reason}"
+    );
     let shown = program.json(&["log", "--status", "failed"]);
     assert_eq!(shown["rows"][0]["status_reason"], reason, "{shown}");
     let seen = program.output(&["--json", "preflight", "--notice", NOTICE]);

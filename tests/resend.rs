@@ -265,3 +265,28 @@ async fn some_are_withdrawn_and_the_others_are_sent_to() {
     assert_eq!(relay.captured().len(), 4);
     program.audit(&relay).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_sent_to_whom_no_release_let_go() {
+    let relay = refusing(&[], 0).await;
+    let program = Program::released(relay.addr().port(), "", &addresses(1));
+    sent(&program);
+    program.import(&program.write("more.csv", &roster(&addresses(2)[1..]).replace("M00000", "M90000")));
+    let member = ["--notice", "leak", "--member", "M90000", "--reason", "x", "--yes"];
+    assert_eq!(program.json(&[&["withdraw"], &member[..]].concat())["withdrawn"], 1);
+    let resend = program.json(&[&["resend", "--status", "withdrawn"], &member[..]].concat());
+    assert_eq!((&resend["selected"], &resend["excluded"]), (&json!(0), &json!({ "never_released": 1 })));
+    let (_, told, _) = said(&program, &[&["resend", "--status", "withdrawn", "--dry-run"], &member[..]].concat());
+    assert!(told.contains("left out 1: never released"), "{told}");
+    sent(&program);
+    assert_eq!(relay.captured().len(), 1);
+    program.json(&["pause", "leak"]);
+    let (_, told, _) = said(&program, &["pause", "leak"]);
+    assert!(told.contains("leak is paused already"), "{told}");
+    let (code, told, _) = said(&program, &[&["resend", "--status", "failed", "--dry-run"], &member[..]].concat());
+    assert!(code == 0 && told.contains("leak is paused"), "{told}");
+    let list = program.write("list.csv", "番号,氏名\n1,山田\n");
+    let list = ["resend", "--notice", "leak", "--file", list.to_str().unwrap(), "--reason", "x", "--dry-run"];
+    let (code, _, why) = said(&program, &list);
+    assert!(code == 65 && why.contains("no column with member numbers"), "{why}");
+}

@@ -46,6 +46,7 @@ fn every_csv_opens_in_japanese_excel_and_runs_no_cell() {
         "2022-03-02",
         "--note",
         "=書留",
+        "--yes",
     ];
     program.json(&add);
     for arguments in [
@@ -116,7 +117,7 @@ async fn every_bad_line_of_a_file_comes_back_and_the_same_file_twice_adds_nothin
 #[test]
 fn the_list_shows_what_was_done_and_what_is_still_open_and_a_record_can_be_taken_back() {
     let program = program();
-    let add = |more: &[&str]| program.json(&[&["substitute", "add", "--notice", "leak"], more].concat());
+    let add = |more: &[&str]| program.json(&[&["substitute", "add", "--notice", "leak", "--yes"], more].concat());
     let letter = ["--member", "M90001", "--kind", "letter", "--on", "2022-03-02", "--note", "書留"];
     assert_eq!(add(&letter)["added"], 1);
     assert_eq!((&add(&letter)["added"], &add(&letter)["already"]), (&json!(0), &json!(1)));
@@ -135,6 +136,7 @@ fn the_list_shows_what_was_done_and_what_is_still_open_and_a_record_can_be_taken
     assert_eq!(numbers(&open), ["M90000", "M90002"]);
     let one = program.json(&["member", "show", "M90001"]);
     assert_eq!(one["substitutes"][0]["on"], "2022-03-02");
+    assert_eq!(one["member"]["next"], "told_otherwise", "as the list says");
     let (_, story, _) = said(&program, &["member", "show", "M90001"]);
     assert!(story.contains("instead") && story.contains("2022-03-02  letter  M90001"), "{story}");
     let number = all["rows"][1]["done"][0]["id"].to_string();
@@ -163,6 +165,10 @@ fn what_cannot_have_been_done_is_not_recorded() {
     ] {
         assert_eq!(said(&program, &[&["substitute", "add", "--notice", "leak"], more].concat()).0, code, "{more:?}");
     }
+    let letter = ["substitute", "add", "--notice", "leak", "--member", "M90001", "--kind", "letter"];
+    assert!(said(&program, &letter).2.contains("--on is missing"));
+    let (code, _, why) = said(&program, &[&letter[..], &["--on", "2022-03-02"]].concat());
+    assert!(code == 2 && why.contains("confirmation is needed") && why.contains("add --yes"), "{why}");
     assert_eq!(program.json(&["substitute", "list", "--notice", "leak"])["rows"], json!([]));
 }
 

@@ -394,8 +394,14 @@ async fn a_purge_is_no_change_and_an_inserted_entry_is_one(ledger: Ledger) {
     }
     for id in full.raw.numbers("SELECT member_id FROM intents").await.concat() {
         let hash = purged(&format!("u{id}@example.jp"));
-        let of_row = format!("SET email = '{hash}' WHERE id = {id} AND NOT EXISTS (SELECT 1 FROM corrections c WHERE c.member_id = affected_members.id)");
-        full.raw.run(&format!("UPDATE intents SET rcpt_to = '{hash}' WHERE member_id = {id}; UPDATE affected_members {of_row}")).await;
+        let of_row = format!(
+            "SET email = '{hash}' WHERE id = {id} AND NOT EXISTS (SELECT 1 FROM corrections c WHERE c.member_id = affected_members.id)"
+        );
+        full.raw
+            .run(&format!(
+                "UPDATE intents SET rcpt_to = '{hash}' WHERE member_id = {id}; UPDATE affected_members {of_row}"
+            ))
+            .await;
     }
     assert_eq!(full.first_bad().await, None);
     full.raw.run("UPDATE intents SET rcpt_to = 'keyed:' || mail_sha256 WHERE member_id = 2").await;

@@ -161,3 +161,26 @@ fn a_member_that_comes_by_sql_after_the_approval_un_approves_and_an_approval_by_
         assert_eq!(office.sql_text("SELECT COUNT(*) || '' FROM affected_members WHERE status <> 'held'"), "0");
     }
 }
+
+#[test]
+fn an_approval_counts_while_whoever_gave_it_is_an_approver() {
+    for office in approved() {
+        office.person("admin", "admin");
+        let release = |more: &[&str]| office.run_as("admin", &[&["release", NOTICE], more].concat());
+        let user = |arguments: &[&str]| ends(&office.run_as("admin", &[&["user"], arguments].concat()), 0, "");
+        ends(&release(&["--yes"]), 1, "0 of 1 approvals");
+        office.person("hanako", "approver");
+        ends(&release(&["--dry-run"]), 0, "");
+        user(&["role", "hanako", "--role", "auditor"]);
+        ends(&release(&["--yes"]), 1, "0 of 1 approvals");
+        user(&["role", "hanako", "--role", "approver"]);
+        user(&["disable", "hanako"]);
+        ends(&release(&["--yes"]), 1, "0 of 1 approvals");
+        user(&["enable", "hanako"]);
+        let again = office.run_as("hanako", &["approve", NOTICE]);
+        assert!(String::from_utf8_lossy(&again.stdout).contains("approved this already"), "{again:?}");
+        ends(&release(&["--yes"]), 0, "");
+        let owabi = office.run_as("admin", &["user", "add", "Owabi", "--role", "auditor", "--os-user", "x"]);
+        ends(&owabi, 2, "nobody may be called owabi");
+    }
+}

@@ -77,3 +77,21 @@ fn a_change_of_the_configuration_is_noted_when_the_service_starts_and_names_the_
     assert_eq!(changed, [json!(null), json!(["dispatch.stop_timeout"])]);
     assert_ne!(entries[0].1["sha256"], entries[1].1["sha256"]);
 }
+
+#[test]
+fn what_is_shown_before_a_change_and_what_a_backup_takes_along_is_in_the_ledger() {
+    let office = Office::new(1).filled();
+    let correct = ["member", "correct", "M00000", "--email", "y@example.jp", "--reason", "test", "--dry-run"];
+    ends(&office.run(&correct), 0, "");
+    let letter =
+        ["substitute", "add", "--notice", NOTICE, "--member", "M00000", "--kind", "letter", "--on", "2022-03-02"];
+    ends(&office.run(&[&letter[..], &["--yes"]].concat()), 0, "not among those whom mail did not reach");
+    ends(&office.run(&["substitute", "revoke", "1", "--reason", "test"]), 2, "confirmation is needed");
+    ends(&office.run(&["db", "backup", "copy.db"]), 0, "");
+    let shown = |kind| -> Vec<(String, i64)> {
+        let entries = office.entries(kind).into_iter();
+        entries.map(|(_, body)| (body["verb"].as_str().unwrap().to_owned(), body["rows"].as_i64().unwrap())).collect()
+    };
+    assert_eq!(shown("look"), [("member correct".to_owned(), 1), ("substitute revoke".to_owned(), 1)]);
+    assert_eq!(shown("export"), [("db backup".to_owned(), 2)]);
+}

@@ -4,6 +4,7 @@ use super::{Queue, Stage, on_both_databases};
 use crate::support::world::{NOTICE, eventually};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{Moment, Point, Script, Then, When};
+use serde_json::json;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(2);
@@ -63,4 +64,24 @@ async fn a_permitted_mail_whose_relay_is_slow_to_ask_for_it_does_not_leave_after
     assert!(eventually(&told).await, "{:?}", stage.rows().await);
     assert!(running.terminate().success());
     stage.program.audit(&stage.relay).await;
+}
+
+on_both_databases!(no_mail_leaves_for_a_claimed_member_who_was_taken_out_and_the_others_get_theirs);
+async fn no_mail_leaves_for_a_claimed_member_who_was_taken_out_and_the_others_get_theirs(queue: Queue) {
+    let stage = Stage::released(queue, "breaker: off", PACED, Script::new(), 200).await;
+    let running = stage.program.start(&["run"]);
+    assert!(eventually(&async || stage.relay.stats().mails > 10).await);
+    let claimed = stage.rows().await.into_iter().rev().find(|row| row.status == Status::Sending);
+    let no = claimed.expect("somebody waits in memory").member_no;
+    let withdraw = ["withdraw", "--notice", NOTICE, "--member", &no, "--reason", "not affected", "--yes"];
+    let done = stage.program.json(&withdraw);
+    assert_eq!((&done["withdrawn"], &done["sending"], &done["state"]), (&json!(1), &json!(0), &json!("released")));
+    let all = async || stage.rows().await.iter().all(|row| row.status.is_final());
+    assert!(eventually(&all).await, "{:?}", stage.status());
+    assert!(running.terminate().success());
+    assert_eq!((stage.count(Status::Withdrawn).await, stage.count(Status::Accepted).await), (1, 199));
+    let number: usize = no[1..].parse().unwrap();
+    let address = format!("u{number}@example.jp");
+    assert!(stage.relay.captured().iter().all(|mail| mail.rcpt_to()[0] != address), "{address}");
+    assert_eq!(stage.relay.stats().mails, 199);
 }

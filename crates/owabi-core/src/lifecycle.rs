@@ -94,7 +94,7 @@ impl FromStr for Status {
 pub enum Event {
     /// The approved notice is released.
     Release,
-    /// An operator takes the member out.
+    /// An operator takes the member out; of claimed rows only those without an intent: their bodies cannot have left.
     Withdraw,
     /// A worker claims the row that is due.
     Claim,
@@ -176,7 +176,7 @@ impl Status {
             (S::Sending, E::GiveUp) | (S::InDoubt, E::CloseByHand) => S::Failed,
             (S::Failed | S::Bounced | S::Unreachable, E::CloseByHand) => self,
             (S::Sending, E::LoseReply | E::LeaseEndedWithIntent) => S::InDoubt,
-            (S::Held | S::Queued, E::Withdraw) => S::Withdrawn,
+            (S::Held | S::Queued | S::Sending, E::Withdraw) => S::Withdrawn,
             // The mail of an earlier, lost reply turns up while the row waits for another, or was given up.
             (S::Queued | S::Failed | S::Withdrawn, E::ConfirmAccepted) => S::Accepted,
             (S::Accepted | S::InDoubt | S::Delivered | S::Queued | S::Failed | S::Withdrawn, E::ReceiptDelivered) => {
@@ -212,6 +212,7 @@ mod tests {
         (
             Status::Sending,
             &[
+                (Event::Withdraw, Status::Withdrawn),
                 (Event::LeaseEnded, Status::Sending),
                 (Event::LeaseEndedWithIntent, Status::InDoubt),
                 (Event::GiveBack, Status::Queued),

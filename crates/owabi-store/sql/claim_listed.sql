@@ -15,5 +15,7 @@ RETURNING affected_members.id, member_no, name, email, cohorts, payments, fields
           attempts, tries, fence, round, possible_duplicate, plain_form, due_at,
           CASE WHEN possible_duplicate
                THEN (SELECT COUNT(*) FROM attempts a
-                     WHERE a.member_id = affected_members.id AND a.outcome = 'in_doubt' AND COALESCE(a.reason, '') <> 'lease_ended')
+                     WHERE a.member_id = affected_members.id AND a.outcome = 'in_doubt' AND COALESCE(a.reason, '') <> 'lease_ended'
+                       AND a.number > COALESCE((SELECT r.tries_before FROM resends r
+                                                WHERE r.member_id = affected_members.id AND r.round = affected_members.round), 0))
                ELSE 0 END

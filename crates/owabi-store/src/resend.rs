@@ -14,8 +14,17 @@ use sqlx::Row;
 use std::collections::BTreeMap;
 
 /// Why a matching member is not sent to again, in the order in which screens list it.
-pub const RESEND_CLASSES: [&str; 8] =
-    ["told", "in_doubt", "under_way", "waiting", "withdrawn", "other_status", "no_address", "already_resent"];
+pub const RESEND_CLASSES: [&str; 9] = [
+    "told",
+    "in_doubt",
+    "under_way",
+    "waiting",
+    "withdrawn",
+    "other_status",
+    "never_released",
+    "no_address",
+    "already_resent",
+];
 
 /// What a person asks for.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +52,8 @@ pub struct Chosen {
     pub selected: i64,
     /// How many of the matching are not, by one of [`RESEND_CLASSES`].
     pub excluded: BTreeMap<String, i64>,
+    /// For how many of the selected something else was done already: a letter, a call, a visit.
+    pub told_otherwise: i64,
 }
 
 /// An earlier batch of the same request.
@@ -182,13 +193,14 @@ macro_rules! bind_request {
 
 async fn look(tx: &mut Tx, request: &ResendRequest<'_>) -> Result<Chosen, StoreError> {
     let (numbers, statuses) = (request.selection.numbers(), request.selection.statuses());
-    let mut excluded: BTreeMap<String, i64> = on_tx!(*tx, |tx, dialect| {
+    let mut classes: BTreeMap<String, (i64, i64)> = on_tx!(*tx, |tx, dialect| {
         let query = bind_request!(sqlx::query(RESEND_LOOK.on(dialect)), request, &numbers, &statuses);
         let rows = query.fetch_all(&mut **tx).await?;
-        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+        rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()
     });
-    let selected = excluded.remove("selected").unwrap_or(0);
-    Ok(Chosen { selected, excluded })
+    let (selected, told_otherwise) = classes.remove("selected").unwrap_or_default();
+    let excluded = classes.into_iter().map(|(class, (count, _))| (class, count)).collect();
+    Ok(Chosen { selected, excluded, told_otherwise })
 }
 
 /// Records the batch and whom it chooses. Returns how many.

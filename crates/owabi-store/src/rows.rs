@@ -47,7 +47,7 @@ impl MemberText {
     pub(crate) fn read(self) -> Result<Member, StoreError> {
         let id = self.id;
         let bad = |column: &'static str| {
-            move |error: serde_json::Error| StoreError::Row { id, what: format!("column {column}: {error}") }
+            move |_: serde_json::Error| StoreError::Row { id, what: format!("column {column} cannot be read") }
         };
         Ok(Member {
             member_no: self.member_no,

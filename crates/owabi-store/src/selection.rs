@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::open::{Store, on_both};
 use crate::rows::status;
-use crate::sql::{LEDGER_APPEND, MATCHING_COUNTS, MEMBER_IDS, WITHDRAW_SELECTED, json_rows};
+use crate::sql::{LEDGER_APPEND, MATCHING_COUNTS, MEMBER_IDS, WITHDRAW_CLAIMED, WITHDRAW_SELECTED, json_rows};
 use owabi_core::lifecycle::Status;
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -77,7 +77,8 @@ impl Store {
         })
     }
 
-    /// Takes the selected members that are still held or queued out of a notice, which stays as it is. Returns how many.
+    /// Takes the selected members that are still held or queued, or claimed and not yet about to leave, out of a notice, which stays as
+    /// it is. Returns how many.
     /// `words` says the selection in the ledger.
     ///
     /// # Errors
@@ -93,8 +94,11 @@ impl Store {
         let (statuses, numbers) = (selection.statuses(), selection.numbers());
         on_both!(self, writer, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin_unhurried()).await?;
+            let claimed = bind_matching!(sqlx::query(WITHDRAW_CLAIMED.on(dialect)), notice_id, selection, &numbers);
+            let claimed = claimed.bind(&statuses).fetch_all(&mut *tx).await?;
+            let claimed = json_rows(claimed.iter().map(|row| json!([row.get::<i64, _>(0)])));
             let update = bind_matching!(sqlx::query(WITHDRAW_SELECTED.on(dialect)), notice_id, selection, &numbers);
-            let update = update.bind(&statuses).bind(reason).bind(now);
+            let update = update.bind(&statuses).bind(reason).bind(now).bind(&claimed);
             let taken_out = update.execute(&mut *tx).await?.rows_affected();
             let body = json!({ "reason": reason, "members": taken_out, "selection": words }).to_string();
             let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("withdraw_members");

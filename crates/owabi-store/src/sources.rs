@@ -4,8 +4,8 @@ use crate::error::StoreError;
 use crate::open::{Store, on_both, on_both_in_time};
 use crate::receipts::ArrivalRow;
 use crate::sql::{
-    ARRIVAL, ARRIVAL_COUNTS, ARRIVALS_LIKE, ARRIVALS_OPEN, QUIET, SOURCE_FOLLOW, SOURCE_FORGET, SOURCE_LOOKED,
-    SOURCE_POSITION, SOURCE_REMEMBER, SOURCE_TROUBLE, SOURCE_UNFOLLOW, SOURCES, json_rows,
+    ARRIVAL, ARRIVAL_COUNTS, ARRIVALS_LIKE, ARRIVALS_OPEN, LEDGER_APPEND, QUIET, SOURCE_FOLLOW, SOURCE_FORGET,
+    SOURCE_LOOKED, SOURCE_POSITION, SOURCE_REMEMBER, SOURCE_TROUBLE, SOURCE_UNFOLLOW, SOURCES, json_rows,
 };
 use serde_json::json;
 use sqlx::Row;
@@ -156,14 +156,22 @@ impl Store {
     }
 
     /// A source is gone, as with the machine that read it, or was a mistake: nothing waits for it, and its silence does not
-    /// count. Returns whether there was one. Should anybody read it again, that begins anew.
+    /// count. Returns whether there was one; then `actor` stands in the ledger. Should anybody read it again, that begins anew.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn forget_source(&self, host: &str, name: &str) -> Result<bool, StoreError> {
+    pub async fn forget_source(&self, host: &str, name: &str, actor: &str, now: i64) -> Result<bool, StoreError> {
+        let body = serde_json::json!({ "host": host, "source": name }).to_string();
         on_both!(self, writer, |pool, dialect| {
+            let mut tx = pool.begin_with(dialect.begin()).await?;
             let forget = sqlx::query(SOURCE_FORGET.on(dialect)).bind(host).bind(name);
-            Ok(forget.execute(pool).await?.rows_affected() > 0)
+            if forget.execute(&mut *tx).await?.rows_affected() == 0 {
+                return Ok(false);
+            }
+            let entry = sqlx::query(LEDGER_APPEND.on(dialect)).bind(now).bind(actor).bind("forget_source");
+            entry.bind(None::<String>).bind(&body).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(true)
         })
     }
 

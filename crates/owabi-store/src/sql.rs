@@ -132,13 +132,17 @@ const MATCHING: &str = "m.notice_id = $1 AND ($2 = '' OR lower(m.email) LIKE '%@
      AND ($7 = 0 OR m.member_no IN (SELECT r.no FROM /*rows $8: no text*/ r))";
 
 /// Why a matching member is not sent to again, or `selected`. $9 the statuses that are asked for, $10 <> 0 when told members are asked
-/// for by name, $11 and $12 the batch's selection and reason: the same request never chooses anybody twice.
+/// for by name, $11 and $12 the batch's selection and reason: the same request never chooses anybody twice. Whoever was in no roster
+/// that was released has a mail that nobody approved.
 const RESEND_CLASS: &str = "CASE WHEN m.status = 'in_doubt' THEN 'in_doubt' \
      WHEN m.status = 'sending' THEN 'under_way' \
      WHEN m.status IN ('queued', 'held') THEN 'waiting' \
      WHEN m.status IN ('accepted', 'delivered') AND NOT ($10 <> 0 AND m.status /*among $9*/) THEN 'told' \
      WHEN m.status = 'withdrawn' AND NOT m.status /*among $9*/ THEN 'withdrawn' \
      WHEN NOT m.status /*among $9*/ THEN 'other_status' \
+     WHEN m.queued_at IS NULL AND (m.status = 'withdrawn' OR NOT EXISTS \
+         (SELECT 1 FROM batches i JOIN releases l ON l.notice_id = i.notice_id AND l.at >= i.at WHERE i.id = m.batch_id)) \
+         THEN 'never_released' \
      WHEN m.email IS NULL THEN 'no_address' \
      WHEN EXISTS (SELECT 1 FROM resends e JOIN batches b ON b.id = e.batch_id \
                   WHERE e.member_id = m.id AND b.selection = $11 AND b.reason = $12) THEN 'already_resent' \
@@ -450,6 +454,7 @@ statements! {
     USERS_TO_CHANGE = "users_to_change";
     WATCHED_FAILED = "watched_failed";
     WATCHED_KNOWN = "watched_known";
+    WITHDRAW_CLAIMED = "withdraw_claimed";
     WITHDRAW_MEMBERS = "withdraw_members";
     WITHDRAW_QUEUED = "withdraw_queued";
     WITHDRAW_SELECTED = "withdraw_selected";

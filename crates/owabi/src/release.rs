@@ -3,7 +3,8 @@
 use crate::library::LoadedNotice;
 use crate::preflight;
 use owabi_core::ids::hex;
-use owabi_store::{PreflightRow, ReleaseRecord, Roster, Store, StoreError};
+use owabi_core::people::Action;
+use owabi_store::{PreflightRow, ReleaseRecord, Roster, Store, StoreError, User};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -165,7 +166,7 @@ pub async fn approved(store: &Store, notice: &LoadedNotice) -> Result<Result<Rea
     Ok(Err(Obstacle::Approvals { have, need, before: before.into_iter().collect(), changed }))
 }
 
-/// Who approved exactly this, and may: everybody once.
+/// Who approved exactly this, and may: everybody once. Where users are defined, those who are approvers now.
 ///
 /// # Errors
 /// The database's.
@@ -175,6 +176,10 @@ pub async fn approvers(store: &Store, notice: &LoadedNotice, ready: &Ready) -> R
     let importers = importers(store, notice).await?;
     let mut have: Vec<String> = approvals.into_iter().map(|approval| approval.actor).collect();
     have.retain(|name| !importers.contains(name));
+    let users: Vec<User> = store.users().await?.into_iter().filter(|user| !user.disabled).collect();
+    if !users.is_empty() {
+        have.retain(|name| users.iter().any(|user| user.name == *name && user.role.may(Action::Approve)));
+    }
     have.sort();
     have.dedup();
     Ok(have)

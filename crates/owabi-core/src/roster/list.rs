@@ -13,6 +13,8 @@ use std::io::Read;
 pub struct List {
     /// The first line names the columns.
     pub has_header: bool,
+    /// How many columns the widest line has.
+    pub columns: usize,
     /// Which of the wanted columns are there.
     pub found: Vec<bool>,
     /// The lines with anything on them, without the header.
@@ -50,6 +52,7 @@ impl List {
                 Step::Record => {}
             }
             let cells: Vec<String> = (0..record.len()).map(|index| cell(&record, index)).collect();
+            list.columns = list.columns.max(cells.len());
             if places.is_empty() {
                 places = find(&names, &cells);
                 list.has_header = places[0].is_some();

@@ -36,8 +36,14 @@ pub struct OtherAddress {
 }
 
 /// The triggers that enter, and that keep what is append-only: on both databases, on SQLite, on PostgreSQL.
-const BOTH: [&str; 6] =
-    ["affected_members_enter", "attempts_enter", "corrections_enter", "receipts_enter", "resends_enter", "substitutes_enter"];
+const BOTH: [&str; 6] = [
+    "affected_members_enter",
+    "attempts_enter",
+    "corrections_enter",
+    "receipts_enter",
+    "resends_enter",
+    "substitutes_enter",
+];
 const SQLITE: [&str; 24] = [
     "attempts_stay_d",
     "attempts_stay_u",

@@ -234,7 +234,7 @@ async fn a_source_that_is_not_read_any_more_is_not_waited_for(place: Place) {
     store.source_looked(MAILDIR, 8, None).await.unwrap();
     let followed = async || store.sources().await.unwrap().iter().filter(|source| source.followed).count();
     assert_eq!(followed().await, 3);
-    let forget = async |host| store.forget_source(host, MAILDIR.name).await.unwrap();
+    let forget = async |host| store.forget_source(host, MAILDIR.name, "hanako", 30).await.unwrap();
     assert_eq!((forget("mail2").await, forget("mail2").await, forget("mail3").await), (true, false, false));
     assert_eq!(followed().await, 2);
 }
@@ -243,7 +243,7 @@ on_both_databases!(a_source_that_was_read_by_hand_is_forgotten_whole);
 async fn a_source_that_was_read_by_hand_is_forgotten_whole(place: Place) {
     let store = released(&place, 0).await;
     store.source_looked(MAILDIR, 7, None).await.unwrap();
-    assert!(store.forget_source("mail1", MAILDIR.name).await.unwrap());
+    assert!(store.forget_source("mail1", MAILDIR.name, "hanako", 40).await.unwrap());
     assert!(store.sources().await.unwrap().is_empty());
     store.source_looked(MAILDIR, 9, None).await.unwrap();
     assert_eq!(store.sources().await.unwrap()[0].looked_at, Some(9), "somebody reads it again");

@@ -1,9 +1,11 @@
 //! Resend batches and selections: whom they choose, what they begin, and that nobody is chosen twice.
 
 use crate::place::{Place, on_both_databases};
-use crate::{LEASE, NOTICE, accepted, claim, count, intent, released};
+use crate::{LEASE, NOTICE, accepted, batch, claim, count, intent, new_row, released};
 use owabi_core::lifecycle::{Event, Status};
-use owabi_store::{Chosen, Group, ResendRequest, Selection, Settle, Store, StoreError};
+use owabi_store::{
+    BatchRecord, CanaryClaim, Chosen, Group, NewSubstitute, ResendRequest, Selection, Settle, Store, StoreError, Totals,
+};
 use serde_json::json;
 
 /// One member in each status, in the order of `Status::ALL`: held, queued, sending, accepted, delivered, `in_doubt`, failed, bounced,
@@ -259,12 +261,20 @@ async fn nothing_is_sent_again_of_another_text_or_of_a_notice_that_is_not_releas
 on_both_databases!(a_selection_is_withdrawn_and_the_rest_goes_on);
 async fn a_selection_is_withdrawn_and_the_rest_goes_on(place: Place) {
     let store = released(&place, 4).await;
-    assert_eq!(claim(&store, 20, 1).await.len(), 1);
+    let rows = claim(&store, 20, 2).await;
+    let leaving = Group { intents: vec![intent(&rows[0])], settles: vec![] };
+    assert_eq!(store.record(&leaving, 25, 25, false).await.unwrap().granted.len(), 1);
     let selection =
         Selection { member_nos: Some(vec!["M00000".into(), "M00001".into(), "M00002".into()]), ..Selection::default() };
     let words = json!({ "list": { "members": 3 } });
     let withdrawn = store.withdraw_selected(NOTICE, (&selection, &words), "why", "hanako", 30).await.unwrap();
-    assert_eq!(withdrawn, 2, "one of them is just being sent");
+    assert_eq!(withdrawn, 2, "the mail of one of them is just leaving");
+    let late = Group { intents: vec![intent(&rows[1])], settles: vec![] };
+    assert!(
+        store.record(&late, 31, 31, false).await.unwrap().granted.is_empty(),
+        "its daemon may not send it any more"
+    );
+    assert_eq!(store.give_back(&[(rows[1].id, rows[1].fence, 40)], 31).await.unwrap(), 0);
     assert_eq!(store.notice(NOTICE).await.unwrap().unwrap().state, "released");
     assert_eq!((count(&store, Status::Withdrawn).await, count(&store, Status::Queued).await), (2, 1));
     let entry: serde_json::Value =
@@ -281,4 +291,73 @@ async fn numbers_that_a_notice_does_not_have_are_left_out_of_what_is_found(place
     let found = store.member_ids(NOTICE, &["M00001".into(), "M7".into()]).await.unwrap();
     assert_eq!((found.len(), found.contains_key("M00001")), (1, true));
     assert!(store.member_ids("n2", &["M00001".into()]).await.unwrap().is_empty());
+}
+
+on_both_databases!(no_mail_leaves_for_whom_a_withdrawal_took_out_at_the_same_moment);
+async fn no_mail_leaves_for_whom_a_withdrawal_took_out_at_the_same_moment(place: Place) {
+    let (one, two) = (released(&place, 200).await, place.store().await);
+    let rows = claim(&one, 20, 200).await;
+    let everybody = Selection { domain: Some("example.jp".into()), ..Selection::default() };
+    let words = json!({});
+    let granting = async {
+        let mut granted = 0;
+        for some in rows.chunks(20) {
+            let group = Group { intents: some.iter().map(intent).collect(), settles: vec![] };
+            granted += one.record(&group, 30, 30, false).await.unwrap().granted.len();
+        }
+        u64::try_from(granted).unwrap()
+    };
+    let taking = two.withdraw_selected(NOTICE, (&everybody, &words), "why", "hanako", 30);
+    let (granted, taken) = tokio::join!(granting, taking);
+    assert!(granted + taken.unwrap() <= 200);
+    let both = "SELECT CAST(COUNT(*) AS TEXT) FROM intents i JOIN affected_members m ON m.id = i.member_id WHERE m.status = 'withdrawn'";
+    assert_eq!(place.text(both).await, "0");
+}
+
+on_both_databases!(whoever_was_in_no_released_roster_is_not_sent_to);
+async fn whoever_was_in_no_released_roster_is_not_sent_to(place: Place) {
+    let store = released(&place, 3).await;
+    let mut import = store.begin_import(BatchRecord { at: 20, ..batch("late") }).await.unwrap();
+    import.write(&[new_row(7), new_row(8), new_row(9)], &[]).await.unwrap();
+    import.commit(Totals { lines: 3, imported: 3, ..Totals::default() }).await.unwrap();
+    let some = Selection { member_nos: Some(vec!["M00001".into(), "M00009".into()]), ..Selection::default() };
+    assert_eq!(store.withdraw_selected(NOTICE, (&some, &json!({})), "why", "hanako", 30).await.unwrap(), 2);
+    let unreachable = "UPDATE affected_members SET status = 'unreachable', due_at = NULL, queued_at = NULL WHERE member_no IN ('M00000', 'M00008')";
+    place.run(unreachable).await.unwrap();
+    let selection = of(&[Status::Unreachable, Status::Withdrawn]);
+    let chosen = store.resend(&request(&selection, "{}", "why"), "r1", None, 1_000).await.unwrap();
+    assert_eq!((chosen.selected, classes(&chosen)), (2, vec![("never_released", 2), ("waiting", 2)]));
+    let due = "SELECT CAST(COUNT(*) AS TEXT) FROM affected_members WHERE status = 'queued' AND member_no IN ('M00000', 'M00001', 'M00002')";
+    assert_eq!((place.text(due).await.as_str(), count(&store, Status::Queued).await), ("3", 3));
+}
+
+on_both_databases!(doubts_of_an_earlier_round_do_not_count_in_the_canary_either);
+async fn doubts_of_an_earlier_round_do_not_count_in_the_canary_either(place: Place) {
+    let store = released(&place, 1).await;
+    let canary = |now| CanaryClaim { notice_id: NOTICE, text: "f", size: 1, now, lease_ms: LEASE, limit: 1 };
+    assert_eq!(store.claim_canary(canary(20)).await.unwrap().len(), 1);
+    for sql in [
+        "UPDATE affected_members SET status = 'failed', due_at = NULL, tries = 2, possible_duplicate = TRUE",
+        "INSERT INTO attempts (member_id, number, at, outcome, spent, reason) SELECT id, 1, 5, 'in_doubt', FALSE, 'in_doubt' FROM affected_members",
+    ] {
+        place.run(sql).await.unwrap();
+    }
+    let selection = of(&[Status::Failed]);
+    store.resend(&request(&selection, "{}", "why"), "r1", None, 1_000).await.unwrap();
+    let row = store.claim_canary(canary(1_000)).await.unwrap().remove(0);
+    assert_eq!((row.doubts, row.possible_duplicate, row.number), (0, true, 3));
+}
+
+on_both_databases!(whoever_was_told_in_another_way_is_counted_among_the_selected);
+async fn whoever_was_told_in_another_way_is_counted_among_the_selected(place: Place) {
+    let store = released(&place, 3).await;
+    fail(&store, 20).await;
+    let found = store.member_ids(NOTICE, &["M00001".into(), "M00002".into()]).await.unwrap();
+    let letter =
+        |no: &str| NewSubstitute { member_id: found[no], kind: "letter", on_day: "2022-03-02".into(), note: None };
+    store.add_substitutes(NOTICE, &[letter("M00001"), letter("M00002")], "hanako", 30).await.unwrap();
+    assert!(store.revoke_substitute(1, ("2022-03-03", "a mistake"), "hanako", 40).await.unwrap());
+    let selection = of(&[Status::Failed]);
+    let looked = store.resend_look(&request(&selection, "{}", "why")).await.unwrap();
+    assert_eq!((looked.selected, looked.told_otherwise), (3, 1));
 }

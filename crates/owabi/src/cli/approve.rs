@@ -37,14 +37,25 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     let actor = person.name;
     let Ready { fingerprint, roster_hash, policy_hash, .. } = &ready;
-    store.approve(&options.id, &actor, fingerprint, roster_hash, policy_hash, session.now()).await?;
+    let before = store.approvals(&options.id, fingerprint, roster_hash, policy_hash).await?;
+    let already = before.iter().any(|approval| approval.actor == actor);
+    if !already {
+        store.approve(&options.id, &actor, fingerprint, roster_hash, policy_hash, session.now()).await?;
+    }
     let have = release::approvers(&store, &notice, &ready).await?.len();
     let need = notice.renderer.definition().policy.approvals_required;
     let rows = ready.rows;
-    session.tell(&say!(
-        ja: "{actor} が {rows} 件の送信を承認しました(承認 {have} 人 / 必要 {need} 人)。",
-        en: "{actor} approved {rows} mails ({have} of {need} approvals)"
-    ));
+    session.tell(&if already {
+        say!(
+            ja: "{actor} はすでに承認しています(承認 {have} 人 / 必要 {need} 人)。",
+            en: "{actor} approved this already ({have} of {need} approvals)"
+        )
+    } else {
+        say!(
+            ja: "{actor} が {rows} 件の送信を承認しました(承認 {have} 人 / 必要 {need} 人)。",
+            en: "{actor} approved {rows} mails ({have} of {need} approvals)"
+        )
+    });
     let state = store.notice(&options.id).await?.map(|notice| notice.state);
     session.answer(&json!({ "state": state, "approvals": have, "approvals_required": need, "rows": rows }));
     store.close().await;

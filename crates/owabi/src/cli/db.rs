@@ -136,6 +136,8 @@ async fn backup(session: &Session, config: &Config, file: &Path) -> Answer {
     }
     let store = session.store_to_read(config).await?;
     session.person(&store, Action::Database).await?;
+    let members = store.counts().await?.values().flat_map(|of| of.values()).sum();
+    session.export(&store, "db backup", &json!({}), members).await?;
     store.backup_to(file).await?;
     store.close().await;
     session.tell(&say!(ja: "{shown} に控えを取りました。", en: "copied to {shown}"));

@@ -1,7 +1,7 @@
 //! `pause` and `resume`.
 
 use super::exit::{Answer, Exit, Failure};
-use super::say::say;
+use super::say::{Text, say};
 use super::session::Session;
 use owabi_core::people::Action;
 use serde_json::json;
@@ -54,13 +54,18 @@ async fn change(session: &Session, id: &str, action: Action, reason: Option<&str
     let changed = store.set_state(id, (&[from], to), reason, &person.name, session.now()).await?;
     let now = store.notice(id).await?.map(|notice| notice.state);
     let state = if changed { from.to_owned() } else { known_state(now, id)? };
+    let Text { ja, en } = state_label(to);
     if !changed && state != to {
+        let Text { ja: is_ja, en: is_en } = state_label(&state);
         let next = say!(ja: "`owabi status {id}` で確かめてください。", en: "look at `owabi status {id}`");
-        let what =
-            say!(ja: "「{id}」は {state} なので {to} にできません。", en: "{id} is {state} and cannot become {to}");
+        let what = say!(ja: "「{id}」は{is_ja}なので{ja}にできません。", en: "{id} is {is_en} and cannot become {en}");
         return Err(Failure::with(Exit::Failed, what, next));
     }
-    session.tell(&say!(ja: "「{id}」: {to}", en: "{id}: {to}"));
+    session.tell(&if changed {
+        say!(ja: "「{id}」: {ja}", en: "{id}: {en}")
+    } else {
+        say!(ja: "「{id}」はすでに{ja}です。何も変更していません。", en: "{id} is {en} already; nothing was changed")
+    });
     session.answer(&json!({ "state": to, "was": state }));
     store.close().await;
     Ok(Exit::Done)
@@ -71,6 +76,17 @@ pub(super) async fn refuse_purged(store: &owabi_store::Store, id: &str) -> Resul
     match store.kept(id).await?.1 {
         Some(_) => Err(owabi_store::StoreError::Purged.into()),
         None => Ok(()),
+    }
+}
+
+/// A notice's state as people call it.
+pub(super) fn state_label(state: &str) -> Text {
+    match state {
+        "draft" => say!(ja: "下書き", en: "a draft"),
+        "released" => say!(ja: "解禁済み", en: "released"),
+        "paused" => say!(ja: "一時停止中", en: "paused"),
+        "withdrawn" => say!(ja: "取り下げ済み", en: "withdrawn"),
+        other => Text::same(other),
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let ready = match release::approved(&store, &notice).await? {
         Ok(ready) => ready,
         Err(Obstacle::Nobody) if state == "released" => {
-            session.tell(&say!(ja: "「{id}」は解禁済みです。待っている人はいません。", en: "{id} is released already; nobody is held"));
+            session.tell(&say!(ja: "「{id}」は解禁済みです。解禁を待っている人はいません。", en: "{id} is released already; nobody waits for a release"));
             session.answer(&json!({ "state": "released", "queued": 0, "dry_run": options.dry_run }));
             return Ok(Exit::Done);
         }

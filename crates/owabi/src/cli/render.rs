@@ -51,7 +51,7 @@ pub(super) fn run(session: &Session, options: &Options) -> Answer {
         .map_err(|error| Failure::new(Exit::BadConfig, say!(ja: "{template}: {error}", en: "{template}: {error}")))?;
     refuse_problems(&page)?;
     let out = place(&options.out, id);
-    std::fs::write(&out, &page.html)?;
+    write(&out, &page.html)?;
     let (shown, sha256) = (out.display(), hex(&Sha256::digest(&page.html)));
     session.tell(&say!(ja: "{shown} に書きました。", en: "{shown} is written"));
     session.answer(&json!({ "notice": id, "file": out, "bytes": page.html.len(), "sha256": sha256 }));
@@ -72,6 +72,20 @@ fn refuse_problems(page: &WebPage) -> Result<(), Failure> {
     ))
 }
 
+/// Writes the file, and makes its folder.
+fn write(out: &Path, html: &str) -> Result<(), Failure> {
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(out, html)).map_err(|error| {
+        let shown = out.display();
+        Failure::new(Exit::Failed, say!(ja: "{shown} に書けません: {error}", en: "{shown} cannot be written: {error}"))
+    })
+}
+
+/// A name with a slash at its end is a folder, whether or not it is there already.
 fn place(out: &Path, id: &str) -> PathBuf {
-    if out.is_dir() { out.join(format!("{id}.html")) } else { out.to_owned() }
+    if out.is_dir() || out.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        out.join(format!("{id}.html"))
+    } else {
+        out.to_owned()
+    }
 }

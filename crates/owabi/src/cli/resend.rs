@@ -56,7 +56,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
     let actor = session.person(&store, Action::Resend).await?.name;
-    refuse_unreleased(&store, id, &notice).await?;
+    refuse_unreleased(session, &store, &notice, options).await?;
     let statuses = statuses(options)?;
     let asked = options.whom.read(&store, notice.renderer.definition(), statuses, session.now()).await?;
     let (fingerprint, words) = (notice.renderer.fingerprint_hex(), asked.words.to_string());
@@ -96,7 +96,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 }
 
 /// Only what is released, in the text that is released, is sent again.
-async fn refuse_unreleased(store: &Store, id: &str, notice: &LoadedNotice) -> Result<(), Failure> {
+async fn refuse_unreleased(
+    session: &Session,
+    store: &Store,
+    notice: &LoadedNotice,
+    options: &Options,
+) -> Result<(), Failure> {
+    let id = &options.notice;
     let row = store.notice(id).await?;
     let state = known_state(row.as_ref().map(|row| row.state.clone()), id)?;
     if store.kept(id).await?.1.is_some() {
@@ -119,6 +125,13 @@ async fn refuse_unreleased(store: &Store, id: &str, notice: &LoadedNotice) -> Re
                     en: "restore the files as they were released: a text that nobody approved is not sent"
                 ),
             )
+        }
+        "paused" if options.dry_run => {
+            session.tell(&say!(
+                ja: "「{id}」は一時停止中です。再送するには先に `owabi resume {id}` を実行します。",
+                en: "{id} is paused: `owabi resume {id}` comes before a resend"
+            ));
+            return Ok(());
         }
         "paused" => (
             say!(ja: "「{id}」は一時停止中です。", en: "{id} is paused"),
@@ -158,6 +171,13 @@ fn statuses(options: &Options) -> Result<Vec<Status>, Failure> {
 fn tell(session: &Session, id: &str, looked: &Chosen, before: &[ResendBatch], asked: &Asked) {
     let n = looked.selected;
     session.tell(&say!(ja: "「{id}」: 再送する人 {n}", en: "{id}: {n} to be sent to again"));
+    let told = looked.told_otherwise;
+    if told > 0 {
+        session.tell(&say!(
+            ja: "  うち {told} 人には、書面や電話などですでに知らせています。",
+            en: "  {told} of them were told already in another way (a letter, a call)"
+        ));
+    }
     for class in RESEND_CLASSES {
         let Some(count) = looked.excluded.get(class).filter(|count| **count > 0) else { continue };
         let Text { ja, en } = why(class);
@@ -192,6 +212,9 @@ fn why(class: &str) -> Text {
             say!(ja: "取り下げ済み(--status withdrawn で対象にできます)", en: "withdrawn (--status withdrawn)")
         }
         "other_status" => say!(ja: "指定した状況ではない", en: "of another status"),
+        "never_released" => {
+            say!(ja: "一度も解禁されていない(承認されていない人には送りません。名簿を取り込み直し、承認と解禁を受けてください)", en: "never released (nobody approved mails to them: import them again, approve and release)")
+        }
         "no_address" => {
             say!(ja: "使えるアドレスがない(`owabi member correct` で訂正できます)", en: "no usable address (`owabi member correct`)")
         }
@@ -239,6 +262,7 @@ fn answer(
     session.answer(&json!({
         "batch": batch,
         "selected": chosen.selected,
+        "told_otherwise": chosen.told_otherwise,
         "excluded": chosen.excluded,
         "same_request": before.iter().map(|batch| batch.id.as_str()).collect::<Vec<_>>(),
         "unknown": asked.unknown,

@@ -2,8 +2,10 @@
 
 use super::exit::{Answer, Exit, Failure};
 use super::member::one;
+use super::pause::state_label;
 use super::say::{Text, say};
 use super::session::Session;
+use super::status::label;
 use owabi_core::ids::hex;
 use owabi_core::lifecycle::{Event, Status};
 use owabi_core::people::Action;
@@ -103,7 +105,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let (notice, _, standing) = one(&store, &options.member_no, options.notice.as_deref()).await?;
     let after = decided(options.decision, &standing, &notice)?;
     let (no, before, id) = (&standing.member_no, standing.status, &notice.id);
-    session.tell(&say!(ja: "{no}(「{id}」): {before} → {after}", en: "{no} ({id}): {before} -> {after}"));
+    let (was, is) = (label(before), label(after));
+    session.tell(&say!(ja: "{no}(「{id}」): {was} → {is}", en: "{no} ({id}): {before} -> {after}"));
     session.tell(&outcome(options.decision));
     let document = |recorded: bool| {
         let (word, dry_run) = (options.decision.as_str(), options.dry_run);
@@ -138,18 +141,18 @@ fn decided(decision: Decision, standing: &MemberStanding, notice: &NoticeRow) ->
         } else {
             say!(ja: "`owabi member show {no}` で確かめてください。", en: "look at `owabi member show {no}`")
         };
-        let word = decision.as_str();
+        let (word, is) = (decision.as_str(), label(status));
         Failure::with(
             Exit::Failed,
-            say!(ja: "会員 {no} は {status} なので、{word} とは決められません。", en: "member {no} is {status}: {word} cannot be decided"),
+            say!(ja: "会員 {no} の状況は「{is}」なので、--as {word} では決められません。", en: "member {no} is {status}: {word} cannot be decided"),
             next,
         )
     })?;
     if decision == Decision::Resend && !matches!(notice.state.as_str(), "released" | "paused") {
-        let state = &notice.state;
+        let Text { ja, en } = state_label(&notice.state);
         return Err(Failure::new(
             Exit::Failed,
-            say!(ja: "「{id}」は {state} なので、送り直せません。", en: "{id} is {state}: nothing of it is sent again"),
+            say!(ja: "「{id}」は{ja}なので、送り直せません。", en: "{id} is {en}: nothing of it is sent again"),
         ));
     }
     Ok(after)

@@ -35,7 +35,7 @@ pub(super) struct Selecting {
     /// Only those whose status changed since (2h, 2022-03-02, 2022-03-02T09:00)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only those whose status changed by then
+    /// Only those whose status changed by then; a day counts whole
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Only this member number
@@ -73,13 +73,13 @@ impl Selecting {
         statuses: Vec<Status>,
         now: i64,
     ) -> Result<Asked, Failure> {
-        let numbers = self.numbers()?;
+        let (numbers, headless) = self.numbers()?;
         let unknown = match &numbers {
-            Some(numbers) => self.unknown(store, &definition.id, numbers).await?,
+            Some(numbers) => self.unknown(store, &definition.id, (numbers, headless)).await?,
             None => BTreeSet::new(),
         };
-        let time = |text: &Option<String>, option| text.as_deref().map(|text| time(text, option, now)).transpose();
-        let (since, until) = (time(&self.since, "--since")?, time(&self.until, "--until")?);
+        let since = self.since.as_deref().map(|text| time("--since", text, japan::parse(text, now))).transpose()?;
+        let until = self.until.as_deref().map(|text| time("--until", text, japan::parse_end(text, now))).transpose()?;
         let domain = self.domain.as_deref().map(domain).transpose()?;
         if let Some(cohort) = self.cohort.as_ref().filter(|cohort| definition.cohort(cohort).is_none()) {
             let known: Vec<&str> = definition.cohorts.iter().map(|cohort| cohort.id.as_str()).collect();
@@ -113,12 +113,12 @@ impl Selecting {
         Ok(Asked { selection, words, unknown: unknown.into_iter().collect() })
     }
 
-    fn numbers(&self) -> Result<Option<BTreeSet<String>>, Failure> {
+    fn numbers(&self) -> Result<(Option<BTreeSet<String>>, bool), Failure> {
         match (&self.member, &self.file) {
-            (Some(no), _) => Ok(Some([listed_number(no)].into())),
+            (Some(no), _) => Ok((Some([listed_number(no)].into()), false)),
             (None, Some(file)) => {
-                let numbers: BTreeSet<String> =
-                    read_list(file, &[])?.rows.iter().map(|row| listed_number(&row.cells[0])).collect();
+                let list = read_list(file, &[])?;
+                let numbers: BTreeSet<String> = list.rows.iter().map(|row| listed_number(&row.cells[0])).collect();
                 let numbers: BTreeSet<String> = numbers.into_iter().filter(|no| !no.is_empty()).collect();
                 if numbers.is_empty() {
                     let file = file.display();
@@ -127,9 +127,9 @@ impl Selecting {
                         say!(ja: "{file} に会員番号がありません。", en: "{file} names no member"),
                     ));
                 }
-                Ok(Some(numbers))
+                Ok((Some(numbers), !list.has_header && list.columns > 1))
             }
-            (None, None) => Ok(None),
+            (None, None) => Ok((None, false)),
         }
     }
 
@@ -138,13 +138,20 @@ impl Selecting {
         &self,
         store: &Store,
         notice_id: &str,
-        numbers: &BTreeSet<String>,
+        (numbers, headless): (&BTreeSet<String>, bool),
     ) -> Result<BTreeSet<String>, Failure> {
         let asked: Vec<String> = numbers.iter().cloned().collect();
         let known = store.member_ids(notice_id, &asked).await?;
         let unknown: BTreeSet<String> = asked.into_iter().filter(|no| !known.contains_key(no)).collect();
         if unknown.is_empty() || self.skip_unknown {
             return Ok(unknown);
+        }
+        if headless && known.is_empty() {
+            return Err(Failure::with(
+                Exit::BadData,
+                say!(ja: "一覧に会員番号の列がありません。", en: "the list has no column with member numbers"),
+                say!(ja: "見出しを「会員番号」か member_no にしてください。何も変更していません。", en: "head it 会員番号 or member_no; nothing was changed"),
+            ));
         }
         let (count, named) = (unknown.len(), named(&unknown));
         let what = say!(
@@ -187,14 +194,15 @@ pub(super) fn read_list(file: &Path, others: &[&[&str]]) -> Result<List, Failure
     })
 }
 
-fn time(text: &str, option: &str, now: i64) -> Result<i64, Failure> {
-    japan::parse(text, now).ok_or_else(|| {
+fn time(option: &str, text: &str, read: Option<i64>) -> Result<i64, Failure> {
+    read.ok_or_else(|| {
         let what = say!(ja: "{option} {text} を日時として読めません。", en: "{option} {text} is no time");
         Failure::with(Exit::Usage, what, Text::same("2022-03-02, 2022-03-02T09:00, 2h"))
     })
 }
 
-fn domain(text: &str) -> Result<String, Failure> {
+/// A domain as it is looked for: in lower case and A-labels, whatever the width of its letters.
+pub(super) fn domain(text: &str) -> Result<String, Failure> {
     let bare = text.trim().trim_start_matches(['@', '＠']);
     let parsed = Address::parse(&format!("x@{bare}")).map_err(|_| {
         Failure::new(
@@ -203,4 +211,17 @@ fn domain(text: &str) -> Result<String, Failure> {
         )
     })?;
     Ok(parsed.address.domain().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_is_looked_for_as_the_queue_has_it_however_it_was_typed() {
+        for typed in ["例え.jp", "＠例え.jp", "@XN--R8JZ45G.JP", " ｘｎ--r8jz45g.jp "] {
+            assert_eq!(domain(typed).ok().as_deref(), Some("xn--r8jz45g.jp"), "{typed}");
+        }
+        assert!(domain("no domain").is_err());
+    }
 }

@@ -157,7 +157,9 @@ impl Session {
                 ja: "端末の外では、内容を確かめたうえで --yes を付けてください。--dry-run では何も変更しません。",
                 en: "without a terminal, add --yes when you are sure; --dry-run changes nothing"
             );
-            return Err(Failure::with(Exit::Usage, question.clone(), next));
+            let what =
+                say!(ja: "確認が必要です。何も変更していません。", en: "confirmation is needed; nothing was changed");
+            return Err(Failure::with(Exit::Usage, what, next));
         }
         let mut stderr = std::io::stderr().lock();
         let _ = write!(stderr, "{} ", question.of(self.lang()));

@@ -74,6 +74,8 @@ async fn revoke(session: &Session, options: &Revoke) -> Answer {
     };
     let found = store.substitute(number).await?;
     let row = found.filter(|row| row.revoked_by.is_none() && row.kind != "revoked").ok_or_else(nothing)?;
+    let filter = json!({ "notice": row.notice, "member": row.member_no, "record": number });
+    session.look(&store, "substitute revoke", &filter, 1).await?;
     session.tell(&line(&row));
     session
         .confirm(options.yes, &say!(ja: "この記録を取り消しますか? [yes/no]", en: "take this record back? [yes/no]"))?;

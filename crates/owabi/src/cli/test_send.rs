@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::library::LoadedNotice;
 use crate::outgoing::{Listed, Outgoing};
 use crate::preflight::Mailer;
-use crate::{keys, relays};
+use crate::{configuration, keys, relays};
 use owabi_core::address::Address;
 use owabi_core::ids::{Subject, hex};
 use owabi_core::member::Member;
@@ -53,6 +53,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let keys = keys::load(&config, &store).await?;
     let member = member(&store, &notice, options).await?;
     let now = session.now();
+    configuration::note(&config, &store, &actor, now).await?;
     let subject = Subject { notice_id: &options.notice, member_id: now, round: 0 };
     let message_id = Mailer::new(&config, &keys).message_id(subject);
     let stamp = Stamp { to: &to.address().envelope(), message_id: &message_id, dated_at_ms: now };
@@ -63,12 +64,14 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         )
     })?;
     let envid = keys.envid(subject, 1);
-    let mut body = json!({ "to": to.address().to_string(), "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
+    let mut body = json!({ "to": to.address().to_string(), "member": options.member, "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
     // What the ledger does not take is not sent.
     store.append_ledger(now, &actor, "test_send", Some(&options.notice), &body).await?;
     let (relay, outcome) = send(&config, &to, &mail, envid).await?;
     body["relay"] = json!(relay);
-    body["outcome"] = json!(format!("{outcome:?}"));
+    let (word, code) = in_short(&outcome);
+    body["outcome"] = json!(word);
+    body["code"] = json!(code);
     store.append_ledger(session.now(), &actor, "test_send", Some(&options.notice), &body).await?;
     store.close().await;
     Ok(report(session, &relay, &message_id, &outcome))
@@ -129,12 +132,21 @@ async fn send(config: &Config, to: &Listed, mail: &Mail, envid: String) -> Resul
     ))
 }
 
+/// The outcome's word and the reply's code. What a relay says more may name people.
+fn in_short(outcome: &Outcome) -> (&'static str, Option<u16>) {
+    match outcome {
+        Outcome::Accepted(reply) => ("accepted", Some(reply.code)),
+        Outcome::Refused(_, reply) => ("refused", Some(reply.code)),
+        Outcome::NotSent(_) => ("not_sent", None),
+        Outcome::Unknown(_) => ("in_doubt", None),
+    }
+}
+
 fn report(session: &Session, relay: &str, message_id: &str, outcome: &Outcome) -> Exit {
-    let (word, said) = match outcome {
-        Outcome::Accepted(reply) => ("accepted", reply.to_string()),
-        Outcome::Refused(_, reply) => ("refused", reply.to_string()),
-        Outcome::NotSent(fault) => ("not_sent", fault.to_string()),
-        Outcome::Unknown(fault) => ("in_doubt", fault.to_string()),
+    let (word, _) = in_short(outcome);
+    let said = match outcome {
+        Outcome::Accepted(reply) | Outcome::Refused(_, reply) => reply.to_string(),
+        Outcome::NotSent(fault) | Outcome::Unknown(fault) => fault.to_string(),
     };
     session.tell(&say!(ja: "{relay}: {word} ({said})", en: "{relay}: {word} ({said})"));
     session.answer(&json!({ "relay": relay, "outcome": word, "reply": said, "message_id": message_id }));

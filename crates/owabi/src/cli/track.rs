@@ -98,7 +98,7 @@ async fn forget(session: &Session, host: &str, source: &str) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
     let person = session.person(&store, Action::Track).await?;
-    let forgotten = store.forget_source(host, source).await?;
+    let forgotten = store.forget_source(host, source, &person.name, session.now()).await?;
     if !forgotten {
         return Err(Failure::with(
             Exit::Failed,
@@ -106,8 +106,6 @@ async fn forget(session: &Session, host: &str, source: &str) -> Answer {
             say!(ja: "名前は `owabi status` で確かめてください。", en: "`owabi status` shows the names"),
         ));
     }
-    let body = json!({ "host": host, "source": source });
-    store.append_ledger(session.now(), &person.name, "forget_source", None, &body).await?;
     session.tell(&say!(
         ja: "{host} の {source} を外しました。これを待つことはなく、「不達の知らせなし」にも数えません。",
         en: "{source} of {host} is left out: nothing waits for it, and \"no bounce by\" does not count it"

@@ -113,6 +113,10 @@ fn new_name(given: &str) -> Result<String, Failure> {
         let what = say!(ja: "氏名は 1 文字以上 100 文字以内で書いてください。", en: "a name has 1 to 100 characters");
         return Err(Failure::new(Exit::Usage, what));
     }
+    if name.eq_ignore_ascii_case("owabi") {
+        let what = say!(ja: "owabi という名前は、記録でプログラム自身を指すため使えません。", en: "nobody may be called owabi: in the ledger that is the program itself");
+        return Err(Failure::new(Exit::Usage, what));
+    }
     Ok(name)
 }
 

@@ -1,8 +1,8 @@
 //! `withdraw`: whoever is not sent to yet is taken out of the notice, or those of a selection are.
 
 use super::exit::{Answer, Exit};
-use super::pause::known_state;
-use super::say::say;
+use super::pause::{known_state, state_label};
+use super::say::{Text, say};
 use super::selecting::Selecting;
 use super::session::{Session, notice};
 use owabi_core::lifecycle::Status;
@@ -19,8 +19,8 @@ Examples:
   owabi withdraw --notice metaps-2022 --file list.csv --reason 'told in person' --yes
 
 Without a selection the whole notice is withdrawn, for good. With one, only those members are taken out and the
-notice stays as it is; `owabi resend --status withdrawn` can take them in again. Mails that have left cannot be called
-back, and whoever is being sent to at the moment is not taken out by a selection.
+notice stays as it is; `owabi resend --status withdrawn` can take them in again, if they were released. Mails that have
+left, or are just leaving, cannot be called back.
 対象を絞ったときは、その人だけを取り下げ、お知らせはそのまま続きます。")]
 pub(super) struct Options {
     /// The notice's id
@@ -49,12 +49,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let actor = session.person(&store, Action::Withdraw).await?.name;
     let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     let counts = store.counts().await?;
+    let Text { ja, en } = state_label(&state);
     let count = |status| counts.get(id).and_then(|of| of.get(&status)).copied().unwrap_or(0);
     let open = count(Status::Held) + count(Status::Queued);
     let (sending, in_doubt) = (count(Status::Sending), count(Status::InDoubt));
     session.tell(&say!(
-        ja: "「{id}」({state}): 取り下げる人 {open}、送信中 {sending}、結果不明 {in_doubt}",
-        en: "{id} ({state}): {open} to be taken out, {sending} being sent, {in_doubt} in doubt"
+        ja: "「{id}」({ja}): 取り下げる人 {open}、送信中 {sending}、結果不明 {in_doubt}",
+        en: "{id} ({en}): {open} to be taken out, {sending} being sent, {in_doubt} in doubt"
     ));
     if options.dry_run {
         session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "dry_run": true }));
@@ -96,26 +97,37 @@ async fn selected(session: &Session, options: &Options) -> Answer {
     let statuses = options.whom.status.clone();
     let asked = options.whom.read(&store, notice.renderer.definition(), statuses, session.now()).await?;
     let counts = store.matching_counts(id, &asked.selection).await?;
+    let Text { ja, en } = state_label(&state);
     let count = |status| counts.get(&status).copied().unwrap_or(0);
     let open = count(Status::Held) + count(Status::Queued);
     let (sending, others) = (count(Status::Sending), counts.values().sum::<i64>() - open - count(Status::Sending));
     session.tell(&say!(
-        ja: "「{id}」({state}): 取り下げる人 {open}、送信中(対象外) {sending}、すでに結果のある人(対象外) {others}",
-        en: "{id} ({state}): {open} to be taken out; left as they are: {sending} being sent, {others} with an outcome"
+        ja: "「{id}」({ja}): 取り下げる人 {open}、送信中(まだ送られていなければ取り下げる) {sending}、すでに結果のある人(対象外) {others}",
+        en: "{id} ({en}): {open} to be taken out, and of {sending} being sent those whose mails have not left; left as they are: {others} with an outcome"
     ));
     let unknown = asked.unknown;
-    if options.dry_run || open == 0 {
-        session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "unknown": unknown, "dry_run": options.dry_run }));
+    if options.dry_run || open + sending == 0 {
+        session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "sending": sending, "unknown": unknown, "dry_run": options.dry_run }));
         return Ok(Exit::Done);
     }
-    let question = say!(ja: "{open} 人を取り下げますか? [yes/no]", en: "take out {open} members? [yes/no]");
+    let question = say!(
+        ja: "{open} 人と、送信中の {sending} 人のうちまだ送られていない人を取り下げますか? [yes/no]",
+        en: "take out {open} members, and those of the {sending} being sent whose mails have not left? [yes/no]"
+    );
     session.confirm(options.yes, &question)?;
     let selection = (&asked.selection, &asked.words);
     let withdrawn = store.withdraw_selected(id, selection, &options.reason, &actor, session.now()).await?;
+    let left = store.matching_counts(id, &asked.selection).await?.remove(&Status::Sending).unwrap_or(0);
     store.close().await;
-    session.tell(&say!(ja: "{withdrawn} 人を取り下げました。お知らせは {state} のままです。", en: "{withdrawn} members taken out; the notice stays {state}"));
+    session.tell(&say!(ja: "{withdrawn} 人を取り下げました。お知らせは{ja}のままです。", en: "{withdrawn} members taken out; the notice stays {en}"));
+    if left > 0 {
+        session.tell(&say!(
+            ja: "{left} 件はちょうど送っているところで、取り下げられませんでした。",
+            en: "{left} are just leaving and were not taken out"
+        ));
+    }
     session.answer(
-        &json!({ "state": state, "withdrawn": withdrawn, "sending": sending, "unknown": unknown, "dry_run": false }),
+        &json!({ "state": state, "withdrawn": withdrawn, "sending": left, "unknown": unknown, "dry_run": false }),
     );
     Ok(Exit::Done)
 }

@@ -129,7 +129,8 @@ impl Sealer {
         if self.trusted {
             return Ok(());
         }
-        if let Some(head) = self.noted.as_ref().and_then(|noted| noted.read(&self.queue)).filter(|head| head.number > 0) {
+        if let Some(head) = self.noted.as_ref().and_then(|noted| noted.read(&self.queue)).filter(|head| head.number > 0)
+        {
             let there = self.store.seals_after(head.number - 1, 1).await?.into_iter().next();
             if !there.is_some_and(|seal| seal.number == head.number && Seal::hash_of(&seal.text) == head.hash) {
                 let number = head.number;

@@ -3,6 +3,7 @@
 use super::Options;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say::{Text, say};
+use crate::cli::selecting;
 use crate::japan;
 use owabi_store::{LogFilter, Store};
 use serde_json::{Value, json};
@@ -44,7 +45,7 @@ pub(super) async fn of(
         notice_id: options.notice.clone(),
         members,
         statuses: options.status.clone(),
-        domain: options.domain.clone(),
+        domain: options.domain.as_deref().map(selecting::domain).transpose()?,
         code: options.code,
         enhanced: options.enhanced.clone(),
         outcomes: options.outcome.clone(),

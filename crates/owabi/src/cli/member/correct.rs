@@ -4,6 +4,7 @@ use super::one::one;
 use crate::cli::exit::{Answer, Exit, Failure};
 use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
+use crate::cli::status::label;
 use owabi_core::address::{Address, Lang, Parsed};
 use owabi_core::lifecycle::Status;
 use owabi_core::people::Action;
@@ -51,6 +52,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     crate::cli::pause::refuse_purged(&store, &notice.id).await?;
     let (no, status, old) = (&standing.member_no, standing.status, standing.email.as_deref());
     let new = address.as_str();
+    session.look(&store, "member correct", &json!({ "notice": notice.id, "member": no }), 1).await?;
     refuse(status, old, new)?;
     for change in changes {
         let (ja, en) = (change.text(Lang::Ja), change.text(Lang::En));
@@ -63,8 +65,9 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     let shown = old.unwrap_or("-");
     let id = &notice.id;
+    let is = label(status);
     session.tell(&say!(
-        ja: "{no}(「{id}」、{status}): {shown} → {new}",
+        ja: "{no}(「{id}」、{is}): {shown} → {new}",
         en: "{no} ({id}, {status}): {shown} -> {new}"
     ));
     let next = next(status, &notice, no);

@@ -22,6 +22,8 @@ pub(super) enum Next {
     Evidence(i64),
     /// Its notice was withdrawn: only evidence can settle it.
     EvidenceAlone,
+    /// Something else than a mail was done for the member.
+    ToldOtherwise,
     /// Something to be done.
     Remedy(Remedy),
     /// Nothing.
@@ -46,6 +48,16 @@ impl Next {
         }
     }
 
+    /// The same for a member whose address was corrected since, or for whom something else was done.
+    pub(super) fn after(self, corrected: bool, told_otherwise: bool) -> Self {
+        match self {
+            Self::Remedy(Remedy::Decide) => self,
+            Self::Remedy(_) if told_otherwise => Self::ToldOtherwise,
+            Self::Remedy(_) if corrected => Self::Remedy(Remedy::Resend),
+            other => other,
+        }
+    }
+
     /// The word in `--json`.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -56,6 +68,7 @@ impl Next {
             Self::Receipt => "receipt",
             Self::Evidence(_) => "evidence",
             Self::EvidenceAlone => "evidence_alone",
+            Self::ToldOtherwise => "told_otherwise",
             Self::Remedy(remedy) => remedy.as_str(),
             Self::Nothing => "nothing",
         }
@@ -92,6 +105,7 @@ impl Next {
                 ja: "届いたかどうか分かりません。送り直すか書面にするかは、担当者が判断します。証拠が届けば記録します",
                 en: "it may have arrived, and is not sent again by itself: a person decides; evidence is recorded when it comes"
             ),
+            Self::ToldOtherwise => say!(ja: "ほかの方法で対応済みです", en: "it was done in another way"),
             Self::Remedy(remedy) => remedy.text(reason),
             Self::Nothing => return None,
         })
@@ -123,6 +137,18 @@ mod tests {
             assert_eq!(Next::of(status, due_at, Some("mailbox_full"), state), next, "{status} {state}");
             let said = next.text(None).is_some_and(|text| !text.of(Lang::Ja).is_empty());
             assert_eq!(said, next != Next::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_corrected_member_waits_for_a_resend_and_one_who_was_told_otherwise_for_nothing() {
+        let letter = Next::Remedy(Remedy::Letter);
+        assert_eq!(letter.after(false, false), letter);
+        assert_eq!(letter.after(true, false), Next::Remedy(Remedy::Resend));
+        assert_eq!(letter.after(true, true), Next::ToldOtherwise);
+        let decide = Next::Remedy(Remedy::Decide);
+        for next in [decide, Next::Receipt, Next::Due(Some(5))] {
+            assert_eq!(next.after(true, true), next);
         }
     }
 }

@@ -59,8 +59,10 @@ impl Person {
 
     /// What happens next.
     pub(super) fn next(&self) -> Next {
-        let MemberStanding { status, due_at, reason, .. } = &self.standing;
-        Next::of(*status, *due_at, reason.as_deref(), &self.notice.state)
+        let MemberStanding { status, due_at, reason, updated_at, .. } = &self.standing;
+        let corrected = self.corrections.iter().any(|one| one.at >= *updated_at);
+        let told_otherwise = self.substitutes.iter().any(|one| one.revoked_by.is_none());
+        Next::of(*status, *due_at, reason.as_deref(), &self.notice.state).after(corrected, told_otherwise)
     }
 
     /// Since when the status is what it is; a row that another system wrote and owabi did not touch yet has no time.

@@ -6,7 +6,9 @@ use crate::cli::pause::known_state;
 use crate::cli::say::{Text, say};
 use crate::cli::selecting::read_list;
 use crate::cli::session::Session;
+use crate::cli::status::label;
 use crate::japan;
+use owabi_core::lifecycle::Status;
 use owabi_core::people::Action;
 use owabi_core::roster::{ListRow, PaidAt, listed_number};
 use owabi_store::{NewSubstitute, Publication, Store};
@@ -131,6 +133,14 @@ fn usage() -> Failure {
     )
 }
 
+fn no_day() -> Failure {
+    Failure::with(
+        Exit::Usage,
+        say!(ja: "--on がありません。", en: "--on is missing"),
+        say!(ja: "実施した日を --on 2026-11-30 のように指定してください。", en: "say on which day it was done: --on 2026-11-30"),
+    )
+}
+
 async fn published(session: &Session, options: &Options, store: &Store) -> Answer {
     let (Some(url), Some(from), Some(until)) = (&options.url, &options.from, &options.until) else {
         return Err(usage());
@@ -143,9 +153,11 @@ async fn published(session: &Session, options: &Options, store: &Store) -> Answe
             say!(ja: "--url は https:// で始まる URL、--until は --from 以後の日にしてください。", en: "--url is a URL (https://…), and --until not before --from"),
         ));
     }
+    let question = say!(ja: "{from} から {until} まで {url} で公表したことを記録しますか? [yes/no]", en: "record that it is published at {url} from {from} until {until}? [yes/no]");
     let added = if options.dry_run {
         false
     } else {
+        session.confirm(options.yes, &question)?;
         let published = Publication { from: &from, until: &until, url, note: options.note.as_deref() };
         store
             .add_publication(
@@ -163,16 +175,26 @@ async fn published(session: &Session, options: &Options, store: &Store) -> Answe
 
 async fn single(session: &Session, options: &Options, store: &Store, what: (Kind, &str, &str)) -> Answer {
     let (kind, no, today) = what;
-    let on = day(options.on.as_deref().ok_or_else(usage)?, "--on")?;
+    let on = day(options.on.as_deref().ok_or_else(no_day)?, "--on")?;
     if on.as_str() > today {
         return Err(Failure::new(Exit::Usage, not_yet(&on)));
     }
-    let (_, member, _) = one(store, no, Some(&options.notice)).await?;
+    let (_, member, standing) = one(store, no, Some(&options.notice)).await?;
+    if !matches!(standing.status, Status::Unreachable | Status::Failed | Status::Bounced | Status::InDoubt) {
+        let (ja, en) = (label(standing.status), standing.status);
+        session.warn(&say!(
+            ja: "ご確認ください: 会員 {no} の状況は「{ja}」で、メールが届かなかった方ではありません。",
+            en: "look at it: member {no} is {en}, and not among those whom mail did not reach"
+        ));
+    }
+    let Text { ja: way_ja, en: way_en } = super::kind(kind.as_str());
+    let question = say!(ja: "会員 {no} への対応({way_ja}、{on})を記録しますか? [yes/no]", en: "record it for member {no} ({way_en}, {on})? [yes/no]");
     let done =
         NewSubstitute { member_id: member.id, kind: kind.as_str(), on_day: on, note: note(options.note.as_deref()) };
     let added = if options.dry_run {
         false
     } else {
+        session.confirm(options.yes, &question)?;
         store
             .add_substitutes(
                 &options.notice,
