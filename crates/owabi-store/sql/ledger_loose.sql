@@ -7,7 +7,6 @@ UNION ALL SELECT * FROM (
     SELECT 'members_differ', b.notice_id, b.id, COALESCE(c.members, 0)
     FROM batches b LEFT JOIN (SELECT batch_id, COUNT(*) AS members FROM affected_members GROUP BY batch_id) c ON c.batch_id = b.id
     WHERE b.kind = 'import' AND COALESCE(c.members, 0) <> b.imported + b.unreachable LIMIT 1) c
-UNION ALL SELECT * FROM (SELECT 'not_imported', notice_id, member_no, id FROM affected_members WHERE batch_id IS NULL LIMIT 1) d
 UNION ALL SELECT * FROM (
     SELECT 'not_entered', '', t.name, t.held - COALESCE(l.entries, 0)
     FROM (SELECT 'attempt' AS kind, 'attempts' AS name, COUNT(*) AS held FROM attempts

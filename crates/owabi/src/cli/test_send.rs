@@ -5,7 +5,7 @@ use super::preview::sample;
 use super::say::say;
 use super::session::{Session, notice};
 use crate::config::Config;
-use crate::library::LoadedNotice;
+use crate::library::{Library, LoadedNotice};
 use crate::outgoing::{Listed, Outgoing};
 use crate::preflight::Mailer;
 use crate::{configuration, keys, relays};
@@ -53,7 +53,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let keys = keys::load(&config, &store).await?;
     let member = member(&store, &notice, options).await?;
     let now = session.now();
-    configuration::note(&config, &store, &actor, now).await?;
+    configuration::note(&config, &Library::load(&config), &store, &actor, now).await?;
     let subject = Subject { notice_id: &options.notice, member_id: now, round: 0 };
     let message_id = Mailer::new(&config, &keys).message_id(subject);
     let stamp = Stamp { to: &to.address().envelope(), message_id: &message_id, dated_at_ms: now };

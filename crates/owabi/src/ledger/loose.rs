@@ -18,8 +18,6 @@ pub enum Sort {
     MemberGone,
     /// An import has not as many members as it brought.
     MembersDiffer,
-    /// A member is of no import.
-    NotImported,
     /// A table has rows without an entry, or too few.
     NotEntered,
     /// A member's address is not the one that was corrected, or written to, last.
@@ -39,12 +37,11 @@ pub struct Unexplained {
 
 impl Sort {
     /// All.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6] = [
         Self::Copying,
         Self::TriggerMissing,
         Self::MemberGone,
         Self::MembersDiffer,
-        Self::NotImported,
         Self::NotEntered,
         Self::AddressDiffers,
     ];
@@ -56,7 +53,6 @@ impl Sort {
             Self::TriggerMissing => "trigger_missing",
             Self::MemberGone => "member_gone",
             Self::MembersDiffer => "members_differ",
-            Self::NotImported => "not_imported",
             Self::NotEntered => "not_entered",
             Self::AddressDiffers => "address_differs",
         }

@@ -143,10 +143,6 @@ fn loose(found: &Unexplained) -> Described {
             ja: "「{notice_id}」の取り込み {whose} の対象者の人数が、取り込んだ人数と違います。",
             en: "import {whose} of {notice_id} has not as many members as it brought"
         ),
-        Sort::NotImported => say!(
-            ja: "会員番号 {whose}(「{notice_id}」)は、どの取り込みのものでもありません。",
-            en: "member {whose} of {notice_id} is of no import"
-        ),
         Sort::NotEntered => say!(
             ja: "表 {whose} の行数が、台帳の記録の数と違います。",
             en: "the table {whose} has not as many rows as the ledger has entries of them"
