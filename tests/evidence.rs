@@ -166,6 +166,8 @@ async fn no_number_of_a_member_who_was_looked_at_or_sent_to_again_is_in_a_bundle
         "--member",
         "M00001",
         "--include-delivered",
+        "--count",
+        "1",
         "--reason",
         "lost",
         "--yes",

@@ -72,7 +72,7 @@ async fn no_mail_leaves_for_a_claimed_member_who_was_taken_out_and_the_others_ge
     let running = stage.program.start(&["run"]);
     assert!(eventually(&async || stage.relay.stats().mails > 10).await);
     let claimed = stage.rows().await.into_iter().rev().find(|row| row.status == Status::Sending);
-    let no = claimed.expect("somebody waits in memory").member_no;
+    let no = claimed.unwrap().member_no;
     let withdraw = ["withdraw", "--notice", NOTICE, "--member", &no, "--reason", "not affected", "--yes"];
     let done = stage.program.json(&withdraw);
     assert_eq!((&done["withdrawn"], &done["sending"], &done["state"]), (&json!(1), &json!(0), &json!("released")));

@@ -59,13 +59,13 @@ impl Noted {
     fn replace(&self, head: &Head) -> io::Result<()> {
         let text = fs::read_to_string(&self.file).unwrap_or_default();
         let others = text.lines().filter(|line| Head::find(line).is_some_and(|other| other.queue != head.queue));
-        let lines: String = others.map(|line| format!("{line}\n")).collect();
+        let lines: String = others.flat_map(|line| [line, "\n"]).collect();
         let mut name = self.file.clone().into_os_string();
         name.push(format!(".{}.new", std::process::id()));
         let beside = PathBuf::from(name);
         let write = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-            write!(file, "{lines}{head}\n")?;
+            writeln!(file, "{lines}{head}")?;
             file.sync_all()?;
             fs::rename(&beside, &self.file)
         };
