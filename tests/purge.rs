@@ -134,8 +134,19 @@ async fn a_purge_waits_for_open_rows_for_a_legal_hold_and_for_the_end_of_the_ret
     assert!(said.contains("was purged"), "{said}");
 
     // Nothing personal comes to it again.
-    let letter =
-        ["substitute", "add", "--notice", NOTICE, "--member", "M00001", "--kind", "letter", "--on", "2022-03-03"];
+    let letter = [
+        "substitute",
+        "add",
+        "--notice",
+        NOTICE,
+        "--member",
+        "M00001",
+        "--kind",
+        "letter",
+        "--on",
+        "2022-03-03",
+        "--yes",
+    ];
     for refused in [
         &["import", "roster.csv", "--notice", NOTICE, "--yes"][..],
         &["member", "correct", "M00001", "--email", "new@example.jp", "--reason", "telephone", "--yes"],

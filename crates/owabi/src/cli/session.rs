@@ -153,6 +153,7 @@ impl Session {
             return Ok(());
         }
         if !self.on_terminal() {
+            self.warn(question);
             let next = say!(
                 ja: "端末の外では、内容を確かめたうえで --yes を付けてください。--dry-run では何も変更しません。",
                 en: "without a terminal, add --yes when you are sure; --dry-run changes nothing"
