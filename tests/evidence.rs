@@ -43,7 +43,7 @@ fn again() -> String {
     let at = owabi::clock::now_ms();
     format!(
         "INSERT INTO batches (id, notice_id, kind, actor, reason, at) VALUES ('r1', '{NOTICE}', 'resend', 'hanako', 'again', {at});
-         INSERT INTO ledger (at, actor, kind, notice_id, body) VALUES ({at}, 'hanako', 'resend', '{NOTICE}', '{{"batch":"r1","reason":"again"}}');
+         INSERT INTO ledger (at, actor, kind, notice_id, body) VALUES ({at}, 'hanako', 'resend', '{NOTICE}', '{{\"batch\":\"r1\",\"reason\":\"again\"}}');
          INSERT INTO corrections (member_id, at, actor, reason, old_email, new_email)
          SELECT id, {at}, 'hanako', 'she telephoned', email, 'after@example.jp' FROM affected_members WHERE member_no = 'M00000';
          INSERT INTO resends (member_id, round, batch_id, at, status_before, tries_before, fingerprint)
