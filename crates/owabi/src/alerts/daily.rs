@@ -7,6 +7,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::japan;
 use crate::ledger::{key, newest_head};
+use owabi_core::ledger::Head;
 use owabi_core::lifecycle::Status;
 use owabi_core::watch::minute_of_day;
 use owabi_store::{Store, StoreError};
@@ -16,6 +17,9 @@ use tokio::sync::mpsc;
 
 /// How often the clock is looked at.
 const EVERY: Duration = Duration::from_secs(20);
+/// How often, and how long after each other, the first seal of a queue is looked for.
+const LOOKS: u32 = 10;
+const BETWEEN: Duration = Duration::from_millis(500);
 
 /// Writes the report of each day when its time has come, until it is aborted. A day whose time passed while no daemon ran has
 /// its report as soon as one does.
@@ -88,12 +92,7 @@ async fn text(config: &Config, store: &Store) -> Result<Text, StoreError> {
         ja: "確認を待つ返信・通知: {review} 件(`owabi track review`)",
         en: "mails that came back and wait for a look: {review} (`owabi track review`)"
     ));
-    // A key that cannot be used is told by the sealer.
-    let head = match key::public(config, store).await.ok().flatten() {
-        Some(key) => Some(newest_head(store, &key).await?).filter(|head| head.number > 0),
-        None => None,
-    };
-    lines.add(&match head {
+    lines.add(&match head(config, store).await? {
         Some(head) => say!(
             ja: "台帳の最新の封印(`owabi ledger verify --head` にこのメールを渡せます):\n{head}",
             en: "the ledger's newest seal (`owabi ledger verify --head` reads this mail):\n{head}"
@@ -101,6 +100,22 @@ async fn text(config: &Config, store: &Store) -> Result<Text, StoreError> {
         None => say!(ja: "封印はまだありません。", en: "no seal yet"),
     });
     Ok(lines.0)
+}
+
+/// The newest head. At the very start of a queue's first daemon the first seal is waited for, a few seconds at most.
+async fn head(config: &Config, store: &Store) -> Result<Option<Head>, StoreError> {
+    for look in 0..LOOKS {
+        if look > 0 {
+            tokio::time::sleep(BETWEEN).await;
+        }
+        // A key that cannot be used is told by the sealer.
+        let Some(key) = key::public(config, store).await.ok().flatten() else { continue };
+        let head = newest_head(store, &key).await?;
+        if head.number > 0 {
+            return Ok(Some(head));
+        }
+    }
+    Ok(None)
 }
 
 struct Lines(Text);
