@@ -6,7 +6,7 @@ use owabi_store::{LedgerRow, Store, StoreError};
 use std::collections::HashMap;
 
 /// Numbers of entries that are read together.
-pub(super) const PAGE: i64 = 4_096;
+pub(super) const PAGE: i64 = 1_024;
 
 /// What stands for the leaf of an entry that owabi has never written.
 const UNREADABLE: Hash = [0; 32];
