@@ -52,9 +52,9 @@ async fn two_sealers_that_race_with_different_views_leave_no_hole() {
     let place = Place::new().await;
     let (mut one, mut other) = (place.sealer().await, place.sealer().await);
     place.enter(3_000).await;
-    let few = place.store.ledger_entries(1, PAGE).await.unwrap();
+    let few = place.store.ledger_entries(1, 4_000).await.unwrap();
     place.enter(20_000).await;
-    let many = place.store.ledger_entries(1, PAGE).await.unwrap();
+    let many = place.store.ledger_entries(1, 4_000).await.unwrap();
     assert!(matches!(one.seal_rows(few, 1).await.unwrap(), Page::Sealed(3_000)));
     assert!(matches!(other.seal_rows(many, 1).await.unwrap(), Page::Lost), "the round ends");
     assert_eq!(other.seal(2).await.unwrap(), 20_000);
