@@ -9,6 +9,7 @@
 //!   `settle_members` returns, within the one statement that [`record_group`] makes.
 //! - `/*json array*/(…)` makes a JSON array of columns. `/*oldest transaction*/` is the oldest one that still runs, `/*next transaction*/`
 //!   the one that begins next: on SQLite both are 0, nothing is committed there out of its order.
+//! - `/*take what is due*/` ends a claim: the rows of `due` are being sent.
 //! - `/*matching*/` is whom a selection matches, `/*resend class*/` what a resend makes of each of them.
 //! - `/*triggers*/` names the triggers that are there and at work.
 //! - `/*clock*/` is the database's clock in epoch milliseconds.
@@ -124,6 +125,15 @@ const OUTCOME: &str = "id bigint, fence bigint, at bigint, outcome text, status 
 const OUTCOME_KEPT: [&str; 11] =
     ["at", "outcome", "spent", "why", "phase", "code", "enhanced", "reply", "queue_id", "tls", "duration_ms"];
 
+/// What a claim makes of the rows of `due`, and what it says of them. Doubts are those of the present round.
+const TAKE_DUE: &str = "UPDATE affected_members SET status = 'sending', fence = fence + 1, due_at = $1 + $3, updated_at = $1 FROM \
+     due WHERE affected_members.id = due.id RETURNING affected_members.id, member_no, name, email, cohorts, \
+     payments, fields, queued_at, attempts, tries, fence, round, possible_duplicate, plain_form, due_at, CASE \
+     WHEN possible_duplicate THEN (SELECT COUNT(*) FROM attempts a WHERE a.member_id = affected_members.id AND \
+     a.outcome = 'in_doubt' AND COALESCE(a.reason, '') <> 'lease_ended' AND a.number > COALESCE((SELECT \
+     r.tries_before FROM resends r WHERE r.member_id = affected_members.id AND r.round = affected_members.round), \
+     0)) ELSE 0 END";
+
 /// Whom a selection matches, whatever their status; table `m`, the first eight parameters as `Selection` binds them.
 const MATCHING: &str = "m.notice_id = $1 AND ($2 = '' OR lower(m.email) LIKE '%@' || $2) \
      AND ($3 = '' OR replace(m.cohorts, '\"' || $3 || '\"', '') <> m.cohorts) \
@@ -152,7 +162,8 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
     let outcomes = format!("/*rows $1: {OUTCOME}*/");
     let settled = format!("(SELECT r.*, m.tries FROM {outcomes} r JOIN affected_members m ON m.id = r.id)");
     let with_outcome = format!(", r.{}", OUTCOME_KEPT.join(", r."));
-    let words: [(&str, &str, &str); 13] = [
+    let words: [(&str, &str, &str); 14] = [
+        ("/*take what is due*/", TAKE_DUE, TAKE_DUE),
         ("/*matching*/", MATCHING, MATCHING),
         ("/*resend class*/", RESEND_CLASS, RESEND_CLASS),
         ("/*outcomes*/", &outcomes, &outcomes),

@@ -50,11 +50,7 @@ impl Store {
 impl Store {
     /// Begins a transaction that reads the database as it is at its first statement, however long it takes.
     pub(crate) async fn begin_to_read(&self) -> Result<Tx, StoreError> {
-        let text = Dialect::begin_to_read;
-        Ok(match &self.pools {
-            Pools::Sqlite { reader, .. } => Tx::Sqlite(reader.begin_with(text(Dialect::Sqlite)).await?),
-            Pools::Postgres { reader, .. } => Tx::Postgres(reader.begin_with(text(Dialect::Postgres)).await?),
-        })
+        self.begin_reading(Dialect::begin_to_read).await
     }
 }
 
