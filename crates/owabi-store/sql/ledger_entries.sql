@@ -1,5 +1,6 @@
--- Entries by their numbers, each with the row that it names as one JSON array.
-SELECT l.seq, l.at, l.actor, l.kind, l.notice_id, l.member_id, l.number, l.body,
+-- Entries by their numbers, as one text: a line for each, made of a JSON array of the entry and another one of the row that it
+-- names, if that is there. JSON has no newlines of its own. One text is several times faster than a row for each entry.
+SELECT string_agg(CAST(/*json array*/(l.seq, l.at, l.actor, l.kind, l.notice_id, l.member_id, l.number, l.body) AS TEXT) || COALESCE(
     CASE WHEN l.body <> '' THEN NULL
     WHEN l.kind = 'attempt' THEN (
         SELECT CAST(/*json array*/(a.fence, a.at, a.outcome, a.spent, a.reason, a.phase, a.code, a.enhanced, a.reply, a.queue_id, a.tls,
@@ -19,7 +20,7 @@ SELECT l.seq, l.at, l.actor, l.kind, l.notice_id, l.member_id, l.number, l.body,
     WHEN l.kind = 'resent' THEN (
         SELECT CAST(/*json array*/(t.batch_id, t.at, t.status_before, t.reason_before, t.tries_before, t.fingerprint) AS TEXT)
         FROM resends t WHERE t.member_id = l.member_id AND t.round = l.number)
-    END
+    END, ''), '
+')
 FROM ledger l
 WHERE l.seq BETWEEN $1 AND $2
-ORDER BY l.seq

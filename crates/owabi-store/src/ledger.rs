@@ -53,24 +53,11 @@ pub struct Beside {
     pub more: String,
 }
 
-/// An entry of a row of `ledger_entries`.
-macro_rules! entry {
-    ($row:expr, $seq:expr) => {
-        (|| -> Result<Entry, sqlx::Error> {
-            let kind: String = $row.try_get(3)?;
-            let (body, row): (String, Option<String>) = ($row.try_get(7)?, $row.try_get(8)?);
-            Ok(Entry {
-                seq: $seq,
-                at: $row.try_get(1)?,
-                actor: $row.try_get(2)?,
-                notice_id: $row.try_get(4)?,
-                member_id: $row.try_get(5)?,
-                number: $row.try_get(6)?,
-                body: bodies::body(&kind, body, row.as_deref()).map_err(|error| sqlx::Error::Decode(error.into()))?,
-                kind,
-            })
-        })()
-    };
+/// Whether SQLite answered that it cannot make a line of a value: one that owabi has never written (SQLITE_ERROR, where a
+/// database that is away, locked or damaged has codes of its own).
+fn refused_to_read(error: &StoreError) -> bool {
+    let StoreError::Unavailable(sqlx::Error::Database(error)) = error else { return false };
+    error.code().is_some_and(|code| code == "1")
 }
 
 impl Store {
@@ -79,14 +66,24 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn ledger_entries(&self, first: i64, last: i64) -> Result<Vec<LedgerRow>, StoreError> {
+        let page = self.ledger_page(first, last).await;
+        if first < last && page.as_ref().is_err_and(refused_to_read) {
+            let half = first + (last - first) / 2;
+            let mut rows = Box::pin(self.ledger_entries(first, half)).await?;
+            rows.extend(Box::pin(self.ledger_entries(half + 1, last)).await?);
+            return Ok(rows);
+        }
+        match page {
+            Err(error) if refused_to_read(&error) => Ok(vec![LedgerRow { seq: first, entry: None }]),
+            page => Ok(bodies::rows(&page?)),
+        }
+    }
+
+    /// The lines of `ledger_entries`. They are read as octets: a file that somebody edited may hold what is no text.
+    async fn ledger_page(&self, first: i64, last: i64) -> Result<Vec<u8>, StoreError> {
         on_both!(self, reader, |pool, dialect| {
-            let rows = sqlx::query(LEDGER_ENTRIES.on(dialect)).bind(first).bind(last).fetch_all(pool).await?;
-            let mut entries = Vec::with_capacity(rows.len());
-            for row in &rows {
-                let seq = row.try_get(0)?;
-                entries.push(LedgerRow { seq, entry: entry!(row, seq).ok() });
-            }
-            Ok(entries)
+            let row = sqlx::query(LEDGER_ENTRIES.on(dialect)).bind(first).bind(last).fetch_one(pool).await?;
+            Ok(row.try_get_unchecked::<Option<Vec<u8>>, _>(0)?.unwrap_or_default())
         })
     }
 

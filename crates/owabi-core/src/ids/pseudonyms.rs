@@ -54,7 +54,10 @@ impl Pseudonyms {
         }
         let mut mac = self.mac.clone();
         mac.update(value.as_bytes());
-        format!("{MARK}{}", hex(&mac.finalize().into_bytes()))
+        let mut text = String::with_capacity(MARK.len() + DIGITS);
+        text.push_str(MARK);
+        text.push_str(&hex(&mac.finalize().into_bytes()));
+        text
     }
 }
 

@@ -1,6 +1,9 @@
-//! The row that an entry names, from the JSON array that both databases make of it.
+//! Entries, each with the row that it names, from the lines of JSON that both databases make of them.
 
-use owabi_core::ledger::{Attempt, AttemptBody, Body, Correction, Intent, REFERRING, Receipt, Resent, Substitute};
+use super::LedgerRow;
+use owabi_core::ledger::{
+    Attempt, AttemptBody, Body, Correction, Entry, Intent, REFERRING, Receipt, Resent, Substitute,
+};
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -83,27 +86,63 @@ struct ReceiptRow(
     String,
 );
 
-/// What an entry of this kind says, with this body and the row that it names.
-pub(super) fn body(kind: &str, body: String, row: Option<&str>) -> serde_json::Result<Body> {
+/// The columns of an entry.
+type Front = (i64, i64, String, String, Text, Number, Number, String);
+
+type Lines<'a> = serde_json::Deserializer<serde_json::de::SliceRead<'a>>;
+
+/// The entries of these lines, by their numbers.
+pub(super) fn rows(lines: &[u8]) -> Vec<LedgerRow> {
+    let lines = lines.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
+    let mut rows: Vec<LedgerRow> = lines.map(row).collect();
+    rows.sort_by_key(|row| row.seq);
+    rows
+}
+
+fn row(line: &[u8]) -> LedgerRow {
+    let entry = entry(line).ok();
+    let seq = entry.as_ref().map_or_else(|| number_of(line), |entry| entry.seq);
+    LedgerRow { seq, entry }
+}
+
+/// The first number of a line whose rest cannot be read.
+fn number_of(line: &[u8]) -> i64 {
+    let digits = line.iter().skip(1).take_while(|octet| octet.is_ascii_digit() || **octet == b'-');
+    String::from_utf8_lossy(&digits.copied().collect::<Vec<_>>()).parse().unwrap_or_default()
+}
+
+fn entry(line: &[u8]) -> serde_json::Result<Entry> {
+    let mut line = serde_json::Deserializer::from_slice(line);
+    let (seq, at, actor, kind, notice_id, member_id, number, body) = Front::deserialize(&mut line)?;
+    let body = self::body(&kind, body, &mut line)?;
+    line.end()?;
+    Ok(Entry { seq, at, actor, kind, notice_id, member_id, number, body })
+}
+
+/// What an entry of this kind says, with this body and the row that it names, if the line goes on.
+fn body(kind: &str, body: String, line: &mut Lines<'_>) -> serde_json::Result<Body> {
     if !body.is_empty() || !REFERRING.contains(&kind) {
         return Ok(Body::Told(body));
     }
-    let Some(row) = row else { return Ok(Body::Gone) };
+    if line.end().is_ok() {
+        return Ok(Body::Gone);
+    }
     Ok(match kind {
-        "attempt" => Body::Attempt(Box::new(attempt_of(serde_json::from_str(row)?))),
-        "receipt" => Body::Receipt(Box::new(receipt_of(serde_json::from_str(row)?))),
+        "attempt" => Body::Attempt(Box::new(attempt_of(AttemptRow::deserialize(line)?))),
+        "receipt" => Body::Receipt(Box::new(receipt_of(ReceiptRow::deserialize(line)?))),
         "correction" => {
-            let (member_id, at, actor, reason, old_email, new_email) = serde_json::from_str(row)?;
+            let (member_id, at, actor, reason, old_email, new_email) = Deserialize::deserialize(line)?;
             Body::Correction(Box::new(Correction { member_id, at, actor, reason, old_email, new_email }))
         }
         "substitute" => {
             let (notice_id, member_id, kind, on_day, until_day, url, note, revokes, actor, at) =
-                serde_json::from_str(row)?;
+                Deserialize::deserialize(line)?;
             let row = Substitute { notice_id, member_id, kind, on_day, until_day, url, note, revokes, actor, at };
             Body::Substitute(Box::new(row))
         }
         _ => {
-            let (batch_id, at, status_before, reason_before, tries_before, fingerprint) = serde_json::from_str(row)?;
+            let (batch_id, at, status_before, reason_before, tries_before, fingerprint) =
+                Deserialize::deserialize(line)?;
             let row = Resent { batch_id, at, status_before, reason_before, tries_before, fingerprint };
             Body::Resent(Box::new(row))
         }
