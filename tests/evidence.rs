@@ -55,7 +55,7 @@ fn again() -> String {
          SELECT id, 1, 1, {at}, 'maildir:/b', 'h1', 0, 'token', 'delayed', email, 'u@example.jp is busy', 'accepted', 'accepted'
          FROM affected_members WHERE member_no = 'M00003';
          UPDATE affected_members SET email = 'after@example.jp' WHERE member_no = 'M00000';
-         UPDATE affected_members SET status = 'queued', round = 2, queued_at = {at}, due_at = {at}, updated_at = {at}
+         UPDATE affected_members SET status = 'queued', round = 2, attempts = 0, possible_duplicate = TRUE, queued_at = {at}, due_at = {at}, updated_at = {at}
          WHERE member_no IN ('M00000', 'M00002');"
     )
 }
