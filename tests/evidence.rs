@@ -1,6 +1,8 @@
 //! Evidence bundles, end to end: written by the program, checked by it, by a shell, and after ten thousand edits.
 
 mod edits;
+mod exports;
+mod heads;
 mod shell;
 
 use crate::support::audit;
@@ -212,7 +214,6 @@ async fn the_same_state_gives_the_same_octets() {
     let keys = owabi_core::ids::Keys::new(&octets).unwrap();
     let seal_key = owabi_core::ledger::SealKey::from_hex(text("ledger.key").trim()).unwrap();
     let store = owabi_store::Store::open(&owabi_store::OpenOptions::new(program.url())).await.unwrap();
-    // The report says when it was made, so it is handed in.
     let files = unpacked(&bundle);
     let report = |name: &str| std::str::from_utf8(&files[name]).unwrap();
     let wanted = owabi::evidence::bundle::Wanted {
@@ -221,6 +222,7 @@ async fn the_same_state_gives_the_same_octets() {
         keys: &keys,
         seal_key: &seal_key,
         report: Some([report("report.html"), report("report.json")]),
+        damage: None,
     };
     let mut again = Cursor::new(Vec::new());
     owabi::evidence::bundle::write(&mut again, &mut store.snapshot().await.unwrap(), &wanted).await.unwrap();

@@ -10,11 +10,11 @@ pub(super) fn of(report: &Report) -> Value {
     let notice = &rows.notice;
     json!({
         "notice": { "id": notice.id, "title": notice.title, "issuer": report.issuer, "state": notice.state, "state_reason": notice.state_reason },
-        "made_at": japan::iso(report.made_at),
-        "made_by": report.made_by,
+        "made_at": report.made.as_ref().map(|made| japan::iso(made.at)),
+        "made_by": report.made.as_ref().map(|made| &made.by),
         "version": env!("CARGO_PKG_VERSION"),
         "from": rows.batches.first().map(|batch| japan::iso(batch.at)),
-        "ledger_head": rows.seal.as_ref().map(|seal| json!({ "number": seal.number, "at": japan::iso(seal.at), "sha256": report.seal_hash() })),
+        "ledger_head": rows.seal.as_ref().filter(|_| report.made.is_some()).map(|seal| json!({ "number": seal.number, "at": japan::iso(seal.at), "sha256": report.seal_hash() })),
         "members": figures.members,
         "counts": counts(report),
         "imports": imports(report),

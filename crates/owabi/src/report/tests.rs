@@ -1,7 +1,7 @@
 //! The whole report as people read it, kept beside the code in both languages. After a wanted change:
 //! `OWABI_WRITE_SAMPLES=1 cargo test -p owabi --lib report`, and read what has changed.
 
-use super::{Figures, Report, html, text};
+use super::{Figures, Made, Report, html, text};
 use crate::japan;
 use owabi_core::address::Lang;
 use owabi_core::lifecycle::Status;
@@ -149,8 +149,9 @@ fn sample() -> ReportRows {
 
 fn report(rows: ReportRows) -> Report {
     let figures = Figures::of(&rows);
-    let (issuer, made_by) = ("一般財団法人全日本野球協会".to_owned(), "鈴木 花子".to_owned());
-    Report { rows, figures, issuer, watched_until: Some("2022-03-08".into()), made_at: at("2022-03-08T12:00"), made_by }
+    let issuer = "一般財団法人全日本野球協会".to_owned();
+    let made = Some(Made { at: at("2022-03-08T12:00"), by: "鈴木 花子".into() });
+    Report { rows, figures, issuer, watched_until: Some("2022-03-08".into()), made }
 }
 
 /// A notice of which nothing is known but its title.
@@ -229,7 +230,7 @@ fn what_comes_from_data_cannot_leave_its_place() {
     rows.approvals[0].actor = evil.into();
     rows.publications[0].url = Some(evil.into());
     rows.members.push(members(Some("0195-a"), Status::Failed, Some(evil), 0));
-    let report = Report { issuer: evil.into(), made_by: evil.into(), ..report(rows) };
+    let report = Report { issuer: evil.into(), made: Some(Made { at: 0, by: evil.into() }), ..report(rows) };
     let page = html::page(&report, Lang::Ja);
     assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{1b}'));
     assert!(!text::page(&report, Lang::Ja, false).contains('\u{1b}'));
@@ -253,4 +254,15 @@ fn what_does_not_add_up_is_said_in_red() {
     );
     assert!(text::page(&report, Lang::En, true).contains("\u{1b}[1;31m!! Does not add up: the 1500 lines"));
     assert!(html::page(&report, Lang::Ja).contains("<p class=\"alarm\" role=\"alert\">合計の不一致: "));
+}
+
+#[test]
+fn the_report_of_a_bundle_tells_neither_of_its_making_nor_of_the_seal_that_seals_it() {
+    let report = Report { made: None, ..report(sample()) };
+    for (lang, words) in [(Lang::Ja, ["証拠一式の書き出しまで", "記録の封印"]), (Lang::En, ["to the export of the bundle", "Ledger head"])] {
+        let page = html::page(&report, lang);
+        assert!(page.contains(words[0]) && !page.contains(words[1]) && !page.contains("2022-03-08 12:00"), "{page}");
+    }
+    let document = report.document();
+    assert!(["made_at", "made_by", "ledger_head"].iter().all(|key| document[key].is_null()), "{document}");
 }
