@@ -271,6 +271,44 @@ async fn whether_a_person_was_told_is_answered_by_any_address_that_the_person_ha
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_one_who_is_asked_for_it_is_said_how_and_when_and_which_mail_may_have_come_twice() {
+    let relay = relay().await;
+    let program = association(Program::new(relay.addr().port(), ""), &relay).await;
+    let asked = |email: &str| {
+        let said = program.json(&["evidence", "asked", "--notice", NOTICE, "--email", email]);
+        said["members"][0].clone()
+    };
+    let told = |member: &Value| {
+        let ways = member["told_by"].as_array().unwrap().iter();
+        ways.map(|way| way["by"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let by_letter = asked("ordinary@example.jp");
+    assert_eq!(
+        (told(&by_letter), &by_letter["told_by"][1]["at"]),
+        (vec!["mail".into(), "letter".into()], &"2022-03-03".into())
+    );
+    assert_eq!((&by_letter["status"], &by_letter["told"]), (&"accepted".into(), &true.into()));
+    let mail = &by_letter["mails"][0];
+    assert_eq!(
+        (&mail["at"], &mail["outcome"], &mail["attempt"], &mail["possible_duplicate"]),
+        (&by_letter["told_by"][0]["at"], &"accepted".into(), &1.into(), &false.into())
+    );
+    assert!(mail["message_id"].is_string() && mail["mail_sha256"].as_str().unwrap().len() == 64, "{mail}");
+
+    let twice = asked("AGAIN@Example.JP");
+    let flags: Vec<_> =
+        twice["mails"].as_array().unwrap().iter().map(|mail| mail["possible_duplicate"].clone()).collect();
+    assert_eq!((told(&twice), flags), (vec!["mail".to_owned(); 2], vec![false.into(), true.into()]), "{twice}");
+
+    // A letter that was taken back told nobody, and a mail that was not accepted neither.
+    sql(&program, "INSERT INTO substitutes (notice_id, member_id, kind, on_day, revokes, actor, at) SELECT notice_id, member_id, 'revoked', on_day, id, 'hanako', at FROM substitutes").await;
+    assert_eq!(told(&asked("ordinary@example.jp")), ["mail"]);
+    sql(&program, "DROP TRIGGER attempts_stay_u; UPDATE attempts SET outcome = 'failed' WHERE member_id = 4").await;
+    let member = asked("ordinary@example.jp");
+    assert_eq!((&member["told"], &member["told_by"]), (&false.into(), &serde_json::json!([])), "{member}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hostile_zips_are_named_and_cost_little() {
     let outside = Outside::default();
     let fault = |octets: Vec<u8>| {

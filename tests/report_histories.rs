@@ -197,11 +197,11 @@ impl History {
         let (keys, seal_key) = (Keys::new(&[7; 32]).unwrap(), SealKey::from_octets(&[9; 32]));
         let mut snapshot = self.store.snapshot().await.unwrap();
         let quiet = Span::days(5);
-        let report = Report::of_snapshot(&self.store, &mut snapshot, NOTICE, quiet, "協会".into()).await.unwrap().unwrap();
+        let report =
+            Report::of_snapshot(&self.store, &mut snapshot, NOTICE, quiet, "協会".into()).await.unwrap().unwrap();
         let report = [html::page(&report, Lang::Ja), report.document().to_string()];
         let report = Some([report[0].as_str(), report[1].as_str()]);
-        let wanted =
-            Wanted { notice_id: NOTICE, full: false, keys: &keys, seal_key: &seal_key, report, damage: None };
+        let wanted = Wanted { notice_id: NOTICE, full: false, keys: &keys, seal_key: &seal_key, report, damage: None };
         let mut bundle = Cursor::new(Vec::new());
         write(&mut bundle, &mut snapshot, &wanted).await.unwrap();
         let verdict = check(Archive::of(bundle.into_inner().into()), &Outside::default());

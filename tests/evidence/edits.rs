@@ -218,7 +218,8 @@ async fn a_row_that_is_taken_out_of_the_roster_or_put_into_it_is_found() {
     assert_eq!((told.fault, told.member.as_deref(), told.line), (Fault::NotTheLedgers, no, Some(6)), "{told:?}");
 
     // One of whom the ledger has nothing to tell is one too many of its import, or of those who belong to none.
-    let words = [("status", "held"), ("round", "1"), ("queued_at", ""), ("attempts", "0"), ("possible_duplicate", "false")];
+    let words =
+        [("status", "held"), ("round", "1"), ("queued_at", ""), ("attempts", "0"), ("possible_duplicate", "false")];
     let held = words.iter().fold(added, |row, (column, word)| with_cell(&row, "99,", column, word));
     let bad = forged(&bundle, "roster.csv", roster.clone() + &held);
     assert_eq!((bad.file.as_str(), bad.fault), ("roster.csv", Fault::Count), "{bad:?}");

@@ -51,9 +51,13 @@ async fn two_exports_of_one_state_differ_only_in_what_tells_of_the_export() {
     assert_eq!(said["members"], ADDRESSES.len());
     let (first, second) = (unpacked(&first), unpacked(&second));
     let newest = second.keys().rfind(|name| name.starts_with("seals/")).unwrap().trim_end_matches(".txt");
-    let of_the_export = ["ledger.jsonl", "MANIFEST", "MANIFEST.sig", &format!("{newest}.sig"), &format!("{newest}.txt")];
+    let of_the_export =
+        ["ledger.jsonl", "MANIFEST", "MANIFEST.sig", &format!("{newest}.sig"), &format!("{newest}.txt")];
     let differ: Vec<&String> = second.keys().filter(|name| first.get(*name) != second.get(*name)).collect();
-    assert_eq!(differ, of_the_export.iter().copied().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+    assert_eq!(
+        differ,
+        of_the_export.iter().copied().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    );
     assert!(first.keys().all(|name| second.contains_key(name)));
     let (before, after) = (&first["ledger.jsonl"], &second["ledger.jsonl"]);
     assert!(after.starts_with(before), "the ledger only grows");

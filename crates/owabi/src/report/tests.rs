@@ -259,7 +259,10 @@ fn what_does_not_add_up_is_said_in_red() {
 #[test]
 fn the_report_of_a_bundle_tells_neither_of_its_making_nor_of_the_seal_that_seals_it() {
     let report = Report { made: None, ..report(sample()) };
-    for (lang, words) in [(Lang::Ja, ["証拠一式の書き出しまで", "記録の封印"]), (Lang::En, ["to the export of the bundle", "Ledger head"])] {
+    for (lang, words) in [
+        (Lang::Ja, ["証拠一式の書き出しまで", "記録の封印"]),
+        (Lang::En, ["to the export of the bundle", "Ledger head"]),
+    ] {
         let page = html::page(&report, lang);
         assert!(page.contains(words[0]) && !page.contains(words[1]) && !page.contains("2022-03-08 12:00"), "{page}");
     }

@@ -61,7 +61,9 @@ fn facts(report: &Report) -> Vec<Row> {
     if report.made.is_some() {
         rows.push(row([say!(ja: "記録の封印", en: "Ledger head").into(), sealed(report).into()]));
         let hash = report.seal_hash();
-        rows.extend(hash.map(|hash| row([say!(ja: "封印の SHA-256", en: "SHA-256 of the seal").into(), Cell::Code(hash)])));
+        rows.extend(
+            hash.map(|hash| row([say!(ja: "封印の SHA-256", en: "SHA-256 of the seal").into(), Cell::Code(hash)])),
+        );
     }
     rows
 }
