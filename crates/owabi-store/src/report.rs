@@ -31,8 +31,23 @@ pub struct ReportRows {
     pub publications: Vec<PublicationRow>,
     /// What became of those who were sent to again.
     pub resent: Vec<ResentRow>,
+    /// What stopped it, let it go on, or took members out of it, oldest first.
+    pub events: Vec<EventRow>,
     /// The newest seal of the whole ledger.
     pub seal: Option<SealHead>,
+}
+
+/// An entry of the ledger that tells of a pause, a resumption, a withdrawal or a canary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// When (epoch milliseconds).
+    pub at: i64,
+    /// Who; `owabi` when it was nobody.
+    pub actor: String,
+    /// `paused`, `released` (again), `withdrawn`, `withdraw_members`, `canary_passed`.
+    pub kind: String,
+    /// The particulars, as JSON.
+    pub body: String,
 }
 
 /// One import or resend. Of a resend the counts of lines are 0.
@@ -208,6 +223,7 @@ async fn rows(tx: &mut Tx, notice_id: &str, accepted_by: i64) -> Result<Option<R
         substitutes: read::substitutes(tx, notice_id).await?,
         publications: read::publications(tx, notice_id).await?,
         resent: read::resent(tx, notice_id).await?,
+        events: read::events(tx, notice_id).await?,
         seal: read::seal(tx).await?,
     }))
 }

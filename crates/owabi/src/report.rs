@@ -6,6 +6,7 @@ mod chart;
 mod document;
 mod figures;
 pub mod html;
+mod pauses;
 mod sections;
 #[cfg(test)]
 mod tests;
