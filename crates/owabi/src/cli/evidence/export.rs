@@ -116,7 +116,8 @@ async fn verified(
     let head = checked.head.to_string();
     let said = json!({ "ok": bad.is_none(), "head": head, "first_bad": bad.as_ref().map(|bad| &bad.json) });
     let Some(Described { text: Text { ja, en }, json: bad }) = bad else {
-        session.tell(&say!(ja: "台帳は封印のとおりです: {head}", en: "the ledger is as it was sealed: {head}"));
+        let number = checked.head.number;
+        session.tell(&say!(ja: "台帳は封印のとおりです(封印 {number} まで)", en: "the ledger is as it was sealed, up to seal {number}"));
         return Ok((said, None));
     };
     let what = say!(ja: "台帳が封印のとおりではありません: {ja}", en: "the ledger does not verify: {en}");
