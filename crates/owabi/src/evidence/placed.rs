@@ -145,3 +145,63 @@ impl Placed {
         self.members.iter().map(|(id, told)| (*id, told.seq)).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(seq: i64, kind: &str, member_id: Option<i64>, body: &str) -> Entry {
+        Entry {
+            seq,
+            at: seq,
+            actor: "owabi".into(),
+            kind: kind.into(),
+            notice_id: Some("n".into()),
+            member_id,
+            number: Some(1),
+            body: Body::Told(body.into()),
+        }
+    }
+
+    fn row(status: &str) -> Listed {
+        Listed {
+            id: 1,
+            member_no: "M1".into(),
+            batch: "b".into(),
+            status: status.into(),
+            reason: String::new(),
+            round: 1,
+            queued_at: None,
+            attempts: 0,
+            possible_duplicate: false,
+            member: None,
+        }
+    }
+
+    const BOUNCED: &str = r#"{"from":"accepted","to":"bounced","reason":null,"possible_duplicate":0}"#;
+    const UPGRADED: &str = r#"{"statuses_told_from":5}"#;
+
+    #[test]
+    fn of_a_queue_that_was_upgraded_what_came_before_is_not_judged_and_what_came_after_is() {
+        let older = || {
+            let mut placed = Placed::default();
+            placed.take(&entry(6, "upgraded", None, UPGRADED));
+            placed
+        };
+        assert_eq!(older().differs(&Listed { attempts: 3, ..row("accepted") }), None);
+        let mut placed = older();
+        placed.take(&entry(7, "status", Some(1), BOUNCED));
+        assert_eq!(placed.differs(&row("accepted")), Some((Some(7), "status")));
+    }
+
+    #[test]
+    fn an_upgrade_that_is_told_of_after_a_change_hides_nothing() {
+        let mut placed = Placed::default();
+        placed.take(&entry(4, "status", Some(1), BOUNCED));
+        placed.take(&entry(6, "upgraded", None, UPGRADED));
+        assert_eq!(placed.unseen(), Some((1, 4)));
+        assert_eq!(placed.differs(&row("accepted")), Some((Some(4), "status")));
+        assert_eq!(placed.differs(&Listed { round: 2, ..row("bounced") }), Some((None, "round")));
+        assert_eq!(placed.unseen(), None);
+    }
+}
