@@ -52,6 +52,43 @@ fn a_wrong_command_line_is_usage() {
 }
 
 #[test]
+fn a_notice_that_is_not_there_is_usage_for_every_verb_and_said_in_the_same_words() {
+    let site = Site::new();
+    site.write("list.txt", "10001\n");
+    for verb in [
+        &["import", "list.txt", "--notice", "nope"][..],
+        &["preview", "--notice", "nope"],
+        &["test-send", "--notice", "nope", "--to", "a@example.jp"],
+        &["preflight", "--notice", "nope"],
+        &["approve", "nope"],
+        &["release", "nope", "--yes"],
+        &["pause", "nope"],
+        &["resume", "nope"],
+        &["withdraw", "--notice", "nope", "--reason", "x", "--yes"],
+        &["withdraw", "--notice", "nope", "--member", "1", "--reason", "x", "--yes"],
+        &["status", "nope"],
+        &["resend", "--notice", "nope", "--status", "failed", "--reason", "x", "--yes"],
+        &["log", "--notice", "nope"],
+        &["member", "show", "10001", "--notice", "nope"],
+        &["member", "correct", "10001", "--notice", "nope", "--email", "a@example.jp", "--reason", "x", "--yes"],
+        &["resolve", "10001", "--notice", "nope", "--as", "letter", "--reason", "x", "--yes"],
+        &["unreachable", "--notice", "nope"],
+        &["substitute", "list", "--notice", "nope"],
+        &["substitute", "add", "--notice", "nope", "--kind", "letter", "--on", "2022-03-02", "--member", "10001"],
+        &["ledger", "show", "--notice", "nope"],
+        &["report", "--notice", "nope"],
+        &["evidence", "export", "--notice", "nope", "--out", "z.zip"],
+        &["evidence", "member", "10001", "--notice", "nope"],
+        &["evidence", "asked", "--notice", "nope", "--email", "a@example.jp"],
+        &["purge", "--notice", "nope", "--yes"],
+        &["hold", "set", "nope", "--reason", "x"],
+    ] {
+        let said = site.run(verb).exits(2);
+        assert!(said.stderr.contains("there is no notice \"nope\""), "{verb:?}: {}", said.stderr);
+    }
+}
+
+#[test]
 fn help_and_version_are_no_failures_and_every_verb_has_an_example() {
     owabi(&["--version"]).exits(0);
     for verb in [

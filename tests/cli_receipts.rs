@@ -124,7 +124,7 @@ async fn a_number_in_two_notices_is_shown_in_both_and_an_unknown_one_is_said() {
     assert_eq!(lines(&site, &["member", "show", "10001"]).iter().filter(|line| line.contains("notice: ")).count(), 2);
     let nobody = site.run(&["member", "show", "99999"]).exits(1);
     assert!(nobody.stderr.contains("owabi log") && nobody.stderr.contains("owabi status"), "{}", nobody.stderr);
-    site.run(&["member", "show", "10001", "--notice", "third"]).exits(1);
+    site.run(&["member", "show", "10001", "--notice", "third"]).exits(2);
 }
 
 #[tokio::test]
@@ -281,7 +281,7 @@ async fn whom_mail_did_not_reach_is_listed_with_why_and_what_to_do() {
     assert_eq!(said[8..], ["5 people: a letter 3, later 1, look 1", "besides, 1 to be decided"]);
     let in_japanese = lines(&site, &["--lang", "ja", "unreachable", "--notice", NOTICE]);
     assert_eq!(in_japanese[8], "5 人: 書面 3、後日再送 1、要確認 1");
-    site.run(&["unreachable", "--notice", "nowhere"]).exits(1);
+    site.run(&["unreachable", "--notice", "nowhere"]).exits(2);
     site.run(&["--json", "unreachable", "--notice", NOTICE, "--csv"]).exits(2);
 }
 

@@ -1,6 +1,8 @@
 //! Evidence bundles, end to end: written by the program, checked by it, by a shell, and after ten thousand edits.
 
 mod edits;
+mod exports;
+mod heads;
 mod shell;
 
 use crate::support::audit;
@@ -55,7 +57,7 @@ fn again() -> String {
          SELECT id, 1, 1, {at}, 'maildir:/b', 'h1', 0, 'token', 'delayed', email, 'u@example.jp is busy', 'accepted', 'accepted'
          FROM affected_members WHERE member_no = 'M00003';
          UPDATE affected_members SET email = 'after@example.jp' WHERE member_no = 'M00000';
-         UPDATE affected_members SET status = 'queued', round = 2, queued_at = {at}, due_at = {at}, updated_at = {at}
+         UPDATE affected_members SET status = 'queued', round = 2, attempts = 0, possible_duplicate = TRUE, queued_at = {at}, due_at = {at}, updated_at = {at}
          WHERE member_no IN ('M00000', 'M00002');"
     )
 }
@@ -212,7 +214,6 @@ async fn the_same_state_gives_the_same_octets() {
     let keys = owabi_core::ids::Keys::new(&octets).unwrap();
     let seal_key = owabi_core::ledger::SealKey::from_hex(text("ledger.key").trim()).unwrap();
     let store = owabi_store::Store::open(&owabi_store::OpenOptions::new(program.url())).await.unwrap();
-    // The report says when it was made, so it is handed in.
     let files = unpacked(&bundle);
     let report = |name: &str| std::str::from_utf8(&files[name]).unwrap();
     let wanted = owabi::evidence::bundle::Wanted {
@@ -221,6 +222,7 @@ async fn the_same_state_gives_the_same_octets() {
         keys: &keys,
         seal_key: &seal_key,
         report: Some([report("report.html"), report("report.json")]),
+        damage: None,
     };
     let mut again = Cursor::new(Vec::new());
     owabi::evidence::bundle::write(&mut again, &mut store.snapshot().await.unwrap(), &wanted).await.unwrap();
@@ -266,6 +268,44 @@ async fn whether_a_person_was_told_is_answered_by_any_address_that_the_person_ha
     }
     let said = program.json(&["evidence", "asked", "--notice", NOTICE, "--email", "stranger@example.jp"]);
     assert_eq!((&said["known"], &said["told"]), (&false.into(), &false.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_one_who_is_asked_for_it_is_said_how_and_when_and_which_mail_may_have_come_twice() {
+    let relay = relay().await;
+    let program = association(Program::new(relay.addr().port(), ""), &relay).await;
+    let asked = |email: &str| {
+        let said = program.json(&["evidence", "asked", "--notice", NOTICE, "--email", email]);
+        said["members"][0].clone()
+    };
+    let told = |member: &Value| {
+        let ways = member["told_by"].as_array().unwrap().iter();
+        ways.map(|way| way["by"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let by_letter = asked("ordinary@example.jp");
+    assert_eq!(
+        (told(&by_letter), &by_letter["told_by"][1]["at"]),
+        (vec!["mail".into(), "letter".into()], &"2022-03-03".into())
+    );
+    assert_eq!((&by_letter["status"], &by_letter["told"]), (&"accepted".into(), &true.into()));
+    let mail = &by_letter["mails"][0];
+    assert_eq!(
+        (&mail["at"], &mail["outcome"], &mail["attempt"], &mail["possible_duplicate"]),
+        (&by_letter["told_by"][0]["at"], &"accepted".into(), &1.into(), &false.into())
+    );
+    assert!(mail["message_id"].is_string() && mail["mail_sha256"].as_str().unwrap().len() == 64, "{mail}");
+
+    let twice = asked("AGAIN@Example.JP");
+    let flags: Vec<_> =
+        twice["mails"].as_array().unwrap().iter().map(|mail| mail["possible_duplicate"].clone()).collect();
+    assert_eq!((told(&twice), flags), (vec!["mail".to_owned(); 2], vec![false.into(), true.into()]), "{twice}");
+
+    // A letter that was taken back told nobody, and a mail that was not accepted neither.
+    sql(&program, "INSERT INTO substitutes (notice_id, member_id, kind, on_day, revokes, actor, at) SELECT notice_id, member_id, 'revoked', on_day, id, 'hanako', at FROM substitutes").await;
+    assert_eq!(told(&asked("ordinary@example.jp")), ["mail"]);
+    sql(&program, "DROP TRIGGER attempts_stay_u; UPDATE attempts SET outcome = 'failed' WHERE member_id = 4").await;
+    let member = asked("ordinary@example.jp");
+    assert_eq!((&member["told"], &member["told_by"]), (&false.into(), &serde_json::json!([])), "{member}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

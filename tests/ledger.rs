@@ -53,10 +53,15 @@ async fn after_a_run_everything_is_sealed_and_the_head_says_how_much() {
     let kept = program.write("noted.txt", &format!("> {}\n", said["head"]["text"].as_str().unwrap()));
     assert_eq!(verified(&program, &["--head", kept.to_str().unwrap()]).0, Some(0));
     assert!(program.said().contains(said["head"]["text"].as_str().unwrap()), "the head goes to the journal");
-    let shown = program.output(&["--json", "ledger", "show", "--kind", "attempt"]);
+    let shown = program.output(&["ledger", "show", "--kind", "attempt", "--jsonl"]);
     let lines: Vec<Value> =
         String::from_utf8(shown.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((lines.len(), &lines[0]["body"]["attempt"]["outcome"]), (20, &"accepted".into()));
+    let document = program.json(&["ledger", "show", "--kind", "attempt"]);
+    assert_eq!(document["entries"].as_array().unwrap(), &lines, "one document, with the same in it");
+    assert_eq!(program.json(&["ledger", "show", "--kind", "nothing"]), serde_json::json!({ "entries": [] }));
+    let both = program.output(&["--json", "ledger", "show", "--jsonl"]);
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,13 @@
 //! Whatever happened to a notice in whatever order: the figures of its report add up to its roster.
 
 use crate::support::postgres::{Database, Server};
+use owabi::evidence::archive::Archive;
+use owabi::evidence::bundle::{Wanted, write};
+use owabi::evidence::check::{Outside, check};
 use owabi::report::{Report, html, sections, text};
 use owabi_core::address::Lang;
+use owabi_core::ids::Keys;
+use owabi_core::ledger::SealKey;
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
 use owabi_core::reply::Reply;
@@ -11,6 +16,7 @@ use owabi_store::{BatchRecord, Claimed, Group, Intent, NewRow, OpenOptions, Rele
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use sqlx::AssertSqlSafe;
+use std::io::Cursor;
 
 const NOTICE: &str = "n1";
 const LEASE: i64 = 600_000;
@@ -186,6 +192,22 @@ impl History {
         self.sql(format!("UPDATE affected_members SET status = 'queued', round = round + 1, due_at = {now}, queued_at = {now}, attempts = 0, reason = NULL WHERE id IN (SELECT member_id FROM resends WHERE batch_id = 'r{now}')")).await;
     }
 
+    /// What a bundle of this moment says is what its ledger says.
+    async fn is_evident(&self) {
+        let (keys, seal_key) = (Keys::new(&[7; 32]).unwrap(), SealKey::from_octets(&[9; 32]));
+        let mut snapshot = self.store.snapshot().await.unwrap();
+        let quiet = Span::days(5);
+        let report =
+            Report::of_snapshot(&self.store, &mut snapshot, NOTICE, quiet, "協会".into()).await.unwrap().unwrap();
+        let report = [html::page(&report, Lang::Ja), report.document().to_string()];
+        let report = Some([report[0].as_str(), report[1].as_str()]);
+        let wanted = Wanted { notice_id: NOTICE, full: false, keys: &keys, seal_key: &seal_key, report, damage: None };
+        let mut bundle = Cursor::new(Vec::new());
+        write(&mut bundle, &mut snapshot, &wanted).await.unwrap();
+        let verdict = check(Archive::of(bundle.into_inner().into()), &Outside::default());
+        assert_eq!((verdict.first_bad, verdict.members), (None, self.members.unsigned_abs()));
+    }
+
     /// Every figure of the report against every other, and against what the test knows.
     async fn adds_up(&self) {
         let made = ("協会".to_owned(), "test".to_owned(), self.now);
@@ -263,6 +285,7 @@ fn live(events: &[Event], postgres: bool) {
             history.happens(*event).await;
         }
         history.adds_up().await;
+        history.is_evident().await;
         history.store.close().await;
     });
 }

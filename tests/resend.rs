@@ -3,9 +3,11 @@
 use crate::support::audit;
 use crate::support::program::{Program, roster};
 use crate::support::world::addresses;
+use owabi_core::ids::{Keys, hex};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Point, Script, Then, When};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// A relay that refuses these members of [`addresses`], each so often.
 async fn refusing(members: &[usize], times: u32) -> CaptureRelay {
@@ -289,4 +291,57 @@ async fn nobody_is_sent_to_whom_no_release_let_go() {
     let list = ["resend", "--notice", "leak", "--file", list.to_str().unwrap(), "--reason", "x", "--dry-run"];
     let (code, _, why) = said(&program, &list);
     assert!(code == 65 && why.contains("no column with member numbers"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn until_takes_in_the_moment_that_it_names_and_a_day_to_its_last() {
+    let relay = refusing(&[0, 1, 2, 3], 1).await;
+    let program = Program::released(relay.addr().port(), "", &addresses(4));
+    sent(&program);
+    // 09:00, the last millisecond of that day in Japan, the first of the next day, and a day later.
+    sql(&program, "UPDATE affected_members SET updated_at = CASE member_no WHEN 'M00000' THEN 1646179200000 WHEN 'M00001' THEN 1646233199999 WHEN 'M00002' THEN 1646233200000 ELSE 1646319600000 END").await;
+    for (until, selected) in [
+        ("2022-03-02T08:59:59", 0),
+        ("2022-03-02T09:00:00", 1),
+        ("2022-03-02", 2),
+        ("2022-03-03T00:00", 3),
+        ("2022-03-03", 3),
+        ("2022-03-04", 4),
+    ] {
+        let asked =
+            ["resend", "--notice", "leak", "--status", "failed", "--until", until, "--reason", "x", "--dry-run"];
+        assert_eq!(program.json(&asked)["selected"], selected, "{until}");
+    }
+    let window = ["--status", "failed", "--since", "2022-03-02T09:00", "--until", "2022-03-02"];
+    let asked = [&["resend", "--notice", "leak", "--reason", "x", "--yes"][..], &window].concat();
+    assert_eq!(program.json(&asked)["selected"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_is_sealed_as_a_keyed_hash_of_its_numbers_whatever_their_order_and_form() {
+    let relay = refusing(&[0, 1], 1).await;
+    let program = Program::released(relay.addr().port(), "", &addresses(3));
+    sent(&program);
+    let ask = |name: &str, text: &str, more: &[&str]| {
+        let list = program.write(name, text);
+        let asked = ["resend", "--notice", "leak", "--file", list.to_str().unwrap(), "--reason", "x"];
+        program.json(&[&asked[..], more].concat())
+    };
+    let first = ask("one.txt", "M00001\nM00000\n", &["--dry-run"])["list"].clone();
+    let other = ask("other.csv", "氏名,会員番号\r\n山田,Ｍ０００００\r\n山田,M00001\r\n山田,M00001\r\n", &["--yes"]);
+    assert_eq!((&other["list"], &other["selected"]), (&first, &json!(2)));
+    assert_eq!(ask("fewer.txt", "M00001\n", &["--dry-run"])["list"]["members"], 1);
+    let hash = first["hash"].as_str().unwrap();
+    assert!(first["members"] == 2 && owabi_core::ids::is_pseudonym(hash), "{first}");
+    let sealed = program.json(&["ledger", "show", "--kind", "resend"])["entries"][0]["body"].clone();
+    assert_eq!(sealed["selection"]["list"], first, "{sealed}");
+
+    // Whoever has the ledger and guesses the numbers, but not the key, finds nothing to compare with.
+    let plain = hex(&Sha256::digest(b"M00000\nM00001\n"));
+    assert!(!sealed.to_string().contains(&plain) && !hash.contains(&plain));
+    let secret = std::fs::read_to_string(program.path("owabi.key")).unwrap();
+    let octets: Vec<u8> = (0..64).step_by(2).map(|at| u8::from_str_radix(&secret[at..at + 2], 16).unwrap()).collect();
+    assert_eq!(Keys::new(&octets).unwrap().pseudonyms("leak").of("M00000\nM00001"), hash);
+    let none = program.json(&["resend", "--notice", "leak", "--member", "M00001", "--reason", "y", "--dry-run"]);
+    assert_eq!(none["list"], Value::Null);
 }

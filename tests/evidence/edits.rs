@@ -2,7 +2,7 @@
 
 use super::{Files, association, checked, export, relay, unpacked};
 use crate::support::program::Program;
-use owabi::evidence::check::Fault;
+use owabi::evidence::check::{Bad, Fault};
 use owabi_core::ids::hex;
 use owabi_core::ledger::SealKey;
 use sha2::{Digest, Sha256};
@@ -144,4 +144,101 @@ async fn who_has_the_key_and_signs_the_manifest_anew_is_found_out_by_the_seals()
     let last_cut = |text: &str| text.trim_end().rsplit_once('\n').unwrap().0.to_owned() + "\n";
     assert_eq!(found("ledger.jsonl", &last_cut), Some(Fault::Root));
     assert_eq!(found("mails.csv", &|text: &str| text.replacen(",1,1,", ",1,2,", 1)), Some(Fault::Malformed));
+}
+
+/// The last cells of a roster's line, from `status` on.
+const CELLS: [&str; 6] = ["status", "reason", "round", "queued_at", "attempts", "possible_duplicate"];
+
+/// The roster with another word in one cell of the line that has `row` before everything else.
+fn with_cell(roster: &str, row: &str, column: &str, word: &str) -> String {
+    let of_line = |line: &str| {
+        let mut cells: Vec<_> = line.rsplitn(CELLS.len() + 1, ',').map(str::to_owned).collect();
+        cells.reverse();
+        let at = 1 + CELLS.iter().position(|name| *name == column).unwrap();
+        cells[at] = String::from(word);
+        cells.join(",")
+    };
+    let lines = roster.lines().map(|line| if line.starts_with(row) { of_line(line) } else { line.to_owned() });
+    lines.map(|line| line + "\r\n").collect()
+}
+
+/// A bundle of the association's notice and who may sign it.
+async fn bundle(more: &[&str]) -> (Files, SealKey) {
+    let relay = relay().await;
+    let program = association(Program::new(relay.addr().port(), ""), &relay).await;
+    let (bundle, _) = export(&program, "bundle.zip", more);
+    let key = std::fs::read_to_string(program.path("ledger.key")).unwrap();
+    (unpacked(&bundle), SealKey::from_hex(key.trim()).unwrap())
+}
+
+/// What is found when one file says this instead, and the manifest is made anew and signed.
+fn forged((files, key): &(Files, SealKey), name: &str, text: String) -> Bad {
+    assert_ne!(text.as_bytes(), files[name], "{name}");
+    let mut files = files.clone();
+    files.insert(name.into(), text.into_bytes());
+    sign(&mut files, key);
+    checked(&files).first_bad.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_roster_that_says_something_else_than_the_ledger_is_found_and_the_member_is_named() {
+    for more in [&["--full"][..], &[]] {
+        let bundle = bundle(more).await;
+        let roster = String::from_utf8(bundle.0["roster.csv"].clone()).unwrap();
+        let no = |row: &str| roster.lines().find(|line| line.starts_with(row)).unwrap().split(',').nth(1).unwrap();
+        for (row, column, word) in [
+            ("2,", "status", "failed"),
+            ("2,", "status", "delivered"),
+            ("2,", "status", "held"),
+            ("1,", "round", "1"),
+            ("1,", "attempts", "2"),
+            ("1,", "queued_at", "1700000000000"),
+            ("2,", "queued_at", "1700000000000"),
+            ("2,", "reason", "mailbox_full"),
+            ("2,", "possible_duplicate", "true"),
+        ] {
+            let bad = forged(&bundle, "roster.csv", with_cell(&roster, row, column, word));
+            let said = (bad.file.as_str(), bad.member.as_deref(), bad.column.as_deref(), bad.fault);
+            assert_eq!(said, ("roster.csv", Some(no(row)), Some(column), Fault::NotTheLedgers), "{row} {word}");
+            assert!(bad.entry.is_some() && bad.line.is_some(), "{bad:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_taken_out_of_the_roster_or_put_into_it_is_found() {
+    let bundle = bundle(&[]).await;
+    let roster = String::from_utf8(bundle.0["roster.csv"].clone()).unwrap();
+    let row = roster.lines().find(|line| line.starts_with("3,")).unwrap().to_owned() + "\r\n";
+    let removed = forged(&bundle, "roster.csv", roster.replace(&row, ""));
+    assert_eq!((removed.fault, removed.member.as_deref()), (Fault::MemberMissing, Some("#3")), "{removed:?}");
+
+    let added = row.replacen('3', "99", 1);
+    let told = forged(&bundle, "roster.csv", roster.clone() + &added);
+    let no = added.split(',').nth(1);
+    assert_eq!((told.fault, told.member.as_deref(), told.line), (Fault::NotTheLedgers, no, Some(6)), "{told:?}");
+
+    // One of whom the ledger has nothing to tell is one too many of its import, or of those who belong to none.
+    let words =
+        [("status", "held"), ("round", "1"), ("queued_at", ""), ("attempts", "0"), ("possible_duplicate", "false")];
+    let held = words.iter().fold(added, |row, (column, word)| with_cell(&row, "99,", column, word));
+    let bad = forged(&bundle, "roster.csv", roster.clone() + &held);
+    assert_eq!((bad.file.as_str(), bad.fault), ("roster.csv", Fault::Count), "{bad:?}");
+    let batch = held.rsplit(',').nth(6).unwrap();
+    let bad = forged(&bundle, "roster.csv", roster.clone() + &held.replace(batch, ""));
+    assert_eq!((bad.file.as_str(), bad.fault), ("report.json", Fault::Count), "{bad:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_whose_figures_are_not_those_of_the_roster_is_found_and_the_figure_named() {
+    let bundle = bundle(&[]).await;
+    let report = String::from_utf8(bundle.0["report.json"].clone()).unwrap();
+    for (from, to, figure) in [
+        ("\"accepted\": 4,", "\"accepted\": 3,", "counts.accepted"),
+        ("\"failed\": 0", "\"failed\": 1", "counts.failed"),
+        ("\"own_rows\": 0", "\"own_rows\": 1", "own_rows"),
+    ] {
+        let bad = forged(&bundle, "report.json", report.replacen(from, to, 1));
+        assert_eq!((bad.fault, bad.column.as_deref()), (Fault::Count, Some(figure)), "{bad:?}");
+    }
 }

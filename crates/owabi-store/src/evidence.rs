@@ -17,7 +17,7 @@ use sqlx::Row;
 /// One state of the database, whatever is written meanwhile. Dropping it ends it.
 #[derive(Debug)]
 pub struct Snapshot {
-    tx: Tx,
+    pub(crate) tx: Tx,
 }
 
 /// One member as the roster of a bundle has it. The JSON columns stand as they are stored.

@@ -53,8 +53,8 @@ pub use purge::{Keyed, Retention};
 pub use receipts::{ArrivalRow, ByPerson, MemberChange, NewReceipt, ReceiptRow, Received};
 pub use record::{Claim, Grant, Group, Intent, Recorded, Settle};
 pub use report::{
-    ApprovedRow, BatchRow, MembersRow, PublicationRow, ReleasedRow, ReportRows, ResentRow, SealHead, SubstitutesRow,
-    ToldRow,
+    ApprovedRow, BatchRow, EventRow, MembersRow, PublicationRow, ReleasedRow, ReportRows, ResentRow, SealHead,
+    SubstitutesRow, ToldRow,
 };
 pub use resend::{Chosen, RESEND_CLASSES, ResendBatch, ResendRequest, ResendRow};
 pub use resolve::Resolution;

@@ -4,8 +4,10 @@ mod read;
 
 use crate::control::NoticeRow;
 use crate::error::StoreError;
+use crate::evidence::Snapshot;
 use crate::import::Totals;
 use crate::open::Store;
+use crate::tx::Tx;
 use owabi_core::lifecycle::Status;
 
 /// Everything that a report needs of one notice, as it was at one moment.
@@ -29,8 +31,23 @@ pub struct ReportRows {
     pub publications: Vec<PublicationRow>,
     /// What became of those who were sent to again.
     pub resent: Vec<ResentRow>,
+    /// What stopped it, let it go on, or took members out of it, oldest first.
+    pub events: Vec<EventRow>,
     /// The newest seal of the whole ledger.
     pub seal: Option<SealHead>,
+}
+
+/// An entry of the ledger that tells of a pause, a resumption, a withdrawal or a canary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// When (epoch milliseconds).
+    pub at: i64,
+    /// Who; `owabi` when it was nobody.
+    pub actor: String,
+    /// `paused`, `released` (again), `withdrawn`, `withdraw_members`, `canary_passed`.
+    pub kind: String,
+    /// The particulars, as JSON.
+    pub body: String,
 }
 
 /// One import or resend. Of a resend the counts of lines are 0.
@@ -178,20 +195,35 @@ impl Store {
     /// `Unavailable`; `Row` when a status is no status.
     pub async fn report(&self, notice_id: &str, accepted_by: i64) -> Result<Option<ReportRows>, StoreError> {
         let mut tx = self.begin_to_read().await?;
-        let Some(notice) = read::notice(&mut tx, notice_id).await? else { return Ok(None) };
-        let rows = ReportRows {
-            notice,
-            batches: read::batches(&mut tx, notice_id).await?,
-            members: read::members(&mut tx, notice_id, accepted_by).await?,
-            told: read::told(&mut tx, notice_id).await?,
-            releases: read::releases(&mut tx, notice_id).await?,
-            approvals: read::approvals(&mut tx, notice_id).await?,
-            substitutes: read::substitutes(&mut tx, notice_id).await?,
-            publications: read::publications(&mut tx, notice_id).await?,
-            resent: read::resent(&mut tx, notice_id).await?,
-            seal: read::seal(&mut tx).await?,
-        };
+        let rows = rows(&mut tx, notice_id, accepted_by).await?;
         tx.roll_back().await?;
-        Ok(Some(rows))
+        Ok(rows)
     }
+}
+
+impl Snapshot {
+    /// As [`Store::report`], of the state that the snapshot is of.
+    ///
+    /// # Errors
+    /// As [`Store::report`].
+    pub async fn report(&mut self, notice_id: &str, accepted_by: i64) -> Result<Option<ReportRows>, StoreError> {
+        rows(&mut self.tx, notice_id, accepted_by).await
+    }
+}
+
+async fn rows(tx: &mut Tx, notice_id: &str, accepted_by: i64) -> Result<Option<ReportRows>, StoreError> {
+    let Some(notice) = read::notice(tx, notice_id).await? else { return Ok(None) };
+    Ok(Some(ReportRows {
+        notice,
+        batches: read::batches(tx, notice_id).await?,
+        members: read::members(tx, notice_id, accepted_by).await?,
+        told: read::told(tx, notice_id).await?,
+        releases: read::releases(tx, notice_id).await?,
+        approvals: read::approvals(tx, notice_id).await?,
+        substitutes: read::substitutes(tx, notice_id).await?,
+        publications: read::publications(tx, notice_id).await?,
+        resent: read::resent(tx, notice_id).await?,
+        events: read::events(tx, notice_id).await?,
+        seal: read::seal(tx).await?,
+    }))
 }

@@ -424,6 +424,7 @@ statements! {
     REPORT_APPROVALS = "report_approvals";
     REPORT_MEMBERS = "report_members";
     REPORT_NOTICE = "report_notice";
+    REPORT_PAUSES = "report_pauses";
     REPORT_PUBLICATIONS = "report_publications";
     REPORT_RELEASES = "report_releases";
     REPORT_RESENDS = "report_resends";

@@ -14,6 +14,7 @@ pub use loose::{Sort, Unexplained};
 pub use noted::Noted;
 pub use sealer::{Sealer, Sealing};
 pub use standings::Misplaced;
+pub(crate) use standings::{Standings, Stands};
 pub use verify::{Bad, Checked, check};
 
 use owabi_core::ledger::{Head, NO_SEAL, PublicKey, Seal, StoredSeal};

@@ -6,6 +6,7 @@ mod chart;
 mod document;
 mod figures;
 pub mod html;
+mod pauses;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ pub use sections::{Block, Cell, Row, Section, Table, Weight, sections};
 
 use crate::quiet::Silence;
 use owabi_core::yaml::Span;
-use owabi_store::{ReportRows, Store, StoreError};
+use owabi_store::{ReportRows, Snapshot, Store, StoreError};
 use serde_json::Value;
 
 /// A notice as of one moment, with what the report says beside the database's counts.
@@ -31,10 +32,22 @@ pub struct Report {
     pub issuer: String,
     /// The day up to which bounces were watched for; `None`: silence says nothing.
     pub watched_until: Option<String>,
-    /// When the report was made (epoch milliseconds).
-    pub made_at: i64,
+    /// When and by whom; `None` in a bundle of evidence, whose ledger tells of both.
+    pub made: Option<Made>,
+}
+
+/// The making of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// When (epoch milliseconds).
+    pub at: i64,
     /// By whom.
-    pub made_by: String,
+    pub by: String,
+}
+
+/// Of members accepted until then silence says something.
+fn accepted_by(silence: Option<Silence>) -> i64 {
+    silence.map_or(i64::MIN, Silence::accepted_by)
 }
 
 impl Report {
@@ -49,11 +62,30 @@ impl Report {
         (issuer, made_by, made_at): (String, String, i64),
     ) -> Result<Option<Self>, StoreError> {
         let silence = Silence::of(&store.sources().await?, quiet);
-        let accepted_by = silence.map_or(i64::MIN, Silence::accepted_by);
-        let Some(rows) = store.report(notice_id, accepted_by).await? else { return Ok(None) };
+        let rows = store.report(notice_id, accepted_by(silence)).await?;
+        let made = Some(Made { at: made_at, by: made_by });
+        Ok(rows.map(|rows| Self::of(rows, silence, issuer, made)))
+    }
+
+    /// The report of a bundle: of exactly the state that the bundle is of, and the same each time that it is made.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn of_snapshot(
+        store: &Store,
+        snapshot: &mut Snapshot,
+        notice_id: &str,
+        quiet: Span,
+        issuer: String,
+    ) -> Result<Option<Self>, StoreError> {
+        let silence = Silence::of(&store.sources().await?, quiet);
+        let rows = snapshot.report(notice_id, accepted_by(silence)).await?;
+        Ok(rows.map(|rows| Self::of(rows, silence, issuer, None)))
+    }
+
+    fn of(rows: ReportRows, silence: Option<Silence>, issuer: String, made: Option<Made>) -> Self {
         let figures = Figures::of(&rows);
-        let watched_until = silence.map(Silence::day);
-        Ok(Some(Self { rows, figures, issuer, watched_until, made_at, made_by }))
+        Self { rows, figures, issuer, watched_until: silence.map(Silence::day), made }
     }
 
     /// The document of `report --json`.

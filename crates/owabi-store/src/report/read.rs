@@ -1,15 +1,16 @@
 //! The counts of a report, each by one statement, all within one snapshot.
 
 use super::{
-    ApprovedRow, BatchRow, MembersRow, PublicationRow, ReleasedRow, ResentRow, SealHead, SubstitutesRow, ToldRow,
+    ApprovedRow, BatchRow, EventRow, MembersRow, PublicationRow, ReleasedRow, ResentRow, SealHead, SubstitutesRow,
+    ToldRow,
 };
 use crate::control::NoticeRow;
 use crate::error::StoreError;
 use crate::import::Totals;
 use crate::rows::status;
 use crate::sql::{
-    BATCHES, REPORT_APPROVALS, REPORT_MEMBERS, REPORT_NOTICE, REPORT_PUBLICATIONS, REPORT_RELEASES, REPORT_RESENDS,
-    REPORT_SEAL, REPORT_SUBSTITUTES, REPORT_TOLD,
+    BATCHES, REPORT_APPROVALS, REPORT_MEMBERS, REPORT_NOTICE, REPORT_PAUSES, REPORT_PUBLICATIONS, REPORT_RELEASES,
+    REPORT_RESENDS, REPORT_SEAL, REPORT_SUBSTITUTES, REPORT_TOLD,
 };
 use crate::tx::{Tx, on_tx};
 use sqlx::Row;
@@ -123,6 +124,15 @@ pub(super) async fn resent(tx: &mut Tx, notice: &str) -> Result<Vec<ResentRow>, 
         let word: &str = row.get(1);
         let status = if word == "resent" { None } else { Some(status(0, word)?) };
         ResentRow { batch_id: row.get(0), status, count: row.get(2) }
+    })
+}
+
+pub(super) async fn events(tx: &mut Tx, notice: &str) -> Result<Vec<EventRow>, StoreError> {
+    rows_of!(tx, REPORT_PAUSES(notice), |row| EventRow {
+        at: row.get(0),
+        actor: row.get(1),
+        kind: row.get(2),
+        body: row.get(3),
     })
 }
 

@@ -177,3 +177,37 @@ async fn an_import_is_in_the_report_with_its_lines(place: Place) {
     assert!(reasons.len() == 2 && reasons.contains(&(Status::Unreachable, Some("blank"), 1)), "{reasons:?}");
     assert!(report.told.is_empty() && report.seal.is_none());
 }
+
+on_both_databases!(
+    a_report_tells_of_each_pause_and_withdrawal_of_its_notice_in_their_order_and_a_snapshot_tells_the_same
+);
+async fn a_report_tells_of_each_pause_and_withdrawal_of_its_notice_in_their_order_and_a_snapshot_tells_the_same(
+    place: Place,
+) {
+    let store = varied(&place).await;
+    store.know_notice("n2", "t", 1).await.unwrap();
+    for (notice, from, to, at) in
+        [(NOTICE, "released", "paused", 70), ("n2", "draft", "withdrawn", 71), (NOTICE, "paused", "released", 72)]
+    {
+        let reason = (to != "released").then_some("why");
+        assert!(store.set_state(notice, (&[from], to), reason, "hanako", at).await.unwrap());
+    }
+    let taken_out = store.withdraw_open(NOTICE, "enough", "jiro", 73).await.unwrap();
+    let report = store.report(NOTICE, 0).await.unwrap().unwrap();
+    let told: Vec<_> = report.events.iter().map(|one| (one.at, one.actor.as_str(), one.kind.as_str())).collect();
+    assert_eq!(told, [(70, "hanako", "paused"), (72, "hanako", "released"), (73, "jiro", "withdraw_members")]);
+    assert_eq!(report.events[0].body, r#"{"reason":"why"}"#);
+    assert!(report.events[2].body.contains(&format!("\"members\":{taken_out}")), "{:?}", report.events[2]);
+
+    let mut snapshot = store.snapshot().await.unwrap();
+    store.set_state(NOTICE, (&["released"], "paused"), None, "hanako", 80).await.unwrap();
+    let sorted = |mut report: owabi_store::ReportRows| {
+        report.members.sort_by_key(|row| format!("{row:?}"));
+        report
+    };
+    let then = snapshot.report(NOTICE, 0).await.unwrap().unwrap();
+    assert_eq!(sorted(then), sorted(report), "what was written meanwhile is not of its state");
+    assert!(snapshot.report("n3", 0).await.unwrap().is_none());
+    drop(snapshot);
+    assert_eq!(store.report(NOTICE, 0).await.unwrap().unwrap().events.len(), 4);
+}

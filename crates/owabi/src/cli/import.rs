@@ -3,6 +3,7 @@
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, notice};
+use super::totals;
 use crate::import::{Report, Request, import, is_same_file};
 use owabi_core::address::Lang;
 use owabi_core::people::Action;
@@ -210,13 +211,8 @@ fn document(report: &Report, dry_run: bool) -> serde_json::Value {
 }
 
 fn tell(session: &Session, report: &Report, dry_run: bool) {
-    let t = &report.totals;
-    let (lines, imported, merged, unreachable) = (t.lines, t.imported, t.merged, t.unreachable);
-    let (not_affected, already, refused) = (t.not_affected, t.already_present, t.refused);
-    session.tell(&say!(
-        ja: "行数 {lines} = 取り込み {imported} + 同じ会員に合算 {merged} + メール不達(宛先なし) {unreachable} + 対象外 {not_affected} + 登録済み {already} + 拒否 {refused}",
-        en: "{lines} lines = {imported} imported + {merged} merged + {unreachable} unreachable + {not_affected} not affected + {already} already present + {refused} refused"
-    ));
+    let (lines, Text { ja, en }) = (report.totals.lines, totals::sum(&report.totals));
+    session.tell(&say!(ja: "行数 {lines} = {ja}", en: "{lines} lines = {en}"));
     for (why, lines) in &report.not_affected_by {
         let (ja, en) = (why.text(Lang::Ja), why.text(Lang::En));
         session.tell(&say!(ja: "  対象外のうち {lines} 行: {ja}", en: "  of the lines not affected, {lines}: {en}"));

@@ -14,6 +14,8 @@ use owabi_core::ids::hex;
 use owabi_core::ledger::{Head, PublicKey};
 use owabi_store::Store;
 use serde_json::{Value, json};
+pub(super) use verify::{checked, noted};
+pub(super) use words::Described;
 
 /// The options of `ledger`.
 #[derive(Debug, clap::Args)]

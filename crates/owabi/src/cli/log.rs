@@ -72,12 +72,7 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
-    if (options.csv || options.jsonl) && session.json {
-        return Err(Failure::new(
-            Exit::Usage,
-            say!(ja: "--json は --csv や --jsonl と同時に使えません。", en: "--json excludes --csv and --jsonl"),
-        ));
-    }
+    json_or_lines(session, options.csv || options.jsonl)?;
     let config = session.config()?;
     let times = filter::times(options, session.now())?;
     let store = session.store_to_read(&config).await?;
@@ -101,6 +96,20 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(Exit::Done),
     }
+}
+
+/// `--json` is one document, and what is written line by line is none.
+///
+/// # Errors
+/// `Usage`: both were asked for.
+pub(super) fn json_or_lines(session: &Session, lines: bool) -> Result<(), Failure> {
+    if lines && session.json {
+        return Err(Failure::new(
+            Exit::Usage,
+            say!(ja: "--json は --csv や --jsonl と同時に使えません。", en: "--json excludes --csv and --jsonl"),
+        ));
+    }
+    Ok(())
 }
 
 async fn write_all(store: &Store, filter: &LogFilter, page: &mut dyn Page) -> Result<io::Result<()>, Failure> {

@@ -39,6 +39,7 @@ pub(crate) mod state_reason;
 pub(crate) mod status;
 mod substitute;
 mod test_send;
+pub(crate) mod totals;
 mod track;
 mod trouble;
 mod unreachable;

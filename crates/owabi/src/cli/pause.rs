@@ -2,7 +2,7 @@
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
-use super::session::Session;
+use super::session::{Session, unknown_notice};
 use owabi_core::people::Action;
 use serde_json::json;
 
@@ -91,13 +91,9 @@ pub(super) fn state_label(state: &str) -> Text {
 }
 
 /// The state of a notice that the database must know.
+///
+/// # Errors
+/// `Usage`: it does not.
 pub(super) fn known_state(state: Option<String>, id: &str) -> Result<String, Failure> {
-    state.ok_or_else(|| {
-        let what = say!(ja: "データベースに「{id}」がありません。", en: "the database knows no notice {id:?}");
-        Failure::with(
-            Exit::Failed,
-            what,
-            say!(ja: "`owabi status` で一覧を見られます。", en: "`owabi status` lists them"),
-        )
-    })
+    state.ok_or_else(|| unknown_notice(id))
 }

@@ -1,9 +1,8 @@
 //! `purge`: the personal data of a notice goes when its time is over; what proves remains.
 
 use super::exit::{Answer, Exit, Failure};
-use super::pause::known_state;
 use super::say::{Text, say};
-use super::session::Session;
+use super::session::{Session, unknown_notice};
 use crate::config::Config;
 use crate::library::{Library, NoticeSource};
 use crate::{japan, keys};
@@ -56,10 +55,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
     session.person(&store, Action::Purge).await?;
-    let Some(state) = store.retention(id).await? else {
-        known_state(None, id)?;
-        return Ok(Exit::Failed);
-    };
+    let state = store.retention(id).await?.ok_or_else(|| unknown_notice(id))?;
     let counts = store.personal_counts(id).await?;
     let until = until(&config, &store, id, &state).await?;
     tell(session, id, &counts, until);

@@ -3,7 +3,7 @@
 use super::exit::{Answer, Exit, Failure};
 use super::log::known_notice;
 use super::say::say;
-use super::session::Session;
+use super::session::{Session, unknown_notice};
 use crate::library::Library;
 use crate::report::{Report, html, text};
 use owabi_core::notice::NoticeDefinition;
@@ -43,9 +43,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let made = (issuer, person.name, session.now());
     let report = Report::read(&store, id, config.receipts.quiet, made).await?;
     store.close().await;
-    let Some(report) = report else {
-        return Err(Failure::new(Exit::Usage, say!(ja: "「{id}」がありません。", en: "there is no notice {id:?}")));
-    };
+    let report = report.ok_or_else(|| unknown_notice(id))?;
     if let Some(file) = &options.html {
         write(file, &html::page(&report, session.lang()))?;
     }

@@ -58,7 +58,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let actor = session.person(&store, Action::Resend).await?.name;
     refuse_unreleased(session, &store, &notice, options).await?;
     let statuses = statuses(options)?;
-    let asked = options.whom.read(&store, notice.renderer.definition(), statuses, session.now()).await?;
+    let asked = options.whom.read(&store, (&config, notice.renderer.definition()), statuses, session.now()).await?;
     let (fingerprint, words) = (notice.renderer.fingerprint_hex(), asked.words.to_string());
     let request = ResendRequest {
         notice_id: id,
@@ -265,6 +265,7 @@ fn answer(
         "told_otherwise": chosen.told_otherwise,
         "excluded": chosen.excluded,
         "same_request": before.iter().map(|batch| batch.id.as_str()).collect::<Vec<_>>(),
+        "list": asked.words["list"],
         "unknown": asked.unknown,
         "dry_run": options.dry_run,
     }));

@@ -2,15 +2,15 @@
 
 use super::exit::{Exit, Failure};
 use super::say::{Text, say};
-use crate::japan;
+use crate::config::Config;
+use crate::{japan, keys};
 use owabi_core::address::Address;
-use owabi_core::ids::hex;
+use owabi_core::ids::Pseudonyms;
 use owabi_core::lifecycle::Status;
 use owabi_core::notice::NoticeDefinition;
 use owabi_core::roster::{List, RosterError, listed_number};
 use owabi_store::{Selection, Store};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -69,17 +69,23 @@ impl Selecting {
     pub(super) async fn read(
         &self,
         store: &Store,
-        definition: &NoticeDefinition,
+        (config, definition): (&Config, &NoticeDefinition),
         statuses: Vec<Status>,
         now: i64,
     ) -> Result<Asked, Failure> {
         let (numbers, headless) = self.numbers()?;
+        let list = match (&self.file, &numbers) {
+            (Some(_), Some(numbers)) => {
+                Some(of_list(numbers, &keys::load(config, store).await?.pseudonyms(&definition.id)))
+            }
+            _ => None,
+        };
         let unknown = match &numbers {
             Some(numbers) => self.unknown(store, &definition.id, (numbers, headless)).await?,
             None => BTreeSet::new(),
         };
         let since = self.since.as_deref().map(|text| time("--since", text, japan::parse(text, now))).transpose()?;
-        let until = self.until.as_deref().map(|text| time("--until", text, japan::parse_end(text, now))).transpose()?;
+        let until = self.until.as_deref().map(|text| time("--until", text, last_of(text, now))).transpose()?;
         let domain = self.domain.as_deref().map(domain).transpose()?;
         if let Some(cohort) = self.cohort.as_ref().filter(|cohort| definition.cohort(cohort).is_none()) {
             let known: Vec<&str> = definition.cohorts.iter().map(|cohort| cohort.id.as_str()).collect();
@@ -102,7 +108,7 @@ impl Selecting {
             "until": self.until,
             // Not the number: the ledger cannot be purged.
             "member": row,
-            "list": self.file.as_ref().and(numbers.as_ref()).map(of_list),
+            "list": list,
         });
         if let Some(words) = words.as_object_mut() {
             words.retain(|_, word| !word.is_null());
@@ -172,14 +178,17 @@ pub(super) fn named(numbers: &BTreeSet<String>) -> String {
     numbers.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ") + more
 }
 
-/// The list's content by its numbers alone: the same numbers in another file are the same list.
-fn of_list(numbers: &BTreeSet<String>) -> Value {
-    let mut hash = Sha256::new();
-    for no in numbers {
-        hash.update(no.as_bytes());
-        hash.update(b"\n");
-    }
-    json!({ "members": numbers.len(), "sha256": hex(&hash.finalize()) })
+/// The last moment that `--until` takes in: that which it names, or the last one of the day.
+fn last_of(text: &str, now: i64) -> Option<i64> {
+    let end = japan::parse_end(text, now)?;
+    Some(if japan::parse(text, now) == Some(end) { end } else { end - 1 })
+}
+
+/// The list's content by its numbers alone: the same numbers in another file, or in another order, are the same list. Keyed: whoever
+/// sees the ledger cannot find out by trying whether a number was on it.
+fn of_list(numbers: &BTreeSet<String>, pseudonyms: &Pseudonyms) -> Value {
+    let sorted: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    json!({ "members": numbers.len(), "hash": pseudonyms.of(&sorted.join("\n")) })
 }
 
 /// Reads a list of members.

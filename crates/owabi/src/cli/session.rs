@@ -251,13 +251,27 @@ pub(crate) fn notice(config: &Config, id: &str) -> Result<Arc<LoadedNotice>, Fai
     let library = Library::load(config);
     library.get(id).map_err(|why| {
         let broken = library.problems.iter().any(|problem| !problem.warning && problem.file.contains(id));
-        let exit = if broken { Exit::BadConfig } else { Exit::Usage };
+        if !broken {
+            return unknown_notice(id);
+        }
         Failure::with(
-            exit,
+            Exit::BadConfig,
             say!(ja: "お知らせ「{id}」を使えません。\n{why}", en: "the notice {id:?} cannot be used\n{why}"),
             say!(ja: "`owabi check` で確かめてください。", en: "look at it with `owabi check`"),
         )
     })
+}
+
+/// What every verb says of a notice that is not there.
+pub(crate) fn unknown_notice(id: &str) -> Failure {
+    Failure::with(
+        Exit::Usage,
+        say!(ja: "「{id}」というお知らせはありません。", en: "there is no notice {id:?}"),
+        say!(
+            ja: "`owabi status` で一覧を見られます。新しいお知らせには、設定ファイル notices/{id}.yaml が要ります。",
+            en: "`owabi status` lists them; a new one needs its file notices/{id}.yaml"
+        ),
+    )
 }
 
 /// Output that nobody reads any more is no failure.

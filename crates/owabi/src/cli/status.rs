@@ -65,7 +65,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let from = (&store, &library, quiet);
     let picture = read(from, options.id.as_deref()).await.map_err(meanwhile)?;
     if let Some(id) = options.id.as_deref().filter(|_| picture.lines.is_empty()) {
-        super::pause::known_state(None, id)?;
+        return Err(super::session::unknown_notice(id));
     }
     tell(session, &picture, None);
     session.answer(&picture.document());

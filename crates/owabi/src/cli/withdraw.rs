@@ -95,7 +95,7 @@ async fn selected(session: &Session, options: &Options) -> Answer {
     let actor = session.person(&store, Action::Withdraw).await?.name;
     let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     let statuses = options.whom.status.clone();
-    let asked = options.whom.read(&store, notice.renderer.definition(), statuses, session.now()).await?;
+    let asked = options.whom.read(&store, (&config, notice.renderer.definition()), statuses, session.now()).await?;
     let counts = store.matching_counts(id, &asked.selection).await?;
     let Text { ja, en } = state_label(&state);
     let count = |status| counts.get(&status).copied().unwrap_or(0);
@@ -105,9 +105,9 @@ async fn selected(session: &Session, options: &Options) -> Answer {
         ja: "「{id}」({ja}): 取り下げる人 {open}、送信中(まだ送られていなければ取り下げる) {sending}、すでに結果のある人(対象外) {others}",
         en: "{id} ({en}): {open} to be taken out, and of {sending} being sent those whose mails have not left; left as they are: {others} with an outcome"
     ));
-    let unknown = asked.unknown;
+    let (list, unknown) = (asked.words["list"].clone(), asked.unknown);
     if options.dry_run || open + sending == 0 {
-        session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "sending": sending, "unknown": unknown, "dry_run": options.dry_run }));
+        session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "sending": sending, "list": list, "unknown": unknown, "dry_run": options.dry_run }));
         return Ok(Exit::Done);
     }
     let question = say!(
@@ -127,7 +127,7 @@ async fn selected(session: &Session, options: &Options) -> Answer {
         ));
     }
     session.answer(
-        &json!({ "state": state, "withdrawn": withdrawn, "sending": left, "unknown": unknown, "dry_run": false }),
+        &json!({ "state": state, "withdrawn": withdrawn, "sending": left, "list": list, "unknown": unknown, "dry_run": false }),
     );
     Ok(Exit::Done)
 }

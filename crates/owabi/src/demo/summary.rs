@@ -3,7 +3,8 @@
 use super::site::NOTICE;
 use crate::cli::Session;
 use crate::cli::exit::Exit;
-use crate::cli::say::say;
+use crate::cli::say::{Text, say};
+use crate::cli::totals;
 use owabi_core::lifecycle::Status;
 use owabi_store::Totals;
 use serde_json::{Map, Value, json};
@@ -53,15 +54,13 @@ impl Summary<'_> {
     }
 
     fn tell_sums(&self, session: &Session) {
-        let t = &self.totals;
-        let (lines, imported, merged, unreachable) = (t.lines, t.imported, t.merged, t.unreachable);
-        let (not_affected, already, refused) = (t.not_affected, t.already_present, t.refused);
-        let members = imported + unreachable;
+        let (lines, Text { ja, en }) = (self.totals.lines, totals::sum(&self.totals));
+        let members = self.totals.imported + self.totals.unreachable;
         let (accepted, failed) = (self.count(Status::Accepted), self.count(Status::Failed));
         let (letter, mails) = (self.count(Status::Unreachable), self.mails);
         session.tell(&say!(
-            ja: "\n名簿 {lines} 行 = 取り込み {imported} + 合算 {merged} + 宛先なし {unreachable} + 対象外 {not_affected} + 登録済み {already} + 拒否 {refused}\n対象 {members} 人 = 受付 {accepted} + 送信失敗 {failed} + 書面が必要 {letter}\n中継サーバーに届いたメール {mails} 通 = 受付 {accepted}",
-            en: "\n{lines} lines = {imported} imported + {merged} merged + {unreachable} unreachable + {not_affected} not affected + {already} already present + {refused} refused\n{members} members = {accepted} accepted + {failed} failed + {letter} to be told by letter\n{mails} mails in the relay's Maildir = {accepted} accepted"
+            ja: "\n名簿 {lines} 行 = {ja}\n対象 {members} 人 = 受付 {accepted} + 送信失敗 {failed} + 書面が必要 {letter}\n中継サーバーに届いたメール {mails} 通 = 受付 {accepted}",
+            en: "\n{lines} lines = {en}\n{members} members = {accepted} accepted + {failed} failed + {letter} to be told by letter\n{mails} mails in the relay's Maildir = {accepted} accepted"
         ));
     }
 

@@ -35,6 +35,8 @@ pub struct Wanted<'a> {
     pub seal_key: &'a SealKey,
     /// The report as HTML and as JSON, when there is one.
     pub report: Option<[&'a str; 2]>,
+    /// Why the ledger did not verify, and the newest seal that is good: README.txt begins with it.
+    pub damage: Option<(&'a str, &'a str)>,
 }
 
 /// What was written.
@@ -149,7 +151,7 @@ pub async fn write<W: Write + Seek>(
     let mut written = Written::default();
     let pseudonyms = wanted.keys.pseudonyms(wanted.notice_id);
     let keyed = (!wanted.full).then_some(&pseudonyms);
-    out.file(name::README, README.as_bytes())?;
+    out.file(name::README, readme(wanted.damage).as_bytes())?;
     out.file(name::CHECK, CHECK.as_bytes())?;
     out.file(name::KEY, wanted.seal_key.public().to_pem().as_bytes())?;
     let releases = notice(&mut out, snapshot, (wanted.notice_id, keyed)).await?;
@@ -169,6 +171,15 @@ pub async fn write<W: Write + Seek>(
     }
     sign(out, wanted.seal_key)?;
     Ok(written)
+}
+
+fn readme(damage: Option<(&str, &str)>) -> String {
+    let Some((why, head)) = damage else { return README.to_owned() };
+    format!(
+        "!! 書き出しの前の検証で、台帳は封印のとおりではありませんでした。この一式は証拠として完全ではありません。\n\
+         !! Before this was written the ledger was checked, and did not verify: this is not complete evidence.\n\
+         !! {why}\n!! {head}\n\n{README}"
+    )
 }
 
 /// The notice as it was approved and released, and its batches.

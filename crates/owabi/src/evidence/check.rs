@@ -57,6 +57,10 @@ pub struct Bad {
     pub line: Option<u64>,
     /// At which entry of the ledger.
     pub entry: Option<i64>,
+    /// Whose row: the number, or its keyed hash, as the file has it; `#17`: the row's id.
+    pub member: Option<String>,
+    /// In which column or figure.
+    pub column: Option<String>,
     /// What.
     pub fault: Fault,
 }
@@ -93,6 +97,8 @@ pub enum Fault {
     Root,
     /// It does not say what the ledger says.
     NotTheLedgers,
+    /// A member of whom the ledger tells is not in it.
+    MemberMissing,
     /// Counts do not add up.
     Count,
     /// The text is not the one that was released.
@@ -103,7 +109,7 @@ pub enum Fault {
 
 impl Bad {
     pub(super) fn new(file: &str, fault: Fault) -> Self {
-        Self { file: file.to_owned(), line: None, entry: None, fault }
+        Self { file: file.to_owned(), line: None, entry: None, member: None, column: None, fault }
     }
 
     pub(super) fn line(file: &str, line: u64, fault: Fault) -> Self {
@@ -119,10 +125,14 @@ impl Bad {
         let file = if self.file.is_empty() { Text::same("ZIP") } else { Text::same(self.file.clone()) };
         let line = self.line.map_or(Text::same(""), |n| say!(ja: " {n} 行目", en: ", line {n}"));
         let entry = self.entry.map_or(Text::same(""), |seq| say!(ja: "(台帳の項目 {seq})", en: " (entry {seq})"));
+        let member = self.member.as_ref();
+        let member = member.map_or(Text::same(""), |no| say!(ja: "、会員番号 {no}", en: ", member {no}"));
+        let column = self.column.as_ref();
+        let column = column.map_or(Text::same(""), |name| say!(ja: "、{name}", en: ", {name}"));
         let what = self.fault.text();
         Text {
-            ja: format!("{}{}{}: {}", file.ja, line.ja, entry.ja, what.ja),
-            en: format!("{}{}{}: {}", file.en, line.en, entry.en, what.en),
+            ja: format!("{}{}{}{}{}: {}", file.ja, line.ja, member.ja, column.ja, entry.ja, what.ja),
+            en: format!("{}{}{}{}{}: {}", file.en, line.en, member.en, column.en, entry.en, what.en),
         }
     }
 }
@@ -151,6 +161,9 @@ impl Fault {
             ),
             Self::Root => say!(ja: "封印された内容と違います。", en: "it is not what was sealed"),
             Self::NotTheLedgers => say!(ja: "台帳の記録と違います。", en: "it does not say what the ledger says"),
+            Self::MemberMissing => {
+                say!(ja: "台帳にある対象者の行がありません。", en: "it has no row of a member of whom the ledger tells")
+            }
             Self::Count => say!(ja: "件数が合いません。", en: "the counts do not add up"),
             Self::AnotherText => say!(ja: "解禁された文面と違います。", en: "it is not the text that was released"),
             Self::AnotherMail => {

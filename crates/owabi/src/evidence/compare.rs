@@ -3,7 +3,9 @@
 use super::archive::{Archive, Zip, line};
 use super::check::{Bad, Fault, Verdict};
 use super::mails;
+use super::members;
 use super::name;
+use super::placed::Placed;
 use super::rebuild::Texts;
 use super::roster;
 use super::rows::{Front, Hidden, Shown, Told};
@@ -26,6 +28,7 @@ struct Papers {
     released: BTreeSet<(String, String)>,
     /// Each mail's mark by row and attempt. About 50 MB for a million.
     mails: HashMap<(i64, i64), [u8; 16]>,
+    placed: Placed,
     pseudonyms: Pseudonyms,
 }
 
@@ -46,11 +49,13 @@ pub(super) fn all(archive: &Archive, seals: &[Seal], verdict: &mut Verdict) -> R
         releases,
         released: BTreeSet::new(),
         mails: mails_of(archive, &mut zip)?,
+        placed: Placed::default(),
         pseudonyms: pseudonyms(archive, &mut zip)?,
     };
     verdict.mails = papers.mails.len() as u64;
-    verdict.members = members(archive, &mut zip, &papers.batches)?;
+    let brought = members::brought(&papers.batches);
     ledger(archive, seals, &mut papers, verdict)?;
+    verdict.members = members::compare(archive, &mut zip, (&brought, papers.placed))?;
     if verdict.full {
         verdict.mails_rebuilt = rebuilt(archive, &texts)?;
     }
@@ -111,36 +116,13 @@ fn batches(archive: &Archive, zip: &mut Option<Zip>) -> Result<BTreeMap<String, 
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 
-fn csv_reader<'a>(from: Box<dyn BufRead + 'a>) -> csv::Reader<Box<dyn BufRead + 'a>> {
+pub(super) fn csv_reader<'a>(from: Box<dyn BufRead + 'a>) -> csv::Reader<Box<dyn BufRead + 'a>> {
     csv::ReaderBuilder::new().from_reader(from)
 }
 
-/// The line of a record; `None` when it is not one.
-fn line_of(position: Option<&csv::Position>) -> u64 {
-    position.map_or(0, csv::Position::line)
-}
-
-/// Counts the roster. Each import brought as many members as it says.
-fn members(archive: &Archive, zip: &mut Option<Zip>, batches: &BTreeMap<String, BatchPaper>) -> Result<u64, Bad> {
-    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
-    let (mut members, mut last) = (0, 0);
-    let mut roster = csv_reader(archive.read(zip, name::ROSTER)?);
-    let mut record = csv::StringRecord::new();
-    while roster.read_record(&mut record).map_err(|_| Bad::new(name::ROSTER, Fault::Malformed))? {
-        let number = line_of(record.position());
-        let malformed = || Bad::line(name::ROSTER, number, Fault::Malformed);
-        let listed = roster::read(&record).filter(|listed| listed.id > last).ok_or_else(malformed)?;
-        last = listed.id;
-        members += 1;
-        *counts.entry(listed.batch).or_default() += 1;
-    }
-    for batch in batches.values().filter(|batch| batch.kind == "import") {
-        let brought = batch.totals.imported + batch.totals.unreachable;
-        if counts.get(&batch.id).copied().unwrap_or(0) != brought {
-            return Err(Bad::new(name::ROSTER, Fault::Count));
-        }
-    }
-    Ok(members)
+/// The line of a record, the head's being 1. (The reader's own count of lines is behind where they end with CRLF.)
+pub(super) fn line_of(position: Option<&csv::Position>) -> u64 {
+    position.map_or(0, |position| position.record() + 1)
 }
 
 fn mails_of(archive: &Archive, zip: &mut Option<Zip>) -> Result<HashMap<(i64, i64), [u8; 16]>, Bad> {
@@ -257,6 +239,9 @@ impl Papers {
             let told: Result<Told, _> = serde_json::from_slice(text);
             told.map(|told| told.body).map_err(|_| Bad::line(name::LEDGER, number, Fault::Malformed))
         };
+        if Placed::wants(&front.kind) {
+            self.placed.take(&front.entry(&told()?));
+        }
         match front.kind.as_str() {
             "import" => self.import(&told()?, (front.seq, number)),
             "release" => self.release(&told()?, (front.seq, number)),
@@ -298,6 +283,7 @@ impl Papers {
         if !entry.line(&self.pseudonyms).is_ok_and(|line| line == text) {
             return Err(bad());
         }
+        self.placed.take(&entry);
         if let Body::Attempt(body) = &entry.body
             && let Some(intent) = &body.intent
         {

@@ -56,7 +56,15 @@ pub(super) fn cells(row: &RosterRow, pseudonyms: Option<&Pseudonyms>) -> [String
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
     pub(super) id: i64,
+    /// As it stands there: a keyed hash in a bundle that is not a full one.
+    pub(super) member_no: String,
     pub(super) batch: String,
+    pub(super) status: String,
+    pub(super) reason: String,
+    pub(super) round: i64,
+    pub(super) queued_at: Option<i64>,
+    pub(super) attempts: i64,
+    pub(super) possible_duplicate: bool,
     /// As the letter needs it; `None` when the cells are not there or cannot be read.
     pub(super) member: Option<Member>,
 }
@@ -77,5 +85,17 @@ pub(super) fn read(record: &csv::StringRecord) -> Option<Listed> {
             fields: serde_json::from_str(&cell(7)).ok()?,
         })
     };
-    Some(Listed { id: cell(0).parse().ok()?, batch: cell(8), member: member() })
+    let queued_at = Some(cell(12)).filter(|at| !at.is_empty());
+    Some(Listed {
+        id: cell(0).parse().ok()?,
+        member_no: cell(1),
+        batch: cell(8),
+        status: cell(9),
+        reason: cell(10),
+        round: cell(11).parse().ok()?,
+        queued_at: queued_at.map(|at| at.parse()).transpose().ok()?,
+        attempts: cell(13).parse().ok()?,
+        possible_duplicate: cell(14).parse().ok()?,
+        member: member(),
+    })
 }

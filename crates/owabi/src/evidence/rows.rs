@@ -31,16 +31,13 @@ pub(super) struct Hidden {
 #[serde(deny_unknown_fields)]
 pub(super) struct Front {
     pub(super) seq: i64,
-    #[serde(rename = "at")]
-    _at: IgnoredAny,
+    at: i64,
     #[serde(rename = "actor")]
     _actor: IgnoredAny,
     pub(super) kind: String,
     pub(super) notice: Option<String>,
-    #[serde(rename = "member")]
-    _member: IgnoredAny,
-    #[serde(rename = "number")]
-    _number: IgnoredAny,
+    member: Option<i64>,
+    number: Option<i64>,
     #[serde(rename = "body")]
     _body: IgnoredAny,
 }
@@ -88,6 +85,22 @@ impl Shown {
     fn exact<T: DeserializeOwned + Serialize>(&self) -> Option<Box<T>> {
         let row: T = serde_json::from_value(self.body.clone()).ok()?;
         (serde_json::to_value(&row).ok()? == self.body).then(|| Box::new(row))
+    }
+}
+
+impl Front {
+    /// The entry with what it tells, for whoever does not ask who did it.
+    pub(super) fn entry(&self, body: &Value) -> Entry {
+        Entry {
+            seq: self.seq,
+            at: self.at,
+            actor: String::new(),
+            kind: self.kind.clone(),
+            notice_id: self.notice.clone(),
+            member_id: self.member,
+            number: self.number,
+            body: Body::Told(body.to_string()),
+        }
     }
 }
 

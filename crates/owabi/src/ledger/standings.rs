@@ -23,7 +23,7 @@ pub struct Misplaced {
 
 /// What the ledger says last of each member.
 #[derive(Default)]
-pub(super) struct Standings {
+pub(crate) struct Standings {
     pages: HashMap<i64, Box<[u8; PAGE]>>,
     /// Entries up to this one do not tell of every change of a status: they are older than that.
     told_from: i64,
@@ -31,7 +31,7 @@ pub(super) struct Standings {
 
 /// 0: nothing. Else what a row's status may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stands {
+pub(crate) enum Stands {
     Nothing,
     Waiting,
     Held,
@@ -40,7 +40,7 @@ pub(super) enum Stands {
 
 impl Stands {
     /// What an entry says; `Nothing` when it does not speak of a status.
-    pub(super) fn of(entry: &Entry) -> Self {
+    pub(crate) fn of(entry: &Entry) -> Self {
         match (&entry.body, entry.kind.as_str()) {
             (Body::Attempt(row), _) => match row.attempt.outcome.as_str() {
                 "deferred" | "not_sent" => Self::Waiting,
@@ -111,12 +111,12 @@ fn place(member_id: i64) -> (i64, usize) {
 }
 
 impl Standings {
-    pub(super) fn new(told_from: i64) -> Self {
+    pub(crate) fn new(told_from: i64) -> Self {
         Self { told_from, ..Self::default() }
     }
 
     /// Takes what the entry `seq` says of a member. Entries of one member come in their order.
-    pub(super) fn take(&mut self, seq: i64, member_id: i64, stands: Stands) {
+    pub(crate) fn take(&mut self, seq: i64, member_id: i64, stands: Stands) {
         if stands == Stands::Nothing || seq <= self.told_from {
             return;
         }
@@ -130,12 +130,16 @@ impl Standings {
     }
 
     /// The member, when its row says something that the ledger does not.
-    pub(super) fn misplaced(&self, row: &MemberPlace) -> Option<Misplaced> {
-        let stands = self.stands(row.id);
-        let untold = stands == Stands::Nothing && self.told_from > 0;
-        let right = untold || row.status.parse::<Status>().is_ok_and(|status| stands.allows(status));
+    pub(crate) fn misplaced(&self, row: &MemberPlace) -> Option<Misplaced> {
         let MemberPlace { id, member_no, notice_id, status } = row.clone();
-        (!right).then_some(Misplaced { id, member_no, notice_id, status })
+        (!self.allows(id, &status)).then_some(Misplaced { id, member_no, notice_id, status })
+    }
+
+    /// Whether the row of a member may say `status`.
+    pub(crate) fn allows(&self, member_id: i64, status: &str) -> bool {
+        let stands = self.stands(member_id);
+        let untold = stands == Stands::Nothing && self.told_from > 0;
+        untold || status.parse::<Status>().is_ok_and(|status| stands.allows(status))
     }
 }
 

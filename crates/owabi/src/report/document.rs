@@ -1,6 +1,7 @@
 //! The report as JSON.
 
 use super::Report;
+use super::pauses::{self, Pause};
 use crate::japan;
 use owabi_core::lifecycle::Status;
 use serde_json::{Map, Value, json};
@@ -10,11 +11,11 @@ pub(super) fn of(report: &Report) -> Value {
     let notice = &rows.notice;
     json!({
         "notice": { "id": notice.id, "title": notice.title, "issuer": report.issuer, "state": notice.state, "state_reason": notice.state_reason },
-        "made_at": japan::iso(report.made_at),
-        "made_by": report.made_by,
+        "made_at": report.made.as_ref().map(|made| japan::iso(made.at)),
+        "made_by": report.made.as_ref().map(|made| &made.by),
         "version": env!("CARGO_PKG_VERSION"),
         "from": rows.batches.first().map(|batch| japan::iso(batch.at)),
-        "ledger_head": rows.seal.as_ref().map(|seal| json!({ "number": seal.number, "at": japan::iso(seal.at), "sha256": report.seal_hash() })),
+        "ledger_head": rows.seal.as_ref().filter(|_| report.made.is_some()).map(|seal| json!({ "number": seal.number, "at": japan::iso(seal.at), "sha256": report.seal_hash() })),
         "members": figures.members,
         "counts": counts(report),
         "imports": imports(report),
@@ -41,9 +42,26 @@ pub(super) fn of(report: &Report) -> Value {
             .map(|row| json!({ "status": row.status.as_str(), "kind": row.kind, "count": row.count })).collect::<Vec<_>>(),
         "publications": rows.publications.iter()
             .map(|one| json!({ "url": one.url, "from": one.on_day, "until": one.until_day, "recorded_by": one.actor, "recorded_at": japan::iso(one.at) })).collect::<Vec<_>>(),
+        "pauses": pauses::pauses(&rows.events).iter().map(pause).collect::<Vec<_>>(),
+        "withdrawals": pauses::withdrawals(&rows.events).iter()
+            .map(|one| json!({ "at": japan::iso(one.at), "actor": one.by, "reason": one.reason, "members": one.members })).collect::<Vec<_>>(),
+        "canaries_passed": pauses::passed(&rows.events).iter()
+            .map(|one| json!({ "at": japan::iso(one.at), "accepted": one.good, "failed": one.failed, "waiting": one.waiting })).collect::<Vec<_>>(),
         "resends": resends(report),
         "adds_up": figures.wrong.is_empty(),
         "wrong": figures.wrong.iter().map(|wrong| json!({ "ja": wrong.ja, "en": wrong.en })).collect::<Vec<_>>(),
+    })
+}
+
+fn pause(pause: &Pause<'_>) -> Value {
+    json!({
+        "at": japan::iso(pause.at),
+        "actor": pause.by,
+        "cause": pause.cause(),
+        "reason": pause.reason,
+        "until": pause.end.map(|end| japan::iso(end.at)),
+        "ended_by": pause.end.map(|end| &end.actor),
+        "became": pause.end.map_or("paused", |end| &end.kind),
     })
 }
 

@@ -3,6 +3,7 @@
 mod authority;
 mod head;
 mod not_told;
+mod pauses;
 mod resends;
 mod roster;
 mod told;
@@ -115,6 +116,7 @@ pub fn sections(report: &Report) -> Vec<Section> {
         roster::section(report),
         told::section(report),
         not_told::section(report),
+        pauses::section(report),
         resends::section(report),
         meanings(),
     ]

@@ -1,13 +1,13 @@
 //! The whole report as people read it, kept beside the code in both languages. After a wanted change:
 //! `OWABI_WRITE_SAMPLES=1 cargo test -p owabi --lib report`, and read what has changed.
 
-use super::{Figures, Report, html, text};
+use super::{Figures, Made, Report, html, text};
 use crate::japan;
 use owabi_core::address::Lang;
 use owabi_core::lifecycle::Status;
 use owabi_store::{
-    ApprovedRow, BatchRow, MembersRow, NoticeRow, PublicationRow, ReleasedRow, ReportRows, ResentRow, SealHead,
-    SubstitutesRow, ToldRow, Totals,
+    ApprovedRow, BatchRow, EventRow, MembersRow, NoticeRow, PublicationRow, ReleasedRow, ReportRows, ResentRow,
+    SealHead, SubstitutesRow, ToldRow, Totals,
 };
 use std::path::Path;
 
@@ -55,6 +55,35 @@ fn sample_batches() -> Vec<BatchRow> {
             at: at("2022-03-07T09:00"),
             ..BatchRow::default()
         },
+    ]
+}
+
+/// A canary, a pause of each sort, and withdrawals of one and of some.
+fn sample_events() -> Vec<EventRow> {
+    let event = |when: &str, actor: &str, kind: &str, body: &str| EventRow {
+        at: at(when),
+        actor: actor.into(),
+        kind: kind.into(),
+        body: body.into(),
+    };
+    let tripped = r#"{"good":88,"failed":12,"waiting":3,"reason":"breaker_tripped failed=12 known=100"}"#;
+    vec![
+        event("2022-03-02T09:00:30", "owabi", "canary_passed", r#"{"good":19,"failed":1,"waiting":0}"#),
+        event("2022-03-02T09:01", "owabi", "paused", tripped),
+        event("2022-03-02T11:29", "鈴木 花子", "released", r#"{"reason":null}"#),
+        event(
+            "2022-03-03T10:00",
+            "佐藤 次郎",
+            "withdraw_members",
+            r##"{"reason":"山田様のご希望","members":1,"selection":{"member":"#7"}}"##,
+        ),
+        event(
+            "2022-03-04T10:00",
+            "佐藤 次郎",
+            "withdraw_members",
+            r#"{"reason":"対象者ではなかった","members":2,"selection":{"status":["queued"]}}"#,
+        ),
+        event("2022-03-07T12:00", "鈴木 花子", "paused", r#"{"reason":"電話番号の確認 & 訂正"}"#),
     ]
 }
 
@@ -143,14 +172,16 @@ fn sample() -> ReportRows {
             ResentRow { batch_id: "0195-r".into(), status: Some(Status::Accepted), count: 30 },
             ResentRow { batch_id: "0195-r".into(), status: None, count: 2 },
         ],
+        events: sample_events(),
         seal: Some(SealHead { number: 3, at: at("2022-03-08"), text: "owabi seal 1\n".into() }),
     }
 }
 
 fn report(rows: ReportRows) -> Report {
     let figures = Figures::of(&rows);
-    let (issuer, made_by) = ("一般財団法人全日本野球協会".to_owned(), "鈴木 花子".to_owned());
-    Report { rows, figures, issuer, watched_until: Some("2022-03-08".into()), made_at: at("2022-03-08T12:00"), made_by }
+    let issuer = "一般財団法人全日本野球協会".to_owned();
+    let made = Some(Made { at: at("2022-03-08T12:00"), by: "鈴木 花子".into() });
+    Report { rows, figures, issuer, watched_until: Some("2022-03-08".into()), made }
 }
 
 /// A notice of which nothing is known but its title.
@@ -166,6 +197,7 @@ fn nothing() -> ReportRows {
         substitutes: vec![],
         publications: vec![],
         resent: vec![],
+        events: vec![],
         seal: None,
     }
 }
@@ -228,8 +260,12 @@ fn what_comes_from_data_cannot_leave_its_place() {
     rows.releases[0].actor = evil.into();
     rows.approvals[0].actor = evil.into();
     rows.publications[0].url = Some(evil.into());
+    for event in &mut rows.events {
+        event.actor = evil.into();
+        event.body = serde_json::json!({ "reason": evil, "members": 1 }).to_string();
+    }
     rows.members.push(members(Some("0195-a"), Status::Failed, Some(evil), 0));
-    let report = Report { issuer: evil.into(), made_by: evil.into(), ..report(rows) };
+    let report = Report { issuer: evil.into(), made: Some(Made { at: 0, by: evil.into() }), ..report(rows) };
     let page = html::page(&report, Lang::Ja);
     assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{1b}'));
     assert!(!text::page(&report, Lang::Ja, false).contains('\u{1b}'));
@@ -253,4 +289,41 @@ fn what_does_not_add_up_is_said_in_red() {
     );
     assert!(text::page(&report, Lang::En, true).contains("\u{1b}[1;31m!! Does not add up: the 1500 lines"));
     assert!(html::page(&report, Lang::Ja).contains("<p class=\"alarm\" role=\"alert\">合計の不一致: "));
+}
+
+#[test]
+fn the_report_of_a_bundle_tells_neither_of_its_making_nor_of_the_seal_that_seals_it() {
+    let report = Report { made: None, ..report(sample()) };
+    for (lang, words) in [
+        (Lang::Ja, ["証拠一式の書き出しまで", "記録の封印"]),
+        (Lang::En, ["to the export of the bundle", "Ledger head"]),
+    ] {
+        let page = html::page(&report, lang);
+        assert!(page.contains(words[0]) && !page.contains(words[1]) && !page.contains("2022-03-08 12:00"), "{page}");
+    }
+    let document = report.document();
+    assert!(["made_at", "made_by", "ledger_head"].iter().all(|key| document[key].is_null()), "{document}");
+}
+
+#[test]
+fn each_pause_is_in_the_report_with_who_or_what_stopped_it_and_what_ended_it() {
+    let mut rows = sample();
+    let document = report(rows.clone()).document();
+    let pauses = document["pauses"].as_array().unwrap();
+    let said = |pause: &serde_json::Value| {
+        ["cause", "actor", "became", "ended_by"].map(|key| pause[key].as_str().unwrap_or("-").to_owned())
+    };
+    assert_eq!(said(&pauses[0]), ["breaker", "owabi", "released", "鈴木 花子"]);
+    assert_eq!(said(&pauses[1]), ["person", "鈴木 花子", "paused", "-"]);
+    assert_eq!((pauses.len(), &pauses[1]["until"]), (2, &serde_json::Value::Null));
+    assert!(document["withdrawals"][0]["reason"].is_null(), "what was written about a person is not repeated");
+    assert_eq!(
+        (&document["withdrawals"][1]["members"], &document["canaries_passed"][0]["accepted"]),
+        (&2.into(), &19.into())
+    );
+
+    let withdrawn = EventRow { kind: "withdrawn".into(), actor: "佐藤 次郎".into(), ..rows.events[2].clone() };
+    rows.events.push(withdrawn);
+    let page = text::page(&report(rows), Lang::Ja, false);
+    assert!(page.contains("佐藤 次郎が取り下げ") && !page.contains("停止中  "), "{page}");
 }

@@ -1,11 +1,12 @@
 //! `evidence verify`: offline, with nothing but the bundle.
 
 use crate::cli::exit::{Answer, Exit, Failure};
+use crate::cli::ledger::noted;
 use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
 use crate::evidence::archive::Archive;
 use crate::evidence::check::{Outside, Verdict, check};
-use owabi_core::ledger::{Head, PublicKey};
+use owabi_core::ledger::PublicKey;
 use std::path::{Path, PathBuf};
 
 /// The options of `evidence verify`.
@@ -17,29 +18,25 @@ Examples:
   owabi evidence verify evidence.zip --key ledger.pub.pem
 
 Without --head or --key from outside, nobody can tell a bundle that was made anew, all of it, by the holder of another
-key. With --json: ok, entries, head, first_bad {file, line, entry, fault}, mails_rebuilt, and more.
+key. With --json: ok, entries, head, first_bad {file, line, entry, member, column, fault}, mails_rebuilt, and more.
+Exit codes: 0 all fits, 1 something does not (it is named), 65 the bundle, the key or the head cannot be read.
 --head も --key も付けないときは、別の鍵で一式を作り直されても分かりません。")]
 pub(super) struct Options {
     /// The bundle
     file: PathBuf,
     /// A head of the ledger that was noted outside  外で控えた先頭の封印
-    #[arg(long, value_name = "TEXT|FILE", value_parser = head)]
-    head: Option<Head>,
+    #[arg(long, value_name = "TEXT|FILE")]
+    head: Option<String>,
     /// The public key, from outside (PEM)  外で控えた公開鍵
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 }
 
-fn head(text: &str) -> Result<Head, String> {
-    let file = Path::new(text).is_file().then(|| std::fs::read_to_string(text)).transpose();
-    let text = file.map_err(|error| format!("{text}: {error}"))?.unwrap_or_else(|| text.to_owned());
-    Head::find(&text).ok_or_else(|| "no line of it begins with owabi-head  owabi-head の行がありません".to_owned())
-}
-
 pub(super) fn run(session: &Session, options: &Options) -> Answer {
     let key = options.key.as_deref().map(key).transpose()?;
     drop(std::fs::File::open(&options.file).map_err(|error| unreadable(&options.file, &error))?);
-    let verdict = check(Archive::open(&options.file), &Outside { head: options.head.clone(), key });
+    let head = options.head.as_deref().map(noted).transpose()?;
+    let verdict = check(Archive::open(&options.file), &Outside { head, key });
     let document = serde_json::to_value(&verdict).map_err(std::io::Error::from)?;
     session.answer(&document);
     tell(session, &verdict);

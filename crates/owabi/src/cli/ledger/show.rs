@@ -1,6 +1,7 @@
-//! `ledger show`: entries, one a line, read page by page.
+//! `ledger show`: entries, read page by page and written as they are read.
 
-use super::super::exit::{Answer, Exit};
+use super::super::exit::{Answer, Exit, Failure};
+use super::super::log::{json_or_lines, known_notice};
 use super::super::session::Session;
 use crate::japan;
 use owabi_core::ledger::{Body, Entry};
@@ -17,7 +18,8 @@ const PAGE: i64 = 2_000;
 Examples:
   owabi ledger show --notice metaps-2022 --kind release
   owabi ledger show --since 2h
-  owabi --json ledger show | jq 'select(.kind == \"status\")'    one JSON document an entry")]
+  owabi ledger show --jsonl | jq 'select(.kind == \"status\")'    one JSON document an entry
+  owabi --json ledger show --kind approve | jq '.entries[]'")]
 pub(super) struct Options {
     /// Only this notice
     #[arg(long, value_name = "ID")]
@@ -28,32 +30,74 @@ pub(super) struct Options {
     /// Only what happened since
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
+    /// One JSON document a line
+    #[arg(long)]
+    jsonl: bool,
+}
+
+/// How the entries are written.
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Document,
+    Lines,
 }
 
 pub(super) async fn run(session: &Session, store: &Store, options: &Options) -> Answer {
+    json_or_lines(session, options.jsonl)?;
     let since = options.since.as_deref().map(|text| super::since(text, session.now())).transpose()?;
+    session.person(store, Action::Ledger).await?;
+    if let Some(id) = &options.notice {
+        known_notice(store, id).await?;
+    }
+    let newest = store.ledger_newest().await?;
+    let asked = json!({ "notice": options.notice, "kind": options.kind, "since": since });
+    session.look(store, "ledger show", &asked, newest).await?;
+    let form = match (session.json, options.jsonl) {
+        (true, _) => Form::Document,
+        (_, true) => Form::Lines,
+        _ => Form::Text,
+    };
     let wanted = |entry: &Entry| {
         options.notice.as_ref().is_none_or(|notice| entry.notice_id.as_ref() == Some(notice))
             && options.kind.as_ref().is_none_or(|kind| entry.kind == *kind)
             && since.is_none_or(|since| entry.at >= since)
     };
-    let (mut from, newest) = (1, store.ledger_newest().await?);
-    session.person(store, Action::Ledger).await?;
-    let asked = json!({ "notice": options.notice, "kind": options.kind, "since": since });
-    session.look(store, "ledger show", &asked, newest).await?;
-    let mut out = BufWriter::new(io::stdout().lock());
+    match write(store, newest, form, wanted).await? {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(Exit::Done),
+    }
+}
+
+async fn write(
+    store: &Store,
+    newest: i64,
+    form: Form,
+    wanted: impl Fn(&Entry) -> bool,
+) -> Result<io::Result<()>, Failure> {
+    let (mut out, mut from, mut first) = (BufWriter::new(io::stdout().lock()), 1, true);
     while from <= newest {
         let rows = store.ledger_entries(from, from + PAGE - 1).await?;
-        let rows = rows.iter().filter(|row| row.entry.as_ref().is_none_or(wanted));
-        let mut lines = rows.map(|row| if session.json { as_json(row).to_string() } else { as_line(row) });
-        match lines.try_for_each(|line| writeln!(out, "{line}")) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
-            written => written?,
+        let mut rows = rows.iter().filter(|row| row.entry.as_ref().is_none_or(&wanted));
+        let written = rows.try_for_each(|row| match form {
+            Form::Text => writeln!(out, "{}", as_line(row)),
+            Form::Lines => writeln!(out, "{}", as_json(row)),
+            Form::Document => {
+                let before = if std::mem::take(&mut first) { "{\"entries\":[" } else { ",\n" };
+                write!(out, "{before}{}", as_json(row))
+            }
+        });
+        if written.is_err() {
+            return Ok(written);
         }
         from += PAGE;
     }
-    out.flush()?;
-    Ok(Exit::Done)
+    let end = match form {
+        Form::Document if first => "{\"entries\":[]}\n",
+        Form::Document => "]}\n",
+        Form::Text | Form::Lines => "",
+    };
+    Ok(out.write_all(end.as_bytes()).and_then(|()| out.flush()))
 }
 
 fn as_line(row: &LedgerRow) -> String {

@@ -8,7 +8,8 @@ use super::{of_head, sealed_with};
 use crate::config::Config;
 use crate::ledger::{Checked, Noted, check};
 use crate::{clock, keys};
-use owabi_core::ledger::Head;
+use owabi_core::ids::Keys;
+use owabi_core::ledger::{Head, PublicKey};
 use owabi_store::Store;
 use serde_json::json;
 use std::path::Path;
@@ -24,7 +25,7 @@ Examples:
 
 Without --head the head beside the key (ledger.key.head) is used, where it can be read. Without either nobody can tell
 whether the newest seals were cut off together with their entries.
-Exit codes: 0 all is as it was sealed, 1 something was changed (it is named).")]
+Exit codes: 0 all is as it was sealed, 1 something was changed (it is named), 65 the head cannot be read.")]
 pub(super) struct Options {
     /// A head that was noted outside: the line, or a file that holds it
     #[arg(long, value_name = "FILE|TEXT")]
@@ -35,26 +36,10 @@ pub(super) async fn run(session: &Session, config: &Config, store: &Store, optio
     let expected = options.head.as_deref().map(noted).transpose()?;
     let key = sealed_with(config, store).await?;
     let keys = keys::load(config, store).await?;
-    let queue = store.queue_id().await?;
-    // Beside the key lies the head of the last seal that was made here.
-    let beside = || Noted::of(config)?.read(&queue).filter(|head| head.number > 0 && head.key == key.id());
     let given = expected.is_some();
-    let expected = expected.or_else(beside);
-    if let Some(head) = &expected {
-        of_this_ledger(head, &queue, &key.id())?;
-    }
     let begun = clock::monotonic();
-    let newest = store.ledger_newest().await?;
-    let bar = session.bar(newest.unsigned_abs(), &say!(ja: "検証", en: "checking"));
-    let progress = bar.clone();
-    let checked = check(store, &keys, key, expected.clone(), &move |done| progress.set_position(done)).await;
-    bar.finish_and_clear();
-    let checked = checked?;
+    let (checked, first_bad) = checked(session, (config, store), (&keys, key), expected).await?;
     let seconds = clock::monotonic().duration_since(begun).as_secs_f64();
-    let first_bad = match &checked.first_bad {
-        Some(bad) => Some(describe(store, bad).await?),
-        None => None,
-    };
     tell(session, &checked, first_bad.as_ref(), given, seconds);
     let Checked { head, unsealed, .. } = &checked;
     session.answer(&json!({
@@ -67,6 +52,36 @@ pub(super) async fn run(session: &Session, config: &Config, store: &Store, optio
         "seconds": seconds,
     }));
     Ok(if first_bad.is_none() { Exit::Done } else { Exit::Failed })
+}
+
+/// Checks the whole ledger with a bar of progress: against the head `expected`, or else the one that is noted beside the key.
+///
+/// # Errors
+/// The database's; `Usage` and `Failed` when the head is of another ledger.
+pub(in crate::cli) async fn checked(
+    session: &Session,
+    (config, store): (&Config, &Store),
+    (keys, key): (&Keys, PublicKey),
+    expected: Option<Head>,
+) -> Result<(Checked, Option<Described>), Failure> {
+    let queue = store.queue_id().await?;
+    // Beside the key lies the head of the last seal that was made here.
+    let beside = || Noted::of(config)?.read(&queue).filter(|head| head.number > 0 && head.key == key.id());
+    let expected = expected.or_else(beside);
+    if let Some(head) = &expected {
+        of_this_ledger(head, &queue, &key.id())?;
+    }
+    let newest = store.ledger_newest().await?;
+    let bar = session.bar(newest.unsigned_abs(), &say!(ja: "検証", en: "checking"));
+    let progress = bar.clone();
+    let checked = check(store, keys, key, expected, &move |done| progress.set_position(done)).await;
+    bar.finish_and_clear();
+    let checked = checked?;
+    let first_bad = match &checked.first_bad {
+        Some(bad) => Some(describe(store, bad).await?),
+        None => None,
+    };
+    Ok((checked, first_bad))
 }
 
 fn tell(session: &Session, checked: &Checked, bad: Option<&Described>, with_head: bool, seconds: f64) {
@@ -93,12 +108,15 @@ fn tell(session: &Session, checked: &Checked, bad: Option<&Described>, with_head
 }
 
 /// The head in a file, or in the text itself.
-fn noted(given: &str) -> Result<Head, Failure> {
+///
+/// # Errors
+/// `BadData`: there is none.
+pub(in crate::cli) fn noted(given: &str) -> Result<Head, Failure> {
     let text = if Path::new(given).is_file() { std::fs::read_to_string(given)? } else { given.to_owned() };
     Head::find(&text).ok_or_else(|| {
         Failure::with(
-            Exit::Usage,
-            say!(ja: "--head に `owabi ledger head` の行が見つかりません。", en: "--head holds no line of `owabi ledger head`"),
+            Exit::BadData,
+            say!(ja: "--head に、欠けたところのない owabi-head の行が見つかりません。", en: "--head holds no whole line of `owabi ledger head`"),
             say!(ja: "owabi-head で始まる一行か、それを含むファイルを指定してください。", en: "give the line that begins with owabi-head, or a file that holds it"),
         )
     })

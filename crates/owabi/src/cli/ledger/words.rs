@@ -8,9 +8,9 @@ use owabi_store::{Store, StoreError};
 use serde_json::{Value, json};
 
 /// The first thing that is wrong.
-pub(super) struct Described {
-    pub(super) text: Text,
-    pub(super) json: Value,
+pub(in crate::cli) struct Described {
+    pub(in crate::cli) text: Text,
+    pub(in crate::cli) json: Value,
 }
 
 /// Names it: number, kind, when, whose, what.

@@ -4,6 +4,7 @@ use super::Options;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say::{Text, say};
 use crate::cli::selecting;
+use crate::cli::session::unknown_notice;
 use crate::japan;
 use owabi_store::{LogFilter, Store};
 use serde_json::{Value, json};
@@ -75,14 +76,7 @@ pub(super) fn asked(options: &Options, (since, until): (Option<i64>, Option<i64>
 
 /// Refuses a notice that the database does not know: exit 2.
 pub(in crate::cli) async fn known_notice(store: &Store, id: &str) -> Result<(), Failure> {
-    match store.notice(id).await? {
-        Some(_) => Ok(()),
-        None => Err(Failure::with(
-            Exit::Usage,
-            say!(ja: "「{id}」というお知らせはデータベースにありません。", en: "the database knows no notice {id:?}"),
-            say!(ja: "`owabi status` で一覧を見られます。", en: "`owabi status` lists them"),
-        )),
-    }
+    store.notice(id).await?.map(|_| ()).ok_or_else(|| unknown_notice(id))
 }
 
 async fn known_batch(store: &Store, id: &str) -> Result<(), Failure> {

@@ -44,24 +44,26 @@ fn summary(report: &Report) -> Text {
 
 fn facts(report: &Report) -> Vec<Row> {
     let notice = &report.rows.notice;
-    let made = japan::short(report.made_at);
-    let version = env!("CARGO_PKG_VERSION");
-    let by = &report.made_by;
     let issuer = if report.issuer.is_empty() { "-" } else { &report.issuer };
     let mut rows = vec![
         row([say!(ja: "お知らせ", en: "Notice").into(), Cell::same(notice.title.clone())]),
         row([say!(ja: "お知らせの id", en: "Notice id").into(), Cell::Code(notice.id.clone())]),
         row([say!(ja: "発行者", en: "Issuer").into(), Cell::same(issuer)]),
         row([say!(ja: "状態", en: "State").into(), state(report).into()]),
-        row([
-            say!(ja: "作成", en: "Made").into(),
-            say!(ja: "{made}、{by}(owabi {version})", en: "{made} by {by} (owabi {version})").into(),
-        ]),
-        row([say!(ja: "集計の期間", en: "Period covered").into(), period(report, &made).into()]),
     ];
-    rows.push(row([say!(ja: "記録の封印", en: "Ledger head").into(), sealed(report).into()]));
-    if let Some(hash) = report.seal_hash() {
-        rows.push(row([say!(ja: "封印の SHA-256", en: "SHA-256 of the seal").into(), Cell::Code(hash)]));
+    if let Some(made) = &report.made {
+        let (at, by, version) = (japan::short(made.at), &made.by, env!("CARGO_PKG_VERSION"));
+        let made = say!(ja: "{at}、{by}(owabi {version})", en: "{at} by {by} (owabi {version})");
+        rows.push(row([say!(ja: "作成", en: "Made").into(), made.into()]));
+    }
+    rows.push(row([say!(ja: "集計の期間", en: "Period covered").into(), period(report).into()]));
+    // In a bundle the seals stand beside the report, and the newest one seals the export itself.
+    if report.made.is_some() {
+        rows.push(row([say!(ja: "記録の封印", en: "Ledger head").into(), sealed(report).into()]));
+        let hash = report.seal_hash();
+        rows.extend(
+            hash.map(|hash| row([say!(ja: "封印の SHA-256", en: "SHA-256 of the seal").into(), Cell::Code(hash)])),
+        );
     }
     rows
 }
@@ -83,10 +85,16 @@ fn state(report: &Report) -> Text {
     }
 }
 
-fn period(report: &Report, made: &str) -> Text {
-    match report.rows.batches.first().map(|batch| japan::short(batch.at)) {
-        Some(from) => say!(ja: "{from} から {made} まで", en: "{from} to {made}"),
-        None => say!(ja: "{made} 現在", en: "as of {made}"),
+fn period(report: &Report) -> Text {
+    let from = report.rows.batches.first().map(|batch| japan::short(batch.at));
+    let made = report.made.as_ref().map(|made| japan::short(made.at));
+    match (from, made) {
+        (Some(from), Some(made)) => say!(ja: "{from} から {made} まで", en: "{from} to {made}"),
+        (None, Some(made)) => say!(ja: "{made} 現在", en: "as of {made}"),
+        (Some(from), None) => {
+            say!(ja: "{from} から証拠一式の書き出しまで", en: "{from} to the export of the bundle")
+        }
+        (None, None) => say!(ja: "証拠一式の書き出しの時点", en: "as of the export of the bundle"),
     }
 }
 

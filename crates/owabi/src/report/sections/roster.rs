@@ -2,7 +2,8 @@
 
 use super::super::words;
 use super::{Block, Cell, Report, Section, Table, row, sum};
-use crate::cli::say::say;
+use crate::cli::say::{Text, say};
+use crate::cli::totals;
 use crate::japan;
 use owabi_core::lifecycle::Status;
 use owabi_store::Totals;
@@ -11,10 +12,11 @@ pub(super) fn section(report: &Report) -> Section {
     let mut blocks = if report.figures.imports.is_empty() {
         vec![Block::Text(say!(ja: "名簿の取り込みはありません。", en: "No roster was imported."))]
     } else {
+        let Text { ja, en } = totals::names_joined();
         vec![
             Block::Text(say!(
-                ja: "名簿の行数 = 新規 + 統合 + 宛先なし + 対象外 + 登録済み + 読み取れない行。新規と宛先なしの行が、そのまま対象者になります。",
-                en: "Lines = imported + merged + unreachable + not affected + already present + refused. Lines imported and unreachable became members."
+                ja: "名簿の行数 = {ja}。新規と宛先なしの行が、そのまま対象者になります。",
+                en: "Lines = {en}. Lines imported and unreachable became members."
             )),
             Block::Table(lines(report)),
         ]
@@ -25,16 +27,8 @@ pub(super) fn section(report: &Report) -> Section {
 }
 
 fn lines(report: &Report) -> Table {
-    let head = vec![
-        say!(ja: "取り込み", en: "Import"),
-        say!(ja: "行数", en: "lines"),
-        say!(ja: "新規", en: "imported"),
-        say!(ja: "統合", en: "merged"),
-        say!(ja: "宛先なし", en: "unreachable"),
-        say!(ja: "対象外", en: "not affected"),
-        say!(ja: "登録済み", en: "already present"),
-        say!(ja: "読取不可", en: "refused"),
-    ];
+    let head = [say!(ja: "取り込み", en: "Import"), say!(ja: "行数", en: "lines")];
+    let head = head.into_iter().chain(totals::names()).collect();
     let imports = report.rows.batches.iter().filter(|batch| batch.kind == "import");
     let mut rows: Vec<_> = imports
         .map(|batch| {
@@ -48,8 +42,7 @@ fn lines(report: &Report) -> Table {
 }
 
 fn cells(totals: Totals) -> impl Iterator<Item = Cell> {
-    let Totals { lines, imported, merged, unreachable, not_affected, already_present, refused } = totals;
-    [lines, imported, merged, unreachable, not_affected, already_present, refused].into_iter().map(Cell::from)
+    [totals.lines].into_iter().chain(totals::counts(&totals)).map(Cell::from)
 }
 
 fn members(report: &Report) -> Table {
