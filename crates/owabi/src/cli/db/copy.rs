@@ -51,6 +51,8 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
         en: "copy {rows} rows from {from} to {to}? Nobody can send from the old database afterwards [yes/no]"
     );
     session.confirm(*yes, &question)?;
+    let members = from_store.counts().await?.values().flat_map(|of| of.values()).sum();
+    session.export(&from_store, "db copy", &json!({}), members).await?;
     let bar = session.bar(2 * rows, &say!(ja: "複写", en: "copying"));
     let copying = Copying { actor: &person.name, from, to, at: session.now() };
     let copied = from_store.copy_to(&to_store, copying, &|done| bar.set_position(done)).await;
