@@ -252,6 +252,10 @@ fn the_demo_adds_up() {
     let keep = dir.path().join("demo");
     let said = owabi(&["--json", "demo", "--members", "120", "--keep", keep.to_str().unwrap()]).exits(0).json();
     assert_eq!((&said["adds_up"], &said["notice"]), (&json!(true), &json!(NOTICE)));
+    assert_eq!(said["ledger"]["ok"], true);
+    let config = keep.join("owabi.yaml");
+    let (config, head) = (config.to_str().unwrap(), said["ledger"]["head"].as_str().unwrap());
+    owabi(&["--config", config, "ledger", "verify", "--head", head]).exits(0);
     assert_eq!(said["mails"], said["counts"]["accepted"]);
     assert!(said["counts"]["failed"].as_i64().unwrap() > 0 && said["seconds"].as_f64().unwrap() < 30.0);
     owabi(&["demo", "--keep", keep.to_str().unwrap()]).exits(1);
