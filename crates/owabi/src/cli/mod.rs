@@ -15,6 +15,7 @@ mod ledger;
 mod lock;
 pub(crate) mod log;
 mod login;
+mod lost;
 mod man;
 mod member;
 mod password;

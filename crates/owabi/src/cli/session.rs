@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::ledger;
+use super::lost::refuse_lost;
 use super::person::Person;
 use super::purged;
 use super::say::{Text, say};
@@ -220,8 +221,10 @@ pub(super) fn same_name(name: &str) -> String {
 /// Opens the database of the configuration.
 ///
 /// # Errors
-/// 69 when it cannot be reached, 75 when it is locked, 78 when its schema does not fit or its password cannot be read.
+/// 69 when it cannot be reached, 75 when it is locked, 78 when its file is lost, its schema does not fit or its password cannot be
+/// read.
 pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, Failure> {
+    refuse_lost(config, false)?;
     let options = OpenOptions { migrate, ..config.open_options()? };
     let store = Store::open(&options).await?;
     if store.is_shared() {
