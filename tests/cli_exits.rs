@@ -45,6 +45,15 @@ fn a_wrong_command_line_is_usage() {
     owabi(&["import"]).exits(2);
     owabi(&["frobnicate"]).exits(2);
     owabi(&["--lang", "fr", "status"]).exits(2);
+    let said = owabi(&["--json", "status", "--wach"]).exits(2);
+    let error = &said.json()["error"];
+    assert_eq!(
+        (&error["message"], &said.json()["exit"]),
+        (&json!("there is no argument --wach; perhaps --watch?"), &json!(2))
+    );
+    assert!(said.stderr.contains("`owabi status --help`"), "{}", said.stderr);
+    let said = owabi(&["--lang", "ja", "import"]).exits(2);
+    assert!(said.stdout.is_empty() && said.stderr.starts_with("owabi: 必要な引数がありません: "), "{}", said.stderr);
     let site = Site::new();
     site.run(&["preflight", "--notice", "no-such-notice"]).exits(2);
     let said = site.run(&["import", "samples/payments.csv", "--notice", NOTICE]);

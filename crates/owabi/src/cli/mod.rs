@@ -43,6 +43,7 @@ mod test_send;
 mod track;
 mod trouble;
 mod unreachable;
+mod usage;
 mod user;
 mod withdraw;
 
@@ -51,6 +52,7 @@ pub(crate) use status::label as status_label;
 
 use crate::config::Environment;
 use crate::telemetry;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::{Answer, Exit, Failure};
 use owabi_core::address::Lang;
@@ -185,12 +187,9 @@ fn is_pipe(arguments: &[OsString]) -> bool {
 }
 
 fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
-        }
+        Err(error) => return not_a_line(&error, &arguments, environment),
     };
     telemetry::silence_panics();
     let session = Session::new(cli.json, cli.lang, cli.config, environment);
@@ -215,6 +214,20 @@ fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
             failure.exit
         }
     }
+}
+
+/// Help and version, or what is wrong with the line.
+fn not_a_line(error: &clap::Error, arguments: &[OsString], environment: Environment) -> Exit {
+    let globals = usage::Globals::of(arguments);
+    let asks_for_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() || (asks_for_help && !globals.json) {
+        let _ = error.print();
+        return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    }
+    let session = Session::new(globals.json, globals.lang(), globals.config(), environment);
+    session.learn_language();
+    session.fail(&usage::failure(error, arguments));
+    Exit::Usage
 }
 
 async fn dispatch(session: &Session, verb: Verb) -> Answer {

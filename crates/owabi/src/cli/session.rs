@@ -72,6 +72,15 @@ impl Session {
         Ok(config)
     }
 
+    /// The configuration's language, where it can be read: for what is said before a verb begins.
+    pub(super) fn learn_language(&self) {
+        if self.asked_lang.is_none()
+            && let Ok(config) = Config::load(self.config_file.as_deref(), &self.environment)
+        {
+            self.english.store(config.language == Language::En, Ordering::Relaxed);
+        }
+    }
+
     /// Opens the database to change something; an empty one gets its schema. A queue that was moved is refused.
     pub(crate) async fn store(&self, config: &Config) -> Result<Store, Failure> {
         let store = open_store(config, false).await?;
