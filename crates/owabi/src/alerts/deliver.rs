@@ -220,7 +220,7 @@ alerts: { mail: [night@example.jp, day@example.jp], command: tell.sh }
         let store = Store::open(&OpenOptions::new(url)).await.unwrap();
         let down = Script::new().always(When::at(Point::Greeting), Then::reply(421, "4.3.2 down"));
         let relay = CaptureRelay::start(CaptureOptions { script: down, ..CaptureOptions::default() }).await.unwrap();
-        let (alerts, stop, (_others, inbox)) = (Alerts::default(), CancellationToken::new(), mpsc::channel(1));
+        let (alerts, stop, (others, inbox)) = (Alerts::default(), CancellationToken::new(), mpsc::channel(1));
         let at = Relay::new("main", "127.0.0.1", relay.addr().port());
         let mut deliverer = Deliverer::new(&config(folder.path()), vec![at], store.clone(), alerts.clone(), inbox);
         deliverer.postman.again = Duration::from_millis(50);
@@ -237,7 +237,7 @@ alerts: { mail: [night@example.jp, day@example.jp], command: tell.sh }
         let counts: Vec<u64> = relay.deliveries().into_values().collect();
         assert_eq!(counts, [2, 2], "each reader has each alert, once");
         stop.cancel();
-        drop(_others);
+        drop(others);
         work.await.unwrap();
         assert_eq!(store.ledger_newest().await.unwrap(), 2, "both are in the ledger, too");
     }

@@ -173,7 +173,7 @@ enum Verb {
 pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let is_pipe = is_pipe(&arguments);
-    match run_line(arguments, environment) {
+    match run_line(&arguments, environment) {
         // For any other code a mail server gives the mail up: a slip in its configuration would cost receipts.
         exit if is_pipe && exit != Exit::Done => Exit::TryAgain,
         exit => exit,
@@ -186,10 +186,10 @@ fn is_pipe(arguments: &[OsString]) -> bool {
     words.any(|word| word == "track") && words.next().is_some_and(|word| word == "pipe")
 }
 
-fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
-    let cli = match Cli::try_parse_from(&arguments) {
+fn run_line(arguments: &[OsString], environment: Environment) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => return not_a_line(&error, &arguments, environment),
+        Err(error) => return not_a_line(&error, arguments, environment),
     };
     telemetry::silence_panics();
     let session = Session::new(cli.json, cli.lang, cli.config, environment);
