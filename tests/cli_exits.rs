@@ -45,6 +45,15 @@ fn a_wrong_command_line_is_usage() {
     owabi(&["import"]).exits(2);
     owabi(&["frobnicate"]).exits(2);
     owabi(&["--lang", "fr", "status"]).exits(2);
+    let said = owabi(&["--json", "status", "--wach"]).exits(2);
+    let error = &said.json()["error"];
+    assert_eq!(
+        (&error["message"], &said.json()["exit"]),
+        (&json!("there is no argument --wach; perhaps --watch?"), &json!(2))
+    );
+    assert!(said.stderr.contains("`owabi status --help`"), "{}", said.stderr);
+    let said = owabi(&["--lang", "ja", "import"]).exits(2);
+    assert!(said.stdout.is_empty() && said.stderr.starts_with("owabi: 必要な引数がありません: "), "{}", said.stderr);
     let site = Site::new();
     site.run(&["preflight", "--notice", "no-such-notice"]).exits(2);
     let said = site.run(&["import", "samples/payments.csv", "--notice", NOTICE]);
@@ -289,6 +298,10 @@ fn the_demo_adds_up() {
     let keep = dir.path().join("demo");
     let said = owabi(&["--json", "demo", "--members", "120", "--keep", keep.to_str().unwrap()]).exits(0).json();
     assert_eq!((&said["adds_up"], &said["notice"]), (&json!(true), &json!(NOTICE)));
+    assert_eq!(said["ledger"]["ok"], true);
+    let config = keep.join("owabi.yaml");
+    let (config, head) = (config.to_str().unwrap(), said["ledger"]["head"].as_str().unwrap());
+    owabi(&["--config", config, "ledger", "verify", "--head", head]).exits(0);
     assert_eq!(said["mails"], said["counts"]["accepted"]);
     assert!(said["counts"]["failed"].as_i64().unwrap() > 0 && said["seconds"].as_f64().unwrap() < 30.0);
     owabi(&["demo", "--keep", keep.to_str().unwrap()]).exits(1);

@@ -29,16 +29,32 @@ async fn sql(program: &Program, text: &'static str) {
     pool.close().await;
 }
 
-/// Puts a trigger that does nothing in the place of each: what somebody with the file can do.
-async fn disarm(program: &Program) {
+/// Puts a trigger that does nothing in the place of each: what somebody with the file can do. Gives what stood there.
+async fn disarm(program: &Program) -> Vec<(String, String)> {
     let pool = sqlx::SqlitePool::connect(&program.url()).await.unwrap();
-    let names = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'";
-    for (name, table) in sqlx::query_as::<_, (String, String)>(names).fetch_all(&pool).await.unwrap() {
+    let read = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'";
+    let mut stood = Vec::new();
+    for (name, table, sql) in sqlx::query_as::<_, (String, String, String)>(read).fetch_all(&pool).await.unwrap() {
         let other = format!("CREATE TRIGGER {name} BEFORE DELETE ON {table} WHEN 0 BEGIN SELECT 1; END");
-        let text = sqlx::AssertSqlSafe(format!("DROP TRIGGER {name}; {other}"));
-        sqlx::raw_sql(text).execute(&pool).await.unwrap();
+        put(&pool, &name, &other).await;
+        stood.push((name, sql));
     }
     pool.close().await;
+    stood
+}
+
+/// Puts back what stood there.
+async fn arm(program: &Program, stood: &[(String, String)]) {
+    let pool = sqlx::SqlitePool::connect(&program.url()).await.unwrap();
+    for (name, sql) in stood {
+        put(&pool, name, sql).await;
+    }
+    pool.close().await;
+}
+
+async fn put(pool: &sqlx::SqlitePool, name: &str, sql: &str) {
+    let text = sqlx::AssertSqlSafe(format!("DROP TRIGGER {name}; {sql}"));
+    sqlx::raw_sql(text).execute(pool).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,14 +90,18 @@ async fn verify_names_what_was_changed_and_whose_it_is_and_a_noted_head_finds_wh
     program.release();
     program.json(&["run", "--until-idle"]);
     let head = program.json(&["ledger", "head"])["text"].as_str().unwrap().to_owned();
-    disarm(&program).await;
+    let stood = disarm(&program).await;
     sql(&program, "UPDATE attempts SET outcome = 'failed' WHERE member_id = 3").await;
     let (code, said) = verified(&program, &[]);
     let bad = &said["first_bad"];
     assert_eq!((code, &bad["what"], &bad["fault"]), (Some(1), &"entry".into(), &"changed".into()), "{said}");
     assert_eq!((&bad["kind"], &bad["member"]), (&"attempt".into(), &"M00002".into()), "{said}");
     sql(&program, "UPDATE attempts SET outcome = 'accepted' WHERE member_id = 3").await;
+    let (code, said) = verified(&program, &[]);
+    assert_eq!((code, &said["first_bad"]["fault"]), (Some(1), &"trigger_altered".into()), "{said}");
+    arm(&program, &stood).await;
     assert_eq!(verified(&program, &["--head", &head]).0, Some(0));
+    disarm(&program).await;
     // By hand and past the triggers: the row alone.
     sql(&program, "UPDATE affected_members SET status = 'delivered' WHERE id = 2").await;
     let (code, said) = verified(&program, &[]);
@@ -103,6 +123,7 @@ async fn verify_names_what_was_changed_and_whose_it_is_and_a_noted_head_finds_wh
         "the head beside the key: {beside}"
     );
     std::fs::remove_file(program.path("ledger.key.head")).unwrap();
+    arm(&program, &stood).await;
     let (code, said) = verified(&program, &[]);
     assert_eq!(code, Some(0), "nothing inside can tell: {said}");
     let (code, said) = verified(&program, &["--head", &head]);

@@ -51,6 +51,7 @@ mod fleet;
 mod fleet_soak;
 mod histories;
 mod ledger;
+mod lost_database;
 mod people;
 mod postgres_setup;
 mod private_dovecot;

@@ -3,6 +3,7 @@
 mod approvals;
 mod logins;
 mod looks;
+mod passwords;
 mod verbs;
 
 use crate::support::postgres::{Database, Server};
@@ -33,7 +34,12 @@ fn password(name: &str) -> String {
 impl Office {
     /// On SQLite, with so many approvals required; nobody is defined.
     fn new(approvals: u8) -> Self {
-        let program = needing(approvals, Program::new(1, ""));
+        Self::of(approvals, Program::new(1, ""))
+    }
+
+    /// The same of this installation.
+    fn of(approvals: u8, program: Program) -> Self {
+        let program = needing(approvals, program);
         program.json(&["status"]);
         Self { program, database: None }
     }

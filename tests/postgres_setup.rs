@@ -64,10 +64,14 @@ fn an_older_schema_waits_for_db_migrate_or_for_run_with_migrate() {
     assert!(said.stderr.contains("owabi db migrate"), "{}", said.stderr);
     assert_eq!(site.json(&["db", "migrate"]), json!({ "from": 1, "to": Store::newest_schema(), "copy": null }));
     site.run(&["status"]).exits(0);
+    let entered = "SELECT string_agg(body, ' ') FROM ledger WHERE kind = 'migrate'";
+    let body = json!({ "from": 1, "to": Store::newest_schema() }).to_string();
+    assert_eq!(database.psql(entered), body);
     let database = Server::shared().database();
     let site = older(&database);
     site.run(&["--json", "run", "--until-idle", "--migrate"]).exits(0);
     assert_eq!(database.psql("SELECT max(version) FROM _sqlx_migrations"), Store::newest_schema().to_string());
+    assert_eq!(database.psql(entered), body);
 }
 
 #[test]

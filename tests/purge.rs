@@ -161,3 +161,44 @@ async fn a_purge_waits_for_open_rows_for_a_legal_hold_and_for_the_end_of_the_ret
     let finished = program.json(&["purge", "--notice", NOTICE, "--yes"]);
     assert!(finished["purged"] == true && finished["counts"].as_object().unwrap().values().all(|count| *count == 0));
 }
+
+/// Why a purge that is not early is refused: until when the notice is kept.
+fn kept_until(program: &Program) -> String {
+    let output = program.output(&["purge", "--notice", NOTICE, "--yes"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    said.split_once("is to be kept until ").unwrap().1.chars().take(10).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_retention_that_was_released_and_the_one_in_the_file_the_longer_one_counts() {
+    let relay = relay().await;
+    let program = Program::new(relay.addr().port(), "");
+    let notice = std::fs::read_to_string(program.path("notices/leak.yaml")).unwrap();
+    let retain = |days: &str| drop(program.write("notices/leak.yaml", &format!("{notice}{days}")));
+    retain("retention: 365d\n");
+    program
+        .import(&program.write("roster.csv", &crate::support::program::roster(&crate::support::world::addresses(2))));
+    program.release();
+    program.json(&["run", "--until-idle"]);
+    let released = kept_until(&program);
+    retain("retention: 3650d\n");
+    let longer = kept_until(&program);
+    assert!(longer > released, "{longer} {released}");
+    for shorter in ["retention: 1d\n", ""] {
+        retain(shorter);
+        assert_eq!(kept_until(&program), released, "whoever shortens the file does not shorten what was released");
+    }
+    std::fs::remove_file(program.path("notices/leak.yaml")).unwrap();
+    assert_eq!(kept_until(&program), released, "nor whoever takes it away");
+}
+
+#[test]
+fn every_notice_that_init_writes_is_kept_for_five_years() {
+    let site = crate::support::site::Site::new();
+    let notices = std::fs::read_dir(site.path("notices")).unwrap().map(|entry| entry.unwrap().path());
+    let kept: Vec<bool> = notices
+        .map(|file| std::fs::read_to_string(file).unwrap().lines().any(|line| line == "retention: 1825d"))
+        .collect();
+    assert!(kept.len() >= 3 && kept.iter().all(|kept| *kept), "{kept:?}");
+}

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::path::Path;
 
 mod forgery;
-mod letters;
+pub(crate) mod letters;
 mod mailbox;
 mod pipe;
 mod relay_log;

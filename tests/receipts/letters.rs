@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Delivers a mail into a Maildir, as a mail server does.
-pub(super) fn drop_into(maildir: &Path, mail: &[u8]) {
+pub(crate) fn drop_into(maildir: &Path, mail: &[u8]) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("1.{}_{}.stranger", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let (tmp, new) = (maildir.join("tmp").join(&name), maildir.join("new").join(&name));
@@ -63,7 +63,7 @@ pub(super) fn complaint(to: &str, recipient: &str) -> Vec<u8> {
 }
 
 /// A failure of `recipient` (RFC 3464). `fields` are further fields of the report.
-pub(super) fn failure(to: &str, recipient: &str, fields: &str, returned: &str) -> Vec<u8> {
+pub(crate) fn failure(to: &str, recipient: &str, fields: &str, returned: &str) -> Vec<u8> {
     let parts = format!(
         "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.stranger.example\n{fields}\n\
          Final-Recipient: rfc822; {recipient}\nAction: failed\nStatus: 5.1.1\n\

@@ -9,8 +9,10 @@ use sqlx::Row;
 
 mod bodies;
 mod loose;
+mod triggers;
 
 pub use loose::{Loose, OtherAddress};
+pub use triggers::WrongTrigger;
 
 /// One entry as the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -44,7 +44,7 @@ pub use error::{Setup, StoreError, Trouble};
 pub use evidence::{ApprovalRow, BatchPaper, Pasts, ReleaseRow, RosterRow, Snapshot};
 pub use fleet::{Beat, DaemonRow, FORGET_MS, News};
 pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Totals};
-pub use ledger::{Beside, LedgerRow, Loose, MemberPlace, OtherAddress};
+pub use ledger::{Beside, LedgerRow, Loose, MemberPlace, OtherAddress, WrongTrigger};
 pub use log::{LogFilter, LogRow};
 pub use open::{OpenOptions, Store};
 pub use people::{User, UserChange, UserRefused};

@@ -11,7 +11,8 @@
 //!   the one that begins next: on SQLite both are 0, nothing is committed there out of its order.
 //! - `/*take what is due*/` ends a claim: the rows of `due` are being sent.
 //! - `/*matching*/` is whom a selection matches, `/*resend class*/` what a resend makes of each of them.
-//! - `/*triggers*/` names the triggers that are there and at work.
+//! - `/*triggers*/` is the triggers that are there and at work, each with what it does. PostgreSQL's are written without what its versions
+//!   may write differently: blanks, parentheses, casts to text.
 //! - `/*clock*/` is the database's clock in epoch milliseconds.
 
 use serde_json::Value;
@@ -174,9 +175,13 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
         ("/*lock*/", "", "FOR NO KEY UPDATE"),
         (
             "/*triggers*/",
-            "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-            "SELECT CAST(t.tgname AS TEXT) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
-             WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND pg_table_is_visible(c.oid)",
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+            r"SELECT CAST(t.tgname AS TEXT), CONCAT_WS(' ',
+                  REGEXP_REPLACE(REPLACE(LOWER(REPLACE(pg_get_triggerdef(t.oid, TRUE), n.nspname || '.', '')), '::text', ''), '[\s()]', '', 'g'),
+                  l.lanname, p.prosecdef, p.prosrc)
+              FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+              JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
+              WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND pg_table_is_visible(c.oid)",
         ),
         ("/*json array*/", "json_array", "json_build_array"),
         ("/*oldest transaction*/", "0", "CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)"),

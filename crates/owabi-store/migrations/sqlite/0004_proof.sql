@@ -160,6 +160,15 @@ CREATE TRIGGER corrections_stay_i BEFORE INSERT ON corrections WHEN NEW.id > 0 A
 BEGIN SELECT RAISE(ABORT, 'corrections are append-only'); END;
 CREATE TRIGGER substitutes_stay_i BEFORE INSERT ON substitutes WHEN NEW.id > 0 AND EXISTS (SELECT 1 FROM substitutes s WHERE s.id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'substitutes are append-only'); END;
+-- Of these owabi itself may write one twice, when it does not know whether a commit came through: the first one stays, without an error.
+CREATE TRIGGER intents_stay_i BEFORE INSERT ON intents WHEN EXISTS (SELECT 1 FROM intents i WHERE i.member_id = NEW.member_id AND i.number = NEW.number)
+BEGIN SELECT RAISE(IGNORE); END;
+CREATE TRIGGER attempts_stay_i BEFORE INSERT ON attempts WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.member_id = NEW.member_id AND a.number = NEW.number)
+BEGIN SELECT RAISE(ABORT, 'attempts are append-only'); END;
+CREATE TRIGGER receipts_stay_i BEFORE INSERT ON receipts WHEN NEW.id > 0 AND EXISTS (SELECT 1 FROM receipts r WHERE r.id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END;
+CREATE TRIGGER receipts_stay_once BEFORE INSERT ON receipts WHEN EXISTS (SELECT 1 FROM receipts r WHERE r.evidence = NEW.evidence AND r.part = NEW.part)
+BEGIN SELECT RAISE(IGNORE); END;
 CREATE TRIGGER corrections_stay_d BEFORE DELETE ON corrections BEGIN SELECT RAISE(ABORT, 'corrections are append-only'); END;
 CREATE TRIGGER substitutes_stay_d BEFORE DELETE ON substitutes BEGIN SELECT RAISE(ABORT, 'substitutes are append-only'); END;
 

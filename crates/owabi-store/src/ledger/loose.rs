@@ -1,8 +1,8 @@
 //! What stands outside the ledger and no entry explains.
 
 use crate::error::StoreError;
-use crate::open::{Pools, Store, on_both};
-use crate::sql::{LEDGER_ADDRESSES, LEDGER_LOOSE, LEDGER_TRIGGERS};
+use crate::open::{Store, on_both};
+use crate::sql::{LEDGER_ADDRESSES, LEDGER_LOOSE};
 use sqlx::Row;
 
 /// Something that no entry explains, or that an entry names and is gone.
@@ -35,58 +35,6 @@ pub struct OtherAddress {
     pub written: Option<String>,
 }
 
-/// The triggers that enter, and that keep what is append-only: on both databases, on SQLite, on PostgreSQL.
-const BOTH: [&str; 6] = [
-    "affected_members_enter",
-    "attempts_enter",
-    "corrections_enter",
-    "receipts_enter",
-    "resends_enter",
-    "substitutes_enter",
-];
-const SQLITE: [&str; 24] = [
-    "attempts_stay_d",
-    "attempts_stay_u",
-    "corrections_stay_d",
-    "corrections_stay_i",
-    "corrections_stay_u",
-    "intents_stay_d",
-    "intents_stay_u",
-    "ledger_stays_d",
-    "ledger_stays_i",
-    "ledger_stays_u",
-    "receipts_stay_d",
-    "receipts_stay_u",
-    "releases_stay_d",
-    "releases_stay_i",
-    "releases_stay_u",
-    "resends_stay_d",
-    "resends_stay_i",
-    "resends_stay_u",
-    "seals_stay_d",
-    "seals_stay_i",
-    "seals_stay_u",
-    "substitutes_stay_d",
-    "substitutes_stay_i",
-    "substitutes_stay_u",
-];
-const POSTGRES: [&str; 14] = [
-    "attempts_stay",
-    "attempts_stay_u",
-    "corrections_stay",
-    "corrections_stay_u",
-    "intents_stay",
-    "intents_stay_u",
-    "ledger_stays",
-    "receipts_stay",
-    "receipts_stay_u",
-    "releases_stay",
-    "resends_stay",
-    "seals_stay",
-    "substitutes_stay",
-    "substitutes_stay_u",
-];
-
 impl Store {
     /// What no entry explains: of each sort the first, all at one moment.
     ///
@@ -99,19 +47,6 @@ impl Store {
             let loose = |sort, notice_id, whose, number| Loose { sort, notice_id, whose, number };
             Ok(rows.iter().map(|row| loose(row.get(0), row.get(1), row.get(2), row.get(3))).collect())
         })
-    }
-
-    /// The first trigger that should keep or enter records and is not there, or not at work.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn missing_trigger(&self) -> Result<Option<&'static str>, StoreError> {
-        let there: Vec<String> = on_both!(self, reader, |pool, dialect| {
-            let rows = sqlx::query(LEDGER_TRIGGERS.on(dialect)).fetch_all(pool).await?;
-            rows.iter().map(|row| row.get(0)).collect()
-        });
-        let ours: &[&str] = if matches!(self.pools, Pools::Sqlite { .. }) { &SQLITE } else { &POSTGRES };
-        Ok(BOTH.iter().chain(ours).find(|name| !there.iter().any(|there| there == *name)).copied())
     }
 
     /// The next `limit` members after the row `after` whose address is not letter by letter what was corrected, or else

@@ -154,7 +154,7 @@ async fn what_stands_beside_the_ledger_is_told_with_where_members_stand(place: P
 on_both_databases!(what_no_entry_explains_is_found);
 async fn what_no_entry_explains_is_found(place: Place) {
     let store = released(&place, 3).await;
-    assert_eq!((store.loose_of_the_ledger().await.unwrap(), store.missing_trigger().await.unwrap()), (vec![], None));
+    assert_eq!((store.loose_of_the_ledger().await.unwrap(), store.wrong_trigger().await.unwrap()), (vec![], None));
     assert_eq!(store.other_addresses(0, 10).await.unwrap(), []);
     place.run("INSERT INTO meta (key, value) VALUES ('copying', '1')").await.unwrap();
     place
@@ -191,5 +191,109 @@ async fn a_transaction_that_is_open_is_older_than_the_next_one(place: Place) {
         tokio::time::timeout(Duration::from_mins(1), ended).await.unwrap();
     } else {
         assert_eq!((during.oldest, during.next), (0, 0));
+    }
+}
+
+/// One mail of which all three records are there.
+async fn recorded(place: &Place) -> Store {
+    let store = released(place, 2).await;
+    let rows = claim(&store, 20, 1).await;
+    store.record(&Group { intents: vec![intent(&rows[0])], settles: vec![] }, 30, 30, false).await.unwrap();
+    store.record(&Group { intents: vec![], settles: vec![accepted(&rows[0], 40)] }, 40, 40, false).await.unwrap();
+    place.run(BY_PEOPLE[0]).await.unwrap();
+    store
+}
+
+const RECORDED: &str = "SELECT (SELECT COUNT(*) || MAX(relay) FROM intents) || (SELECT COUNT(*) || MAX(outcome) FROM attempts) \
+     || (SELECT COUNT(*) || MAX(says) FROM receipts)";
+
+on_both_databases!(a_record_of_what_was_sent_is_not_replaced_by_writing_it_once_more);
+async fn a_record_of_what_was_sent_is_not_replaced_by_writing_it_once_more(place: Place) {
+    let _store = recorded(&place).await;
+    assert_eq!(place.text(RECORDED).await, "1main1accepted1delayed");
+    let replace: [(&str, &str); 4] = [
+        (
+            "INSERT OR REPLACE INTO intents SELECT member_id, number, fence, at, 'other', rcpt_to, message_id, envid, mail_sha256, mail_bytes, possible_duplicate FROM intents",
+            "INSERT INTO intents SELECT * FROM intents ON CONFLICT (member_id, number) DO UPDATE SET relay = 'other'",
+        ),
+        (
+            "INSERT OR REPLACE INTO attempts (member_id, number, at, outcome, spent) SELECT member_id, number, at, 'failed', spent FROM attempts",
+            "INSERT INTO attempts SELECT * FROM attempts ON CONFLICT (member_id, number) DO UPDATE SET outcome = 'failed'",
+        ),
+        (
+            "INSERT OR REPLACE INTO receipts (member_id, at, source, evidence, part, matched_by, says, status_before, status_after) SELECT member_id, at, source, evidence, part, matched_by, 'failed', status_before, status_after FROM receipts",
+            "INSERT INTO receipts SELECT * FROM receipts ON CONFLICT (evidence, part) DO UPDATE SET says = 'failed'",
+        ),
+        (
+            "INSERT OR REPLACE INTO receipts (id, member_id, at, source, evidence, part, matched_by, says, status_before, status_after) SELECT id, member_id, at, source, 'ev2', part, matched_by, 'failed', status_before, status_after FROM receipts",
+            "INSERT INTO receipts SELECT * FROM receipts ON CONFLICT (id) DO UPDATE SET says = 'failed'",
+        ),
+    ];
+    for (sqlite, postgres) in replace {
+        // What owabi itself may write twice stays as it is without an error.
+        let text = if matches!(place, Place::Sqlite(_)) { sqlite } else { postgres };
+        let _ = place.run(text).await;
+        assert_eq!(place.text(RECORDED).await, "1main1accepted1delayed", "{text}");
+    }
+}
+
+on_both_databases!(an_intent_that_is_there_already_keeps_no_other_one_from_being_granted);
+async fn an_intent_that_is_there_already_keeps_no_other_one_from_being_granted(place: Place) {
+    let store = released(&place, 3).await;
+    let rows = claim(&store, 20, 3).await;
+    let intents = |rows: &[_]| rows.iter().map(intent).collect::<Vec<_>>();
+    let first = store.record(&Group { intents: intents(&rows[1..2]), settles: vec![] }, 30, 30, false).await.unwrap();
+    let all = store.record(&Group { intents: intents(&rows), settles: vec![] }, 31, 31, false).await.unwrap();
+    let granted = |granted: &owabi_store::Recorded| {
+        let mut ids: Vec<i64> = granted.granted.iter().map(|grant| grant.claim().0).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!((granted(&first), granted(&all)), (vec![rows[1].id], vec![rows[0].id, rows[2].id]));
+}
+
+on_both_databases!(a_trigger_that_is_gone_switched_off_or_another_one_is_named);
+async fn a_trigger_that_is_gone_switched_off_or_another_one_is_named(place: Place) {
+    let store = place.store().await;
+    let found = async || store.wrong_trigger().await.unwrap().map(|wrong| (wrong.name, wrong.altered));
+    assert_eq!(found().await, None);
+    let changes: &[(&str, &str, bool)] = match place {
+        Place::Sqlite(_) => &[
+            ("DROP TRIGGER ledger_stays_d", "ledger_stays_d", false),
+            (
+                "CREATE TRIGGER ledger_stays_d BEFORE DELETE ON ledger WHEN 0 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
+                "ledger_stays_d",
+                true,
+            ),
+            (
+                "DROP TRIGGER ledger_stays_d; CREATE TRIGGER ledger_stays_d BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
+                "",
+                false,
+            ),
+        ],
+        Place::Postgres(_) => &[
+            ("ALTER TABLE attempts DISABLE TRIGGER attempts_enter", "attempts_enter", false),
+            ("ALTER TABLE attempts ENABLE ALWAYS TRIGGER attempts_enter", "", false),
+            (
+                "DROP TRIGGER ledger_stays ON ledger; CREATE TRIGGER ledger_stays BEFORE UPDATE ON ledger FOR EACH STATEMENT EXECUTE FUNCTION owabi_append_only()",
+                "ledger_stays",
+                true,
+            ),
+            (
+                "DROP TRIGGER ledger_stays ON ledger; CREATE TRIGGER ledger_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger FOR EACH STATEMENT EXECUTE FUNCTION owabi_append_only()",
+                "",
+                false,
+            ),
+            (
+                "CREATE OR REPLACE FUNCTION owabi_enter_status() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+                "affected_members_enter",
+                true,
+            ),
+        ],
+    };
+    for (change, name, altered) in changes {
+        place.run(change).await.unwrap();
+        let wanted = (!name.is_empty()).then(|| ((*name).to_owned(), *altered));
+        assert_eq!(found().await, wanted, "{change}");
     }
 }

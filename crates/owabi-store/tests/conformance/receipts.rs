@@ -249,6 +249,21 @@ async fn a_source_that_was_read_by_hand_is_forgotten_whole(place: Place) {
     assert_eq!(store.sources().await.unwrap()[0].looked_at, Some(9), "somebody reads it again");
 }
 
+on_both_databases!(a_source_is_not_forgotten_when_the_ledger_cannot_say_who_did);
+async fn a_source_is_not_forgotten_when_the_ledger_cannot_say_who_did(place: Place) {
+    let store = released(&place, 0).await;
+    store.follow_sources("mail1", &[MAILDIR], 5).await.unwrap();
+    let refuse = match place {
+        Place::Sqlite(_) => {
+            "CREATE TRIGGER full BEFORE INSERT ON ledger WHEN NEW.kind = 'forget_source' BEGIN SELECT RAISE(ABORT, 'full'); END"
+        }
+        Place::Postgres(_) => "ALTER TABLE ledger ADD CONSTRAINT nobody CHECK (kind <> 'forget_source')",
+    };
+    place.run(refuse).await.unwrap();
+    store.forget_source("mail1", MAILDIR.name, "hanako", 30).await.unwrap_err();
+    assert!(store.sources().await.unwrap()[0].followed, "half of it is nothing of it");
+}
+
 on_both_databases!(patience_with_a_source_goes_on_from_one_run_to_the_next_until_it_is_read);
 async fn patience_with_a_source_goes_on_from_one_run_to_the_next_until_it_is_read(place: Place) {
     let store = released(&place, 0).await;

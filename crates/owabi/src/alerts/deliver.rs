@@ -51,6 +51,8 @@ struct Postman {
     others: mpsc::Receiver<Letter>,
     /// Whom no relay took a letter for.
     unsent: VecDeque<(Listed, Letter)>,
+    /// How often those are tried again.
+    again: Duration,
 }
 
 impl Deliverer {
@@ -67,7 +69,7 @@ impl Deliverer {
         let (letters, inbox) = mpsc::channel(UNSENT);
         let letters = (!post.readers().is_empty()).then_some(letters);
         let teller = Teller { alerts, store, command, lang, letters };
-        Self { teller, postman: Postman { post, inbox, others, unsent: VecDeque::new() } }
+        Self { teller, postman: Postman { post, inbox, others, unsent: VecDeque::new(), again: AGAIN } }
     }
 
     /// Tells until `stop`, and then what is left.
@@ -145,7 +147,7 @@ impl Postman {
                     None => break,
                 },
                 Some(letter) = self.others.recv() => self.mail(letter).await,
-                () = tokio::time::sleep(AGAIN), if !self.unsent.is_empty() => self.try_again().await,
+                () = tokio::time::sleep(self.again), if !self.unsent.is_empty() => self.try_again().await,
             }
         }
         while let Ok(letter) = self.others.try_recv() {
@@ -174,5 +176,69 @@ impl Postman {
         for (to, letter) in std::mem::take(&mut self.unsent) {
             self.mail_to(to, letter).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+    use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Point, Script, Then, When};
+    use owabi_store::OpenOptions;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    fn config(folder: &Path) -> Config {
+        let text =
+            "smtp: { relays: [{ name: main, host: 127.0.0.1, port: 1, tls: none }], bounce: { address: b@example.jp } }
+alerts: { mail: [night@example.jp, day@example.jp], command: tell.sh }
+";
+        Config::read(&folder.join("owabi.yaml"), text, &Environment::default()).unwrap()
+    }
+
+    fn tell_sh(folder: &Path) {
+        let program = folder.join("tell.sh");
+        std::fs::write(&program, "#!/bin/sh\necho \"$1 $2\" >> \"$(dirname \"$0\")/told\"\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    async fn eventually(done: impl Fn() -> bool) -> bool {
+        for _ in 0..400 {
+            if done() {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        false
+    }
+
+    #[tokio::test]
+    async fn while_the_relay_is_down_the_program_is_run_and_the_mails_wait_until_it_is_back() {
+        let folder = tempfile::tempdir().unwrap();
+        tell_sh(folder.path());
+        let url = format!("sqlite:{}", folder.path().join("owabi.db").display());
+        let store = Store::open(&OpenOptions::new(url)).await.unwrap();
+        let down = Script::new().always(When::at(Point::Greeting), Then::reply(421, "4.3.2 down"));
+        let relay = CaptureRelay::start(CaptureOptions { script: down, ..CaptureOptions::default() }).await.unwrap();
+        let (alerts, stop, (others, inbox)) = (Alerts::default(), CancellationToken::new(), mpsc::channel(1));
+        let at = Relay::new("main", "127.0.0.1", relay.addr().port());
+        let mut deliverer = Deliverer::new(&config(folder.path()), vec![at], store.clone(), alerts.clone(), inbox);
+        deliverer.postman.again = Duration::from_millis(50);
+        let work = tokio::spawn(deliverer.work(stop.clone()));
+        alerts.raise_about(Kind::RelayPaused, None, "main", Text::same("the relay is down"));
+        alerts.raise(Kind::CanaryFailed, Some("leak"), Text::same("the canary failed"));
+        let told = || std::fs::read_to_string(folder.path().join("told")).unwrap_or_default();
+        assert!(eventually(|| told().lines().count() == 2).await, "{}", told());
+        assert_eq!(told(), "relay_paused \ncanary_failed leak\n");
+        assert!(eventually(|| relay.stats().connections > 8).await, "it is tried again and again");
+        assert!(relay.captured().is_empty());
+        relay.set_script(Script::new());
+        assert!(eventually(|| relay.captured().len() == 4).await, "{:?}", relay.stats());
+        let counts: Vec<u64> = relay.deliveries().into_values().collect();
+        assert_eq!(counts, [2, 2], "each reader has each alert, once");
+        stop.cancel();
+        drop(others);
+        work.await.unwrap();
+        assert_eq!(store.ledger_newest().await.unwrap(), 2, "both are in the ledger, too");
     }
 }

@@ -54,7 +54,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 }
 
 async fn migrate(session: &Session, config: &Config) -> Answer {
-    let Migrated { from, to, copy } = bring_up(config).await?;
+    let Migrated { from, to, copy } = bring_up(session, config).await?;
     session.tell(&say!(ja: "スキーマ: {from} → {to}", en: "schema: {from} → {to}"));
     session.answer(&json!({ "from": from, "to": to, "copy": copy }));
     Ok(Exit::Done)
@@ -69,7 +69,7 @@ struct Migrated {
 }
 
 /// Brings the schema up to date. A SQLite file is copied first, and nobody may be sending from it.
-async fn bring_up(config: &Config) -> Result<Migrated, Failure> {
+async fn bring_up(session: &Session, config: &Config) -> Result<Migrated, Failure> {
     let options = config.open_options()?;
     let file = match config.database.target() {
         Some(Target::Sqlite(file)) if file.exists() => Some(file),
@@ -87,12 +87,18 @@ async fn bring_up(config: &Config) -> Result<Migrated, Failure> {
         None => None,
     };
     let (from, to) = Store::migrate(&options).await?;
+    if from > 0 && from != to {
+        let store = Store::open(&options).await?;
+        let body = json!({ "from": from, "to": to });
+        store.append_ledger(session.now(), &session.actor(None), "migrate", None, &body).await?;
+        store.close().await;
+    }
     Ok(Migrated { from, to, copy })
 }
 
 /// Brings the schema up to date before a run.
 pub(super) async fn migrate_first(session: &Session, config: &Config) -> Result<(), Failure> {
-    let Migrated { from, to, .. } = bring_up(config).await?;
+    let Migrated { from, to, .. } = bring_up(session, config).await?;
     if from != to {
         session.tell(&say!(ja: "スキーマ: {from} → {to}", en: "schema: {from} → {to}"));
     }

@@ -126,6 +126,14 @@ impl From<ImportError> for Failure {
     }
 }
 
+/// What to do when the database has less than the head that was noted outside.
+pub(crate) fn after_a_restore() -> Text {
+    say!(
+        ja: "バックアップから戻したのでなければ、何も変えず、送信を止めて(`owabi pause`)調べてください。\n戻した場合:\n  1. すぐに `owabi pause お知らせID` で止める。バックアップより後に送った方も「未送信」に戻っており、そのままではもう一度送ります\n  2. より新しいデータベースが残っていれば、それに戻す。手順はここで終わり\n  3. なければ、中継サーバーのログから、バックアップより後に送った方の会員番号の一覧を作り、`owabi withdraw --notice お知らせID --file 一覧.csv --reason …` で除く\n  4. 鍵の隣の .head ファイル(ledger.key.head)を、日時と理由とともに別の場所に保管する。`owabi run` が封印を再開する\n  5. `owabi resume お知らせID`",
+        en: "unless a backup was restored: change nothing, stop sending (`owabi pause`) and find out.\nafter a restore:\n  1. `owabi pause ID` at once: whoever was sent to after the backup counts as not sent to again, and would get it twice\n  2. if a newer database is still there, put it back; that is all\n  3. else list the member numbers of those whose mails left after the backup, from the relay's log, and leave them out: `owabi withdraw --notice ID --file LIST --reason …`\n  4. move the .head file beside the key (ledger.key.head) to a safe place, with the day and the reason; `owabi run` seals again\n  5. `owabi resume ID`"
+    )
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (exit, next) = match &error {
@@ -147,10 +155,7 @@ impl From<StoreError> for Failure {
                 Exit::BadConfig,
                 say!(ja: "`owabi check` で設定を確かめてください。", en: "look at it with `owabi check`"),
             ),
-            StoreError::SealsGone { .. } => (
-                Exit::Failed,
-                say!(ja: "`owabi ledger verify` で確かめてください。バックアップから戻した直後であれば、失われた記録を確かめ、鍵の隣の .head ファイルを別の場所に移すと、封印を再開します。", en: "look at `owabi ledger verify`; after a restore from a backup, see what is lost, then move the .head file beside the key away: sealing goes on"),
-            ),
+            StoreError::SealsGone { .. } => (Exit::Failed, after_a_restore()),
             StoreError::Row { .. } => (
                 Exit::BadData,
                 say!(ja: "その行を直してからやり直してください。", en: "correct that row and try again"),

@@ -93,6 +93,9 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
         ask(session, &store, &mut request).await?;
     }
     let report = with_bar(session, &store, &request).await?;
+    if request.dry_run {
+        look(session, &store, &request, &report).await?;
+    }
     tell(session, &report, request.dry_run);
     if let Some(file) = request.refused.as_ref().filter(|_| request.dry_run) {
         let name = file.display();
@@ -168,6 +171,7 @@ async fn ask(session: &Session, store: &Store, request: &mut Request) -> Result<
     request.dry_run = true;
     let refused = request.refused.take();
     let report = with_bar(session, store, request).await?;
+    look(session, store, request, &report).await?;
     tell(session, &report, true);
     let n = report.totals.imported + report.totals.merged + report.totals.unreachable;
     let id = &request.notice_id;
@@ -178,6 +182,11 @@ async fn ask(session: &Session, store: &Store, request: &mut Request) -> Result<
     request.dry_run = false;
     request.refused = refused;
     Ok(())
+}
+
+/// What differs from the members who are there says something of them, whether or not it is imported then.
+async fn look(session: &Session, store: &Store, request: &Request, report: &Report) -> Result<(), Failure> {
+    session.look(store, "import", &json!({ "notice": request.notice_id }), report.totals.lines).await
 }
 
 async fn with_bar(session: &Session, store: &Store, request: &Request) -> Result<Report, Failure> {

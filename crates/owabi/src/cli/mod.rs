@@ -15,6 +15,7 @@ mod ledger;
 mod lock;
 pub(crate) mod log;
 mod login;
+mod lost;
 mod man;
 mod member;
 mod password;
@@ -43,6 +44,7 @@ pub(crate) mod totals;
 mod track;
 mod trouble;
 mod unreachable;
+mod usage;
 mod user;
 mod withdraw;
 
@@ -51,6 +53,7 @@ pub(crate) use status::label as status_label;
 
 use crate::config::Environment;
 use crate::telemetry;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::{Answer, Exit, Failure};
 use owabi_core::address::Lang;
@@ -171,7 +174,7 @@ enum Verb {
 pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let is_pipe = is_pipe(&arguments);
-    match run_line(arguments, environment) {
+    match run_line(&arguments, environment) {
         // For any other code a mail server gives the mail up: a slip in its configuration would cost receipts.
         exit if is_pipe && exit != Exit::Done => Exit::TryAgain,
         exit => exit,
@@ -184,13 +187,10 @@ fn is_pipe(arguments: &[OsString]) -> bool {
     words.any(|word| word == "track") && words.next().is_some_and(|word| word == "pipe")
 }
 
-fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
+fn run_line(arguments: &[OsString], environment: Environment) -> Exit {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
-        }
+        Err(error) => return not_a_line(&error, arguments, environment),
     };
     telemetry::silence_panics();
     let session = Session::new(cli.json, cli.lang, cli.config, environment);
@@ -215,6 +215,20 @@ fn run_line(arguments: Vec<OsString>, environment: Environment) -> Exit {
             failure.exit
         }
     }
+}
+
+/// Help and version, or what is wrong with the line.
+fn not_a_line(error: &clap::Error, arguments: &[OsString], environment: Environment) -> Exit {
+    let globals = usage::Globals::of(arguments);
+    let asks_for_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() || (asks_for_help && !globals.json) {
+        let _ = error.print();
+        return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    }
+    let session = Session::new(globals.json, globals.lang(), globals.config(), environment);
+    session.learn_language();
+    session.fail(&usage::failure(error, arguments));
+    Exit::Usage
 }
 
 async fn dispatch(session: &Session, verb: Verb) -> Answer {

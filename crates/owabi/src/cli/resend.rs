@@ -71,6 +71,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     };
     let looked = store.resend_look(&request).await?;
     let before = store.resend_batches_like(&request).await?;
+    let rows = looked.selected + looked.excluded.values().sum::<i64>();
+    options.whom.look(session, &store, ("resend", id), &asked, rows).await?;
     tell(session, id, &looked, &before, &asked);
     if options.dry_run {
         session.tell(&say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed"));

@@ -3,6 +3,7 @@
 use super::db;
 use super::exit::{Answer, Exit, Failure};
 use super::lock::lock;
+use super::lost::refuse_lost;
 use super::say::{Text, say};
 use super::session::Session;
 use super::status::hold::Hold;
@@ -49,6 +50,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     stop_on_signal(stop.clone())?;
     let config = session.config()?;
     config.check_secrets()?;
+    refuse_lost(&config, true)?;
     if options.migrate {
         db::migrate_first(session, &config).await?;
     }

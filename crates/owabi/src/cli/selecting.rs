@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::say::{Text, say};
+use super::session::Session;
 use crate::config::Config;
 use crate::{japan, keys};
 use owabi_core::address::Address;
@@ -117,6 +118,23 @@ impl Selecting {
         let (cohort, reason_code) = (self.cohort.clone(), self.reason_code.clone());
         let selection = Selection { statuses, domain, cohort, reason_code, since, until, member_nos };
         Ok(Asked { selection, words, unknown: unknown.into_iter().collect() })
+    }
+
+    /// Of members who are named, a count says how each stands: this is in the ledger first. Of others it does not.
+    pub(super) async fn look(
+        &self,
+        session: &Session,
+        store: &Store,
+        (verb, notice): (&str, &str),
+        asked: &Asked,
+        rows: i64,
+    ) -> Result<(), Failure> {
+        if self.member.is_none() && self.file.is_none() {
+            return Ok(());
+        }
+        let number = self.member.as_deref().map(listed_number);
+        let filter = json!({ "notice": notice, "member": number, "list": asked.words.get("list") });
+        session.look(store, verb, &filter, rows).await
     }
 
     fn numbers(&self) -> Result<(Option<BTreeSet<String>>, bool), Failure> {

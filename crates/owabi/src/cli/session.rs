@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::ledger;
+use super::lost::refuse_lost;
 use super::person::Person;
 use super::purged;
 use super::say::{Text, say};
@@ -69,6 +70,15 @@ impl Session {
         telemetry::init(&config.log, None, &self.environment)
             .map_err(|error| Failure::new(Exit::Usage, Text::same(format!("OWABI_LOG: {error}"))))?;
         Ok(config)
+    }
+
+    /// The configuration's language, where it can be read: for what is said before a verb begins.
+    pub(super) fn learn_language(&self) {
+        if self.asked_lang.is_none()
+            && let Ok(config) = Config::load(self.config_file.as_deref(), &self.environment)
+        {
+            self.english.store(config.language == Language::En, Ordering::Relaxed);
+        }
     }
 
     /// Opens the database to change something; an empty one gets its schema. A queue that was moved is refused.
@@ -220,8 +230,10 @@ pub(super) fn same_name(name: &str) -> String {
 /// Opens the database of the configuration.
 ///
 /// # Errors
-/// 69 when it cannot be reached, 75 when it is locked, 78 when its schema does not fit or its password cannot be read.
+/// 69 when it cannot be reached, 75 when it is locked, 78 when its file is lost, its schema does not fit or its password cannot be
+/// read.
 pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, Failure> {
+    refuse_lost(config, false)?;
     let options = OpenOptions { migrate, ..config.open_options()? };
     let store = Store::open(&options).await?;
     if store.is_shared() {

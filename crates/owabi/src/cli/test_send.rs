@@ -51,7 +51,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let actor = session.person(&store, Action::TestSend).await?.name;
     let to = allowed(&config, &notice, &options.to)?;
     let keys = keys::load(&config, &store).await?;
-    let member = member(&store, &notice, options).await?;
+    let (row, member) = member(&store, &notice, options).await?;
     let now = session.now();
     configuration::note(&config, &Library::load(&config), &store, &actor, now).await?;
     let subject = Subject { notice_id: &options.notice, member_id: now, round: 0 };
@@ -64,7 +64,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         )
     })?;
     let envid = keys.envid(subject, 1);
-    let mut body = json!({ "to": to.address().to_string(), "member": options.member, "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
+    let mut body = json!({ "to": to.address().to_string(), "member": row, "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
     // What the ledger does not take is not sent.
     store.append_ledger(now, &actor, "test_send", Some(&options.notice), &body).await?;
     let (relay, outcome) = send(&config, &to, &mail, envid).await?;
@@ -94,10 +94,11 @@ fn allowed(config: &Config, notice: &LoadedNotice, to: &str) -> Result<Listed, F
     })
 }
 
-async fn member(store: &Store, notice: &LoadedNotice, options: &Options) -> Result<Member, Failure> {
-    let Some(no) = &options.member else { return Ok(sample(&notice.renderer)) };
+/// Whose letter it is: the row for the ledger, which cannot forget a number, and the member.
+async fn member(store: &Store, notice: &LoadedNotice, options: &Options) -> Result<(Option<String>, Member), Failure> {
+    let Some(no) = &options.member else { return Ok((None, sample(&notice.renderer))) };
     let row = store.member(&options.notice, no).await?;
-    row.map(|row| row.member).ok_or_else(|| {
+    row.map(|row| (Some(format!("#{}", row.id)), row.member)).ok_or_else(|| {
         let id = &options.notice;
         Failure::new(Exit::Failed, say!(ja: "「{id}」に会員 {no} はいません。", en: "{id} has no member {no}"))
     })

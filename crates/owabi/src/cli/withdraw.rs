@@ -97,6 +97,7 @@ async fn selected(session: &Session, options: &Options) -> Answer {
     let statuses = options.whom.status.clone();
     let asked = options.whom.read(&store, (&config, notice.renderer.definition()), statuses, session.now()).await?;
     let counts = store.matching_counts(id, &asked.selection).await?;
+    options.whom.look(session, &store, ("withdraw", id), &asked, counts.values().sum()).await?;
     let Text { ja, en } = state_label(&state);
     let count = |status| counts.get(&status).copied().unwrap_or(0);
     let open = count(Status::Held) + count(Status::Queued);

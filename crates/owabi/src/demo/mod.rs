@@ -1,6 +1,7 @@
 //! The demonstration: the whole main job on made-up data, on this machine alone.
 
 mod people;
+mod sealed;
 mod site;
 mod summary;
 
@@ -52,11 +53,12 @@ pub(crate) async fn run(session: &Session, people: u32, keep: Option<PathBuf>) -
         library.get(site::NOTICE).map_err(|why| Failure::new(Exit::BadConfig, say!(ja: "{why}", en: "{why}")))?;
     let report = fill(session, &store, &notice, roster).await?;
     approve(session, &config, &store, &notice, &keys).await?;
-    let counts = send(session, &config, &store, library, keys).await?;
+    let counts = send(session, &config, &store, library, keys.clone()).await?;
+    let ledger = sealed::seal(session, &config, &store, &keys).await?;
     store.close().await;
     relay.stop().await;
     let seconds = clock::monotonic().duration_since(begun).as_secs_f64();
-    let summary = Summary { dir: &dir, totals: report.totals, counts, mails: mails_in(&dir)?, seconds };
+    let summary = Summary { dir: &dir, totals: report.totals, counts, mails: mails_in(&dir)?, ledger, seconds };
     Ok(summary.tell(session))
 }
 

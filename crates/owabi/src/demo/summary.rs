@@ -1,5 +1,6 @@
 //! What the demonstration did, in sums that anybody can check.
 
+use super::sealed::Sealed;
 use super::site::NOTICE;
 use crate::cli::Session;
 use crate::cli::exit::Exit;
@@ -18,6 +19,7 @@ pub(super) struct Summary<'a> {
     pub(super) counts: BTreeMap<Status, i64>,
     /// Files in the relay's Maildir.
     pub(super) mails: i64,
+    pub(super) ledger: Sealed,
     pub(super) seconds: f64,
 }
 
@@ -41,12 +43,12 @@ impl Summary<'_> {
         // As it was started: after `./x demo` the program is not on the PATH.
         let program = std::env::args().next().unwrap_or_else(|| "owabi".to_owned());
         session.tell(&say!(
-            ja: "\n{seconds:.1} 秒。メールは {dir}/mails/new、拒否した行は {dir}/refused.csv にあります。\n\n次に試すこと:\n  {program} --config {dir}/owabi.yaml status\n  {program} --config {dir}/owabi.yaml log --status failed\n  {program} --config {dir}/owabi.yaml member show 10010\n  {program} --config {dir}/owabi.yaml unreachable --notice {NOTICE}\n  {program} --config {dir}/owabi.yaml preview --notice {NOTICE} --member 10010 --out {dir}/preview\n  rm -r {dir}    (片付け)",
-            en: "\n{seconds:.1} s. The mails lie in {dir}/mails/new, refused lines in {dir}/refused.csv.\n\nTry next:\n  {program} --config {dir}/owabi.yaml status\n  {program} --config {dir}/owabi.yaml log --status failed\n  {program} --config {dir}/owabi.yaml member show 10010\n  {program} --config {dir}/owabi.yaml unreachable --notice {NOTICE}\n  {program} --config {dir}/owabi.yaml preview --notice {NOTICE} --member 10010 --out {dir}/preview\n  rm -r {dir}    (to clean up)"
+            ja: "\n{seconds:.1} 秒。メールは {dir}/mails/new、拒否した行は {dir}/refused.csv にあります。\n\n次に試すこと:\n  {program} --config {dir}/owabi.yaml status\n  {program} --config {dir}/owabi.yaml log --status failed\n  {program} --config {dir}/owabi.yaml member show 10010\n  {program} --config {dir}/owabi.yaml unreachable --notice {NOTICE}\n  {program} --config {dir}/owabi.yaml ledger verify\n  {program} --config {dir}/owabi.yaml preview --notice {NOTICE} --member 10010 --out {dir}/preview\n  rm -r {dir}    (片付け)",
+            en: "\n{seconds:.1} s. The mails lie in {dir}/mails/new, refused lines in {dir}/refused.csv.\n\nTry next:\n  {program} --config {dir}/owabi.yaml status\n  {program} --config {dir}/owabi.yaml log --status failed\n  {program} --config {dir}/owabi.yaml member show 10010\n  {program} --config {dir}/owabi.yaml unreachable --notice {NOTICE}\n  {program} --config {dir}/owabi.yaml ledger verify\n  {program} --config {dir}/owabi.yaml preview --notice {NOTICE} --member 10010 --out {dir}/preview\n  rm -r {dir}    (to clean up)"
         ));
         session.answer(&self.document());
         if self.adds_up() {
-            return Exit::Done;
+            return if self.ledger.ok { Exit::Done } else { Exit::Failed };
         }
         session
             .warn(&say!(ja: "合計が合いません。owabi の不具合です。", en: "the sums do not add up: a defect of owabi"));
@@ -74,6 +76,7 @@ impl Summary<'_> {
             "import": self.totals,
             "mails": self.mails,
             "adds_up": self.adds_up(),
+            "ledger": { "ok": self.ledger.ok, "entries": self.ledger.head.entries, "head": self.ledger.head.to_string() },
             "dir": self.dir,
         })
     }

@@ -140,7 +140,7 @@ impl Watch {
 
     fn tell_of_relays(&mut self, now: i64) {
         let relays = self.live.relays(now);
-        let limit_ms = if relays.iter().any(|relay| relay.up) { TOO_LONG_MS } else { ALL_TOO_LONG_MS };
+        let limit_ms = limit_ms(relays.iter().any(|relay| relay.up));
         for relay in relays {
             if relay.up {
                 self.shared.alerts.over(Kind::RelayPaused, &relay.name);
@@ -162,6 +162,11 @@ impl Watch {
     }
 }
 
+/// How long a relay may be down before a person is told, while another one sends or while none does (milliseconds).
+fn limit_ms(any_is_up: bool) -> i64 {
+    if any_is_up { TOO_LONG_MS } else { ALL_TOO_LONG_MS }
+}
+
 /// When the notice's file was changed.
 fn changed_at(config: &Config, id: &str) -> Option<SystemTime> {
     let file = |end: &str| std::fs::metadata(config.notices.dir.join(format!("{id}.{end}"))).ok()?.modified().ok();
@@ -180,5 +185,20 @@ mod tests {
         assert!(late("a", false, 60_001) && !late("b", false, 60_001));
         assert!(!late("a", true, 60_002) && !late("a", false, 60_003));
         assert!(!late("a", false, 120_003) && late("a", false, 120_004));
+    }
+
+    #[test]
+    fn when_no_relay_sends_it_is_told_after_half_a_minute_and_after_a_minute_while_another_one_does() {
+        let told_at = |other_is_up: bool| {
+            let mut down = Down::default();
+            (0..120_000).step_by(500).find(|now| down.for_too_long("a", false, *now, limit_ms(other_is_up)))
+        };
+        assert_eq!((told_at(false), told_at(true)), (Some(30_500), Some(60_500)));
+        // The other one fails, too, when the first was down for long: what nobody sends is told at once.
+        let mut down = Down::default();
+        assert!(
+            !down.for_too_long("a", false, 0, limit_ms(true)) && !down.for_too_long("a", false, 40_000, limit_ms(true))
+        );
+        assert!(down.for_too_long("a", false, 40_500, limit_ms(false)));
     }
 }

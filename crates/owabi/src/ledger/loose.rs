@@ -14,6 +14,8 @@ pub enum Sort {
     Copying,
     /// A trigger that keeps or enters records is missing or switched off.
     TriggerMissing,
+    /// Another one stands under its name.
+    TriggerAltered,
     /// An entry names a member who is gone.
     MemberGone,
     /// An import has not as many members as it brought.
@@ -37,9 +39,10 @@ pub struct Unexplained {
 
 impl Sort {
     /// All.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Copying,
         Self::TriggerMissing,
+        Self::TriggerAltered,
         Self::MemberGone,
         Self::MembersDiffer,
         Self::NotEntered,
@@ -51,6 +54,7 @@ impl Sort {
         match self {
             Self::Copying => "copying",
             Self::TriggerMissing => "trigger_missing",
+            Self::TriggerAltered => "trigger_altered",
             Self::MemberGone => "member_gone",
             Self::MembersDiffer => "members_differ",
             Self::NotEntered => "not_entered",
@@ -65,15 +69,24 @@ impl Sort {
 
 /// The first that is found.
 pub(super) async fn first(store: &Store) -> Result<Option<Unexplained>, StoreError> {
-    if let Some(name) = store.missing_trigger().await? {
-        return Ok(Some(Unexplained { sort: Sort::TriggerMissing, notice_id: String::new(), whose: name.to_owned() }));
-    }
     for loose in store.loose_of_the_ledger().await? {
         if let Some(sort) = Sort::of(&loose.sort) {
             return Ok(Some(Unexplained { sort, notice_id: loose.notice_id, whose: loose.whose }));
         }
     }
-    address(store).await
+    match address(store).await? {
+        Some(found) => Ok(Some(found)),
+        None => trigger(store).await,
+    }
+}
+
+/// Last, since what was done past a trigger says more.
+async fn trigger(store: &Store) -> Result<Option<Unexplained>, StoreError> {
+    let wrong = store.wrong_trigger().await?;
+    Ok(wrong.map(|wrong| {
+        let sort = if wrong.altered { Sort::TriggerAltered } else { Sort::TriggerMissing };
+        Unexplained { sort, notice_id: String::new(), whose: wrong.name }
+    }))
 }
 
 async fn address(store: &Store) -> Result<Option<Unexplained>, StoreError> {

@@ -44,6 +44,12 @@ impl Noted {
         text.lines().filter_map(Head::find).find(|head| head.queue == queue)
     }
 
+    /// Whether a sealed head of any queue was noted.
+    pub fn any(&self) -> bool {
+        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        text.lines().filter_map(Head::find).any(|head| head.number > 0)
+    }
+
     /// Notes a head. What cannot be written is said once: sealing goes on.
     pub fn write(&mut self, head: &Head) {
         let written = self.replace(head);

@@ -51,6 +51,8 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
         en: "copy {rows} rows from {from} to {to}? Nobody can send from the old database afterwards [yes/no]"
     );
     session.confirm(*yes, &question)?;
+    let members = from_store.counts().await?.values().flat_map(|of| of.values()).sum();
+    session.export(&from_store, "db copy", &json!({}), members).await?;
     let bar = session.bar(2 * rows, &say!(ja: "複写", en: "copying"));
     let copying = Copying { actor: &person.name, from, to, at: session.now() };
     let copied = from_store.copy_to(&to_store, copying, &|done| bar.set_position(done)).await;
@@ -66,8 +68,8 @@ fn tell(session: &Session, to: &str, copied: &[CopiedTable]) {
         session.tell(&Text::same(format!("{table:<17} {rows:>9}  {sha256}")));
     }
     session.tell(&say!(
-        ja: "どの表も、写した先で読み直した内容が元と一致しました(上は行数と SHA-256)。\n次に: owabi.yaml の database.url を {to} にし、鍵ファイル(keys.file)はそのまま使い、`owabi check --connect` を実行してください。\n元のデータベースは控えとしてそのまま残してください。もう送信には使えません。",
-        en: "every table was read back and is the same (rows and SHA-256 above).\nNext: set database.url in owabi.yaml to {to}, keep the key file (keys.file), and run `owabi check --connect`.\nLeave the old database as it is, as a copy; nothing is sent from it any more"
+        ja: "どの表も、写した先で読み直した内容が元と一致しました(上は行数と SHA-256)。\n次に: owabi.yaml の database.url を {to} にし、鍵ファイル(keys.file と ledger.key_file)はそのまま使い、`owabi check --connect` を実行してください。\n元のデータベースは控えとしてそのまま残してください。もう送信には使えません。",
+        en: "every table was read back and is the same (rows and SHA-256 above).\nNext: set database.url in owabi.yaml to {to}, keep the key files (keys.file and ledger.key_file), and run `owabi check --connect`.\nLeave the old database as it is, as a copy; nothing is sent from it any more"
     ));
     session.answer(&json!({ "to": to, "tables": copied }));
 }

@@ -1,15 +1,15 @@
 //! `ledger verify`: whether any record was changed.
 
-use super::super::exit::{Answer, Exit, Failure};
+use super::super::exit::{Answer, Exit, Failure, after_a_restore};
 use super::super::say::say;
 use super::super::session::Session;
 use super::words::{Described, describe};
 use super::{of_head, sealed_with};
 use crate::config::Config;
-use crate::ledger::{Checked, Noted, check};
+use crate::ledger::{Bad, Checked, Noted, check};
 use crate::{clock, keys};
 use owabi_core::ids::Keys;
-use owabi_core::ledger::{Head, PublicKey};
+use owabi_core::ledger::{Finding, Head, PublicKey, SealFault};
 use owabi_store::Store;
 use serde_json::json;
 use std::path::Path;
@@ -41,6 +41,9 @@ pub(super) async fn run(session: &Session, config: &Config, store: &Store, optio
     let (checked, first_bad) = checked(session, (config, store), (&keys, key), expected).await?;
     let seconds = clock::monotonic().duration_since(begun).as_secs_f64();
     tell(session, &checked, first_bad.as_ref(), given, seconds);
+    if matches!(checked.first_bad, Some(Bad::Sealed(Finding::Seal { fault: SealFault::CutOff, .. }))) {
+        session.warn(&after_a_restore());
+    }
     let Checked { head, unsealed, .. } = &checked;
     session.answer(&json!({
         "ok": first_bad.is_none(),

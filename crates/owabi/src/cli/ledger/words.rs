@@ -135,6 +135,10 @@ fn loose(found: &Unexplained) -> Described {
             ja: "記録を守るトリガー {whose} がないか、止められています。",
             en: "the trigger {whose}, which keeps the records, is missing or switched off"
         ),
+        Sort::TriggerAltered => say!(
+            ja: "記録を守るトリガー {whose} が、owabi の作ったものと違います。",
+            en: "the trigger {whose}, which keeps the records, is not the one that owabi made"
+        ),
         Sort::MemberGone => say!(
             ja: "台帳にある対象者(行 {whose}、「{notice_id}」)が消されています。",
             en: "a member of whom the ledger tells (row {whose}, {notice_id}) is gone"

@@ -180,6 +180,7 @@ async fn single(session: &Session, options: &Options, store: &Store, what: (Kind
         return Err(Failure::new(Exit::Usage, not_yet(&on)));
     }
     let (_, member, standing) = one(store, no, Some(&options.notice)).await?;
+    session.look(store, "substitute add", &json!({ "notice": options.notice, "member": no }), 1).await?;
     if !matches!(standing.status, Status::Unreachable | Status::Failed | Status::Bounced | Status::InDoubt) {
         let (ja, en) = (label(standing.status), standing.status);
         session.warn(&say!(
@@ -227,6 +228,9 @@ struct Refused {
 async fn from_file(session: &Session, options: &Options, store: &Store, (file, today): (&Path, &str)) -> Answer {
     let (done, refused) = read(options, store, (file, today)).await?;
     let (lines, good, bad) = (done.len() + refused.len(), done.len(), refused.len());
+    // Which numbers are not registered says which are.
+    let rows = i64::try_from(lines).unwrap_or(i64::MAX);
+    session.look(store, "substitute add", &json!({ "notice": options.notice }), rows).await?;
     session.tell(
         &say!(ja: "{lines} 行: 記録する {good}、拒否 {bad}", en: "{lines} lines: {good} to be recorded, {bad} refused"),
     );

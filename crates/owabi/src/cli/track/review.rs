@@ -89,7 +89,9 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 
 async fn again(session: &Session) -> Answer {
     let (config, intake) = open(session).await?;
-    session.person(&session.store(&config).await?, Action::Track).await?;
+    let store = session.store(&config).await?;
+    let person = session.person(&store, Action::Track).await?;
+    store.append_ledger(session.now(), &person.name, "review_again", None, &json!({})).await?;
     let settled = intake.take_reviewed().await? + intake.take_parked().await?;
     session.tell(&say!(ja: "{settled} 件を照合できました。", en: "{settled} found their member"));
     session.answer(&json!({ "matched_later": settled }));
