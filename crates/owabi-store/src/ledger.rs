@@ -7,7 +7,7 @@ use owabi_core::ledger::Entry;
 use serde_json::json;
 use sqlx::Row;
 
-mod bodies;
+mod lines;
 mod loose;
 mod triggers;
 
@@ -55,6 +55,16 @@ pub struct Beside {
     pub more: String,
 }
 
+/// A row's one text as octets: a file that somebody edited may hold what is no text. Nothing when there are no lines.
+fn octets<'r, R>(row: &'r R) -> Result<Vec<u8>, sqlx::Error>
+where
+    R: Row,
+    usize: sqlx::ColumnIndex<R>,
+    Option<Vec<u8>>: sqlx::Decode<'r, R::Database>,
+{
+    Ok(row.try_get_unchecked::<Option<Vec<u8>>, _>(0)?.unwrap_or_default())
+}
+
 /// Whether SQLite answered that it cannot make a line of a value: one that owabi has never written (SQLITE_ERROR, where a
 /// database that is away, locked or damaged has codes of its own).
 fn refused_to_read(error: &StoreError) -> bool {
@@ -77,16 +87,14 @@ impl Store {
         }
         match page {
             Err(error) if refused_to_read(&error) => Ok(vec![LedgerRow { seq: first, entry: None }]),
-            page => Ok(bodies::rows(&page?)),
+            page => Ok(lines::rows(&page?)),
         }
     }
 
-    /// The lines of `ledger_entries`. They are read as octets: a file that somebody edited may hold what is no text.
     async fn ledger_page(&self, first: i64, last: i64) -> Result<Vec<u8>, StoreError> {
-        on_both!(self, reader, |pool, dialect| {
-            let row = sqlx::query(LEDGER_ENTRIES.on(dialect)).bind(first).bind(last).fetch_one(pool).await?;
-            Ok(row.try_get_unchecked::<Option<Vec<u8>>, _>(0)?.unwrap_or_default())
-        })
+        Ok(on_both!(self, reader, |pool, dialect| {
+            octets(&sqlx::query(LEDGER_ENTRIES.on(dialect)).bind(first).bind(last).fetch_one(pool).await?)
+        })?)
     }
 
     /// The largest number of an entry; 0 without any.
@@ -116,19 +124,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn member_places(&self, after: i64, limit: i64) -> Result<Vec<MemberPlace>, StoreError> {
-        on_both!(self, reader, |pool, dialect| {
-            let rows = sqlx::query(LEDGER_MEMBERS.on(dialect)).bind(after).bind(limit).fetch_all(pool).await?;
-            let mut places = Vec::with_capacity(rows.len());
-            for row in &rows {
-                places.push(MemberPlace {
-                    id: row.get(0),
-                    member_no: row.get(1),
-                    notice_id: row.get(2),
-                    status: row.get(3),
-                });
-            }
-            Ok(places)
-        })
+        let page = on_both!(self, reader, |pool, dialect| {
+            octets(&sqlx::query(LEDGER_MEMBERS.on(dialect)).bind(after).bind(limit).fetch_one(pool).await?)
+        })?;
+        Ok(lines::places(&page))
     }
 
     /// What stands outside the ledger and must agree with it.

@@ -15,11 +15,13 @@ const UNREADABLE: Hash = [0; 32];
 pub(super) struct Leaves {
     keys: Keys,
     of: HashMap<String, Pseudonyms>,
+    /// The line that is being hashed.
+    line: Vec<u8>,
 }
 
 impl Leaves {
     pub(super) fn new(keys: Keys) -> Self {
-        Self { keys, of: HashMap::new() }
+        Self { keys, of: HashMap::new(), line: Vec::new() }
     }
 
     /// The leaf of a row; `None` when the row that it names is not there.
@@ -28,17 +30,18 @@ impl Leaves {
         if entry.body == Body::Gone {
             return None;
         }
-        Some(self.line(entry).map_or(UNREADABLE, |line| leaf(&line)))
+        Some(self.write(entry).map_or(UNREADABLE, |()| leaf(&self.line)))
     }
 
-    fn line(&mut self, entry: Entry) -> serde_json::Result<Vec<u8>> {
+    fn write(&mut self, entry: Entry) -> serde_json::Result<()> {
+        self.line.clear();
         let notice_id = entry.notice_id.as_deref().unwrap_or_default();
         if let Some(pseudonyms) = self.of.get(notice_id) {
-            return entry.into_line(pseudonyms);
+            return entry.write_line(pseudonyms, &mut self.line);
         }
         let pseudonyms = self.keys.pseudonyms(notice_id);
         self.of.insert(notice_id.to_owned(), pseudonyms.clone());
-        entry.into_line(&pseudonyms)
+        entry.write_line(&pseudonyms, &mut self.line)
     }
 }
 

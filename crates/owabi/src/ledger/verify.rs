@@ -105,6 +105,15 @@ pub async fn check(
 
 impl Check<'_> {
     async fn run(&mut self) -> Result<Checked, StoreError> {
+        let store = self.store.clone();
+        let (checked, loose) = tokio::join!(self.told(), loose::first(&store));
+        let (mut checked, loose) = (checked?, loose?);
+        checked.first_bad = checked.first_bad.or(loose.map(Bad::Loose));
+        Ok(checked)
+    }
+
+    /// All but what no entry explains.
+    async fn told(&mut self) -> Result<Checked, StoreError> {
         let first = match self.sealed().await? {
             Some(finding) => Some(Bad::Sealed(finding)),
             None => match self.verifier.finish() {
@@ -117,10 +126,7 @@ impl Check<'_> {
         let (unsealed, reached) = self.tail(high).await?;
         let first_bad = match first {
             Some(bad) => Some(bad),
-            None => match self.outside(reached).await? {
-                Some(bad) => Some(bad),
-                None => loose::first(&self.store).await?.map(Bad::Loose),
-            },
+            None => self.outside(reached).await?,
         };
         Ok(Checked { head: self.verifier.head(), unsealed, first_bad })
     }

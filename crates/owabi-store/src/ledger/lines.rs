@@ -1,6 +1,6 @@
-//! Entries, each with the row that it names, from the lines of JSON that both databases make of them.
+//! Entries, each with the row that it names, and places of members, from the lines of JSON that both databases make of them.
 
-use super::LedgerRow;
+use super::{LedgerRow, MemberPlace};
 use owabi_core::ledger::{
     Attempt, AttemptBody, Body, Correction, Entry, Intent, REFERRING, Receipt, Resent, Substitute,
 };
@@ -93,10 +93,25 @@ type Lines<'a> = serde_json::Deserializer<serde_json::de::SliceRead<'a>>;
 
 /// The entries of these lines, by their numbers.
 pub(super) fn rows(lines: &[u8]) -> Vec<LedgerRow> {
-    let lines = lines.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
-    let mut rows: Vec<LedgerRow> = lines.map(row).collect();
+    let mut rows: Vec<LedgerRow> = each(lines).map(row).collect();
     rows.sort_by_key(|row| row.seq);
     rows
+}
+
+/// The members of these lines, by their rows' ids; what cannot be read is empty.
+pub(super) fn places(lines: &[u8]) -> Vec<MemberPlace> {
+    let place = |line| {
+        let unreadable = |_| (number_of(line), String::new(), String::new(), String::new());
+        let (id, member_no, notice_id, status) = serde_json::from_slice(line).unwrap_or_else(unreadable);
+        MemberPlace { id, member_no, notice_id, status }
+    };
+    let mut places: Vec<MemberPlace> = each(lines).map(place).collect();
+    places.sort_by_key(|place| place.id);
+    places
+}
+
+fn each(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    lines.split(|octet| *octet == b'\n').filter(|line| !line.is_empty())
 }
 
 fn row(line: &[u8]) -> LedgerRow {
