@@ -65,7 +65,7 @@ where
     Ok(row.try_get_unchecked::<Option<Vec<u8>>, _>(0)?.unwrap_or_default())
 }
 
-/// Whether SQLite answered that it cannot make a line of a value: one that owabi has never written (SQLITE_ERROR, where a
+/// Whether SQLite answered that it cannot make a line of a value: one that owabi has never written (`SQLITE_ERROR`, where a
 /// database that is away, locked or damaged has codes of its own).
 fn refused_to_read(error: &StoreError) -> bool {
     let StoreError::Unavailable(sqlx::Error::Database(error)) = error else { return false };
