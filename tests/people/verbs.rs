@@ -219,7 +219,8 @@ const VERBS: &[Verb] = &[
         "evidence export",
         &["evidence", "export", "--notice", "leak", "--out", "evidence.zip", "--dry-run"],
         May(Action::Evidence),
-        Entries(&["evidence", "export", "--notice", "leak", "--out", "evidence.zip"], &["export"]),
+        // The people of this office were written past owabi.
+        Entries(&["evidence", "export", "--notice", "leak", "--out", "evidence.zip", "--even-if-damaged"], &["export"]),
     ),
     ("evidence verify", &["evidence", "verify", "nowhere.zip"], Nobody, Nothing(OUTSIDE)),
     ("evidence member", &["evidence", "member", "M00000"], May(Action::Evidence), Entries(&[], &["look"])),
