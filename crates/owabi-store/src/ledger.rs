@@ -65,13 +65,6 @@ where
     Ok(row.try_get_unchecked::<Option<Vec<u8>>, _>(0)?.unwrap_or_default())
 }
 
-/// Whether SQLite answered that it cannot make a line of a value: one that owabi has never written (`SQLITE_ERROR`, where a
-/// database that is away, locked or damaged has codes of its own).
-fn refused_to_read(error: &StoreError) -> bool {
-    let StoreError::Unavailable(sqlx::Error::Database(error)) = error else { return false };
-    error.code().is_some_and(|code| code == "1")
-}
-
 impl Store {
     /// The entries numbered `first` to `last`: no more of them than there are numbers.
     ///
@@ -79,14 +72,15 @@ impl Store {
     /// `Unavailable`.
     pub async fn ledger_entries(&self, first: i64, last: i64) -> Result<Vec<LedgerRow>, StoreError> {
         let page = self.ledger_page(first, last).await;
-        if first < last && page.as_ref().is_err_and(refused_to_read) {
+        // SQLite makes no line of a value that owabi has never written.
+        if first < last && matches!(page, Err(StoreError::Refused(_))) {
             let half = first + (last - first) / 2;
             let mut rows = Box::pin(self.ledger_entries(first, half)).await?;
             rows.extend(Box::pin(self.ledger_entries(half + 1, last)).await?);
             return Ok(rows);
         }
         match page {
-            Err(error) if refused_to_read(&error) => Ok(vec![LedgerRow { seq: first, entry: None }]),
+            Err(StoreError::Refused(_)) => Ok(vec![LedgerRow { seq: first, entry: None }]),
             page => Ok(lines::rows(&page?)),
         }
     }

@@ -137,6 +137,25 @@ async fn entries_are_found_by_their_numbers_and_one_whose_row_is_gone_says_so(pl
     assert_eq!(store.ledger_entries(6, 6).await.unwrap()[0].entry.as_ref().unwrap().body, Body::Gone);
 }
 
+#[tokio::test]
+async fn an_entry_that_holds_octets_where_text_belongs_cannot_be_read_and_hides_no_other() {
+    let place = Place::sqlite();
+    let store = place.store().await;
+    for n in 0..5 {
+        store.append_ledger(n, "test", "note", None, &json!(n)).await.unwrap();
+    }
+    place.run("DROP TRIGGER ledger_stays_u").await.unwrap();
+    for octets in [
+        "UPDATE ledger SET actor = X'00ff' WHERE seq = 3",
+        "UPDATE ledger SET actor = CAST(X'ff41' AS TEXT) WHERE seq = 3",
+    ] {
+        place.run(octets).await.unwrap();
+        let rows = store.ledger_entries(1, 5).await.unwrap();
+        let read: Vec<_> = rows.iter().map(|row| (row.seq, row.entry.is_some())).collect();
+        assert_eq!(read, [(1, true), (2, true), (3, false), (4, true), (5, true)], "{octets}");
+    }
+}
+
 on_both_databases!(what_stands_beside_the_ledger_is_told_with_where_members_stand);
 async fn what_stands_beside_the_ledger_is_told_with_where_members_stand(place: Place) {
     let store = released(&place, 3).await;
