@@ -93,8 +93,8 @@ fn tell(session: &Session, checked: &Checked, bad: Option<&Described>, with_head
     if let Some(bad) = bad {
         session.warn(&bad.text.led_by("×", "!"));
         session.tell(&say!(
-            ja: "ここまでは封印のとおりです: {entries} 件、封印 {seals} 個({seconds:.1} 秒)",
-            en: "as it was sealed up to there: {entries} entries, {seals} seals ({seconds:.1} s)"
+            ja: "署名とつながりの正しい封印: {seals} 個(記録 {entries} 件分、{seconds:.1} 秒)",
+            en: "seals that are signed and follow each other rightly: {seals}, over {entries} entries ({seconds:.1} s)"
         ));
         return;
     }
