@@ -107,8 +107,10 @@ impl Check<'_> {
     async fn run(&mut self) -> Result<Checked, StoreError> {
         let store = self.store.clone();
         let (checked, loose) = tokio::join!(self.told(), loose::first(&store));
-        let (mut checked, loose) = (checked?, loose?);
-        checked.first_bad = checked.first_bad.or(loose.map(Bad::Loose));
+        let mut checked = checked?;
+        if checked.first_bad.is_none() {
+            checked.first_bad = loose?.map(Bad::Loose);
+        }
         Ok(checked)
     }
 
