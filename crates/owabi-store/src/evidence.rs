@@ -1,10 +1,11 @@
 //! What an evidence bundle holds, read page by page in one snapshot.
 
 use crate::error::StoreError;
-use crate::open::{Pools, Store};
+use crate::open::Store;
 use crate::sql::{
-    EVIDENCE_APPROVALS, EVIDENCE_BATCHES, EVIDENCE_CORRECTIONS, EVIDENCE_ENTRIES, EVIDENCE_INTENTS, EVIDENCE_MEMBERS,
-    EVIDENCE_PLACES, EVIDENCE_PREFLIGHTS, EVIDENCE_RELEASES, EVIDENCE_RESENDS, EVIDENCE_SEALS, META_GET,
+    Dialect, EVIDENCE_APPROVALS, EVIDENCE_BATCHES, EVIDENCE_CORRECTIONS, EVIDENCE_ENTRIES, EVIDENCE_INTENTS,
+    EVIDENCE_MEMBERS, EVIDENCE_PLACES, EVIDENCE_PREFLIGHTS, EVIDENCE_RELEASES, EVIDENCE_RESENDS, EVIDENCE_SEALS,
+    META_GET,
 };
 use crate::tx::{Tx, on_tx};
 use owabi_core::ledger::{
@@ -231,17 +232,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let mut tx = match &self.pools {
-            Pools::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
-            Pools::Postgres { reader, .. } => Tx::Postgres(
-                reader
-                    .begin_with(
-                        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
-                         SET LOCAL idle_in_transaction_session_timeout = 0",
-                    )
-                    .await?,
-            ),
-        };
+        let mut tx = self.begin_reading(Dialect::begin_snapshot).await?;
         // The first look decides which state it is.
         on_tx!(tx, |tx, dialect| {
             sqlx::query(META_GET.on(dialect)).bind("queue").fetch_optional(&mut **tx).await?;

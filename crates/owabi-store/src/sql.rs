@@ -81,8 +81,20 @@ impl Dialect {
         }
     }
 
-    /// The same for a transaction that nobody writes beside, and that may wait long for what the program does between
-    /// two statements.
+    /// How a transaction begins that reads one state bit by bit, and that may wait long for what the program does between two
+    /// statements.
+    pub(crate) fn begin_snapshot(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
+                 SET LOCAL idle_in_transaction_session_timeout = 0"
+            }
+        }
+    }
+
+    /// How a transaction begins that nobody writes beside, and that may wait long for what the program does between two
+    /// statements.
     pub(crate) fn begin_alone(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",

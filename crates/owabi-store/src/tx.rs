@@ -45,9 +45,7 @@ impl Store {
             Pools::Postgres { reader, .. } => Tx::Postgres(reader.begin_with(text(Dialect::Postgres)).await?),
         })
     }
-}
 
-impl Store {
     /// Begins a transaction that reads the database as it is at its first statement, however long it takes.
     pub(crate) async fn begin_to_read(&self) -> Result<Tx, StoreError> {
         self.begin_reading(Dialect::begin_to_read).await

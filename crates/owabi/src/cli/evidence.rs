@@ -4,7 +4,7 @@ mod asked;
 mod export;
 mod member;
 mod proof;
-mod sealed;
+pub(crate) mod sealed;
 mod verify;
 
 use super::exit::Answer;

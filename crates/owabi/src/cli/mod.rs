@@ -6,7 +6,7 @@ mod check;
 mod completions;
 mod db;
 mod demo;
-mod evidence;
+pub(crate) mod evidence;
 pub mod exit;
 mod hold;
 mod import;

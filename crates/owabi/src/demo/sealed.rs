@@ -1,11 +1,11 @@
 //! The demonstration's ledger: sealed with a key of its own, and checked as `ledger verify` does.
 
 use crate::cli::Session;
+use crate::cli::evidence::sealed::seal_all;
 use crate::cli::exit::Failure;
 use crate::cli::say::say;
-use crate::clock::now_ms;
 use crate::config::Config;
-use crate::ledger::{self, Noted, Sealer};
+use crate::ledger;
 use owabi_core::ids::Keys;
 use owabi_core::ledger::Head;
 use owabi_store::Store;
@@ -20,12 +20,10 @@ pub(super) struct Sealed {
 
 /// Seals everything that was entered, checks it and says so in one line, with the head that is to be noted outside.
 pub(super) async fn seal(session: &Session, config: &Config, store: &Store, keys: &Keys) -> Result<Sealed, Failure> {
-    let key = ledger::key::load(config, store).await?;
-    let public = key.public();
-    let mut sealer = Sealer::new(store.clone(), keys.clone(), key).await?.noting(Noted::of(config));
-    sealer.seal(now_ms()).await?;
-    let checked = ledger::check(store, keys, public, Some(sealer.head()), &|_| ()).await?;
-    let (head, entries) = (checked.head, sealer.head().entries);
+    let (key, sealed) = seal_all(config, store, keys).await?;
+    let entries = sealed.entries;
+    let checked = ledger::check(store, keys, key.public(), Some(sealed), &|_| ()).await?;
+    let head = checked.head;
     let ok = checked.first_bad.is_none() && checked.unsealed == 0;
     if ok {
         session.tell(&say!(

@@ -86,7 +86,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let (ledger, damage) = verified(session, (&config, &store), &keys, options).await?;
     let what = json!({ "notice": id, "full": options.full });
     session.export(&store, "evidence export", &what, members).await?;
-    let seal_key = sealed::seal_all(&config, &store, &keys).await?;
+    let (seal_key, _) = sealed::seal_all(&config, &store, &keys).await?;
     let written = write(session, (&config, &store), options, (&keys, &seal_key), damage.as_ref()).await?;
     store.close().await;
     tell(session, options, &written);
@@ -110,7 +110,7 @@ async fn verified(
 ) -> Result<(Value, Option<Damage>), Failure> {
     let key = match key::public(config, store).await? {
         Some(key) => key,
-        None => sealed::seal_all(config, store, keys).await?.public(),
+        None => sealed::seal_all(config, store, keys).await?.0.public(),
     };
     let (checked, bad) = ledger::checked(session, (config, store), (keys, key), None).await?;
     let head = checked.head.to_string();

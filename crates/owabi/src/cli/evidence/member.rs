@@ -58,7 +58,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let what = json!({ "notice": options.notice, "member": options.member_no });
     session.look(&store, "evidence member", &what, 1).await?;
     let keys = keys::load(&config, &store).await?;
-    let key = sealed::seal_all(&config, &store, &keys).await?.public();
+    let key = sealed::seal_all(&config, &store, &keys).await?.0.public();
     let mut snapshot = store.snapshot().await?;
     let chain = Chain::read(&mut snapshot, key).await?.map_err(|finding| broken(&finding))?;
     let mut known = Known { keys: &keys, of: BTreeMap::new() };
