@@ -45,6 +45,7 @@ mod cli_receipts;
 mod database_away;
 mod database_trouble;
 mod dispatch;
+mod documents;
 mod evidence;
 mod failures;
 mod fleet;
