@@ -23,6 +23,7 @@ mod support {
     pub(crate) mod exim;
     pub(crate) mod journal;
     pub(crate) mod keeper;
+    pub(crate) mod manager;
     pub(crate) mod opensmtpd;
     pub(crate) mod postfix;
     pub(crate) mod postfix_returning;
@@ -66,6 +67,7 @@ mod report;
 mod report_histories;
 mod resend;
 mod secrecy;
+mod service;
 mod soak;
 mod through_postfix;
 mod unreachable;
