@@ -22,6 +22,7 @@ mod support {
     pub(crate) mod dovecot;
     pub(crate) mod exim;
     pub(crate) mod journal;
+    pub(crate) mod journald;
     pub(crate) mod keeper;
     pub(crate) mod manager;
     pub(crate) mod opensmtpd;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_with_a_wedged_loop_is_not_alive_any_more_and_says_which_loop() {
-    let Service { program, manager, running, .. } = Service::start(HEALTH, 1, Script::new()).await;
+    let Service { relay: _relay, program, manager, running } = Service::start(HEALTH, 1, Script::new()).await;
     manager.hears("STATUS=idle: 1 of 1 accepted").await;
     let health = health_address(&program).await;
     let (code, said) = ask(health);
@@ -45,7 +45,7 @@ async fn a_daemon_whose_relay_is_silent_and_whose_database_is_held_is_alive() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_was_stopped_as_a_whole_goes_on_without_blaming_a_loop() {
-    let Service { program, manager, running, .. } = Service::start("", 1, Script::new()).await;
+    let Service { relay: _relay, program, manager, running } = Service::start("", 1, Script::new()).await;
     running.freeze();
     tokio::time::sleep(Duration::from_secs(35)).await;
     running.thaw();

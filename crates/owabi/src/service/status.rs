@@ -116,7 +116,7 @@ impl Seen {
     pub(super) fn text(&self) -> String {
         match self.phase {
             Phase::Starting => return "starting".to_owned(),
-            Phase::Reloading => return format!("reloading: {} finish first", mails(self.under_way)),
+            Phase::Reloading => return format!("reloading: {} under way", mails(self.under_way)),
             Phase::Stopping => return stopping(self.under_way),
             Phase::Running => {}
         }
@@ -223,7 +223,7 @@ mod tests {
         let both = "the new configuration is refused, the old one is used; does nothing any more: watch; ";
         assert_eq!(refused, format!("{both}1,234 of 20,000 accepted, 41/s"));
         assert_eq!(line(|seen| seen.phase = Phase::Stopping), "stopping: 3 mails under way");
-        assert_eq!(line(|seen| seen.phase = Phase::Reloading), "reloading: 3 mails finish first");
+        assert_eq!(line(|seen| seen.phase = Phase::Reloading), "reloading: 3 mails under way");
     }
 
     #[test]
