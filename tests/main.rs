@@ -22,7 +22,9 @@ mod support {
     pub(crate) mod dovecot;
     pub(crate) mod exim;
     pub(crate) mod journal;
+    pub(crate) mod journald;
     pub(crate) mod keeper;
+    pub(crate) mod manager;
     pub(crate) mod opensmtpd;
     pub(crate) mod postfix;
     pub(crate) mod postfix_returning;
@@ -67,6 +69,7 @@ mod report;
 mod report_histories;
 mod resend;
 mod secrecy;
+mod service;
 mod soak;
 mod through_postfix;
 mod unreachable;

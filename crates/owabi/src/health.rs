@@ -6,10 +6,11 @@
 mod metrics;
 
 use crate::alerts::Told;
-use crate::clock::now_ms;
+use crate::clock::{monotonic, now_ms};
 use crate::dispatch::{DatabaseState, Live, RelayState, Trouble};
 use crate::japan;
 use crate::receipts::Troubles;
+use crate::service::{Service, Wedged};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -42,6 +43,8 @@ pub struct Daemon {
     pub live: Live,
     /// What is wrong with the sources of receipts. Nothing is sent less for it, so it is told, and is no trouble of the daemon's.
     pub receipts: Troubles,
+    /// What it knows of itself as a service.
+    pub service: Service,
 }
 
 /// Answers until it is aborted.
@@ -68,8 +71,10 @@ async fn answer(stream: TcpStream, router: Router, place: OwnedSemaphorePermit) 
 async fn health(State(daemon): State<Arc<Daemon>>) -> impl IntoResponse {
     let now = now_ms();
     let (database, relays) = (daemon.live.database(now), daemon.live.relays(now));
-    let status = if is_well(&database, &relays) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(document(&daemon, &database, &relays)))
+    let wedged = daemon.live.pulses().wedged(monotonic());
+    let status =
+        if is_well(&database, &relays) && wedged.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(document(&daemon, &database, &relays, &wedged)))
 }
 
 async fn count(State(daemon): State<Arc<Daemon>>) -> impl IntoResponse {
@@ -81,12 +86,12 @@ fn is_well(database: &DatabaseState, relays: &[RelayState]) -> bool {
     database.trouble().is_none() && relays.iter().all(|relay| relay.up)
 }
 
-fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState]) -> Value {
+fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState], wedged: &[Wedged]) -> Value {
     let (since, why) = since_and_why(database.trouble());
     let (claiming_since, claiming_why) = since_and_why(database.claiming.as_ref());
     let (beating_since, beating_why) = since_and_why(database.beating.as_ref());
     json!({
-        "status": if is_well(database, relays) { "ok" } else { "trouble" },
+        "status": if is_well(database, relays) && wedged.is_empty() { "ok" } else { "trouble" },
         "version": env!("CARGO_PKG_VERSION"),
         "daemon": { "pid": std::process::id(), "started_at": japan::iso(daemon.started_at) },
         "database": {
@@ -105,8 +110,24 @@ fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState]) ->
         "beating": { "ok": database.beating.is_none(), "since": beating_since, "why": beating_why },
         "receipts": daemon.receipts.list().iter().map(source).collect::<Vec<_>>(),
         "notices_paused": daemon.live.notices_paused(),
+        "configuration": configuration(daemon),
+        "loops": loops(daemon, wedged),
         "alerts": alerts(daemon),
     })
+}
+
+/// A refused one keeps nobody from sending: it is told, and is no trouble of the daemon's.
+fn configuration(daemon: &Daemon) -> Value {
+    let refused = daemon.service.refused();
+    let (since, why) = since_and_why(refused.as_ref());
+    json!({ "ok": refused.is_none(), "since": since, "why": why })
+}
+
+fn loops(daemon: &Daemon, wedged: &[Wedged]) -> Value {
+    let one =
+        |of: &Wedged| json!({ "name": of.name, "silent_s": of.silent.as_secs(), "longest_s": of.within.as_secs() });
+    let wedged: Vec<_> = wedged.iter().map(one).collect();
+    json!({ "ok": wedged.is_empty(), "watched": daemon.live.pulses().count(), "wedged": wedged })
 }
 
 fn alerts(daemon: &Daemon) -> Value {
@@ -136,7 +157,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn daemon(started_at: i64) -> Daemon {
-        Daemon { started_at, live: Live::default(), receipts: Troubles::default() }
+        Daemon { started_at, live: Live::default(), receipts: Troubles::default(), service: Service::default() }
     }
 
     async fn serving() -> SocketAddr {
@@ -196,7 +217,7 @@ mod tests {
         assert!(is_well(&DatabaseState::default(), &relays(true)));
         assert!(!is_well(&DatabaseState::default(), &relays(false)));
         assert!(!is_well(&recording, &relays(true)) && !is_well(&claiming, &relays(true)));
-        let said = document(&daemon(0), &recording, &relays(false));
+        let said = document(&daemon(0), &recording, &relays(false), &[]);
         let since = "2022-03-02T09:00:00.000+09:00";
         let database = json!({ "ok": false, "since": since, "why": "full", "waiting_outcomes": 3 });
         assert_eq!((&said["status"], &said["database"]), (&json!("trouble"), &database));
@@ -204,13 +225,30 @@ mod tests {
         let paused =
             json!([{ "name": "main", "up": false, "paused_until": "1970-01-01T09:00:01.000+09:00", "failures": 1 }]);
         assert_eq!((&said["relays"], &said["claiming"]["ok"]), (&paused, &json!(true)));
-        let said = document(&daemon(0), &claiming, &relays(true));
+        let said = document(&daemon(0), &claiming, &relays(true), &[]);
         assert_eq!((&said["database"]["ok"], &said["claiming"]["since"]), (&json!(false), &json!(since)));
         assert_eq!(said["beating"], json!({ "ok": true, "since": null, "why": null }));
         let beating = DatabaseState { beating: claiming.claiming, ..DatabaseState::default() };
         assert!(!is_well(&beating, &relays(true)));
-        let said = document(&daemon(0), &beating, &relays(true));
+        let said = document(&daemon(0), &beating, &relays(true), &[]);
         assert_eq!(said["beating"], json!({ "ok": false, "since": since, "why": "full" }));
         assert_eq!((&said["database"]["ok"], &said["claiming"]["ok"]), (&json!(false), &json!(true)));
+    }
+
+    #[test]
+    fn a_refused_configuration_is_told_and_a_loop_that_does_nothing_is_trouble() {
+        let (daemon, well) = (daemon(0), DatabaseState::default());
+        daemon.service.configuration(Some("owabi.yaml:3: language".into()), 1_646_179_200_000);
+        let said = document(&daemon, &well, &relays(true), &[]);
+        let (since, why) = ("2022-03-02T09:00:00.000+09:00", "owabi.yaml:3: language");
+        assert_eq!(said["configuration"], json!({ "ok": false, "since": since, "why": why }));
+        assert_eq!((&said["status"], &said["loops"]["ok"]), (&json!("ok"), &json!(true)));
+        let pulse = daemon.live.pulses().begin("watch", Duration::from_secs(30));
+        let wedged = Wedged { name: "watch".into(), silent: Duration::from_secs(31), within: Duration::from_secs(30) };
+        let said = document(&daemon, &well, &relays(true), &[wedged]);
+        let loops =
+            json!({ "ok": false, "watched": 1, "wedged": [{ "name": "watch", "silent_s": 31, "longest_s": 30 }] });
+        assert_eq!((&said["status"], &said["loops"]), (&json!("trouble"), &loops));
+        pulse.retire();
     }
 }

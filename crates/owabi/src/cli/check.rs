@@ -41,6 +41,8 @@ struct Found {
     problems: Vec<Value>,
     bad_config: bool,
     unavailable: bool,
+    /// What must be corrected, for whoever does not ask on a terminal; then nothing is shown.
+    quietly: Option<Vec<String>>,
 }
 
 impl Found {
@@ -49,18 +51,24 @@ impl Found {
             Exit::Unavailable | Exit::TryAgain => self.unavailable = true,
             _ => self.bad_config = true,
         }
+        if let Some(kept) = &mut self.quietly {
+            return kept.push(what.en.clone());
+        }
         session.tell(&what.led_by("×", "x"));
         self.problems.push(json!({ "area": area, "message": what.of(session.lang()), "warning": false }));
     }
 
     fn warning(&mut self, session: &Session, area: &str, what: &Text) {
+        if self.quietly.is_some() {
+            return;
+        }
         session.tell(&what.led_by("△", "!"));
         self.problems.push(json!({ "area": area, "message": what.of(session.lang()), "warning": true }));
     }
 
     fn failure(&mut self, session: &Session, area: &str, failure: &Failure) {
         self.problem(session, failure.exit, area, &failure.what);
-        if let Some(next) = &failure.next {
+        if let Some(next) = failure.next.as_ref().filter(|_| self.quietly.is_none()) {
             session.tell(&next.led_by("  →", "  →"));
         }
     }
@@ -95,6 +103,17 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     receipts::check(session, &config, options.connect, &mut found).await;
     alerts::check(session, &config, &mut found);
     Ok(finish(session, &found, &reached, database.as_ref()))
+}
+
+/// What must be corrected in a configuration that could be read, without asking anybody but the open queue. In English.
+pub(super) async fn wrong(session: &Session, config: &Config, library: &Library, store: &Store) -> Vec<String> {
+    let mut found = Found { quietly: Some(Vec::new()), ..Found::default() };
+    check_notices(session, library, &mut found);
+    alerts::check(session, config, &mut found);
+    if let Err(error) = check_released(session, store, library, &mut found).await {
+        found.failure(session, "database", &error.into());
+    }
+    found.quietly.unwrap_or_default()
 }
 
 fn finish(session: &Session, found: &Found, relays: &[Value], database: Option<&Value>) -> Exit {
