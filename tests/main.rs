@@ -66,6 +66,7 @@ mod report;
 mod report_histories;
 mod resend;
 mod secrecy;
+mod service;
 mod soak;
 mod through_postfix;
 mod unreachable;

@@ -77,7 +77,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let reading = stop.child_token();
     let mut readers = JoinSet::new();
     if options.until_idle {
-        stop.run_until_cancelled(sources.look()).await.unwrap_or(Ok(()))?;
+        stop.run_until_cancelled(sources.look()).await.transpose()?;
     } else {
         readers = sources.clone().follow(&reading).await?;
     }
