@@ -2,6 +2,7 @@
 
 mod alerts;
 mod receipts;
+mod yours;
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
@@ -83,6 +84,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
             return Ok(finish(session, &found, &[], None));
         }
     };
+    yours::check(session, &config, &mut found);
     if let Err(error) = config.check_secrets() {
         found.failure(session, "configuration", &error.into());
     }

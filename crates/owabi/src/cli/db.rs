@@ -1,6 +1,7 @@
 //! `db`: the database itself.
 
 mod copy;
+mod look;
 
 use super::exit::{Answer, Exit, Failure};
 use super::lock::lock;
@@ -20,6 +21,7 @@ Examples:
   owabi db check
   owabi db backup /var/backups/owabi-$(date +%F).db     a consistent copy, also while sending
   owabi db migrate                                      after an update; copies the file first
+  owabi db migrate --dry-run                            exit 1 when it would change something
   owabi db copy --from sqlite:owabi.db --to postgres://owabi@db.example.jp/owabi
 
 With PostgreSQL `db migrate` creates or upgrades owabi's tables, and pg_dump makes the copies.")]
@@ -31,7 +33,11 @@ pub(super) struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// Create the schema or bring an older one up to date, a SQLite file after a copy  スキーマを更新する
-    Migrate,
+    Migrate {
+        /// Only say from which version to which, and change nothing; exit 1 when they differ  確かめるだけ
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Write a consistent copy of a SQLite file  控えを取る
     Backup {
         /// The new file
@@ -46,7 +52,8 @@ enum Verb {
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     match &options.verb {
-        Verb::Migrate => migrate(session, &config).await,
+        Verb::Migrate { dry_run: true } => look::run(session, &config).await,
+        Verb::Migrate { dry_run: false } => migrate(session, &config).await,
         Verb::Backup { file } => backup(session, &config, file).await,
         Verb::Check => check(session, &config).await,
         Verb::Copy(options) => copy::run(session, &config, options).await,
