@@ -6,4 +6,5 @@ mod markdown;
 mod names;
 mod pairs;
 mod reference;
+mod screens;
 mod shell;

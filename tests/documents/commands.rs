@@ -20,7 +20,7 @@ fn refused_in_prose(words: &[String]) -> Option<clap::Error> {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
     ];
     let is_value = |n: usize| n > 0 && words[n - 1].starts_with("--");
-    let said = |(n, word): &(usize, &String)| is_value(*n) || !["…", "VERB"].contains(&word.as_str());
+    let said = |(n, word): &(usize, &String)| is_value(*n) || !["…", "VERB", "コマンド"].contains(&word.as_str());
     let words: Vec<String> = words.iter().enumerate().filter(said).map(|(_, word)| word.clone()).collect();
     let error = refused(&words)?;
     let leaves_out = LEFT_OUT.contains(&error.kind());

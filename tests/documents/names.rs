@@ -10,8 +10,8 @@ const OTHERS: [&str; 3] =
     ["owabi_destination_recipient_limit", "log_min_error_statement", "node_textfile_collector_dir"];
 /// What looks like a key of the configuration and is a file, or a key of an answer of `/health`.
 const NO_KEYS: [&str; 4] = ["ledger.key", "ledger.body", "database.why", "database.ok"];
-/// How the name of a file ends that begins like a section.
-const FILES: [&str; 7] = [".key.head", ".pem", ".jsonl", ".md", ".csv", ".rs", ".service"];
+/// How the name of a file or a host ends that begins like a section.
+const FILES: [&str; 8] = [".example.jp", ".key.head", ".pem", ".jsonl", ".md", ".csv", ".rs", ".service"];
 
 /// The text of all programs and tests.
 fn sources() -> &'static str {

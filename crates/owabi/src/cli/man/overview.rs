@@ -18,6 +18,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     ("PGPASSWORD, PGPASSFILE", "the PostgreSQL password, where the configuration names none"),
     ("CREDENTIALS_DIRECTORY", "set by systemd: where the credentials lie that a key ending in _credential names"),
+    ("NOTIFY_SOCKET, WATCHDOG_USEC", "set by systemd: how owabi run says that it is ready and that its loops go on"),
+    ("JOURNAL_STREAM", "set by systemd: the log goes into the journal, with fields"),
 ];
 
 const FILES: &[(&str, &str)] = &[
@@ -29,10 +31,18 @@ const FILES: &[(&str, &str)] = &[
     ("/var/lib/owabi/owabi.spool.*", "outcomes that could not be recorded before a stop; never delete them"),
 ];
 
-const SIGNALS: &[(&str, &str)] = &[(
-    "SIGTERM, SIGINT",
-    "owabi run takes no further mail, finishes those under way (dispatch.stop_timeout at most) and ends",
-)];
+const SIGNALS: &[(&str, &str)] = &[
+    (
+        "SIGTERM, SIGINT",
+        "owabi run takes no further mail, finishes those under way (dispatch.stop_timeout at most) and ends",
+    ),
+    (
+        "SIGHUP",
+        "owabi run reads the configuration, the notices and the templates again; a mistake is refused, and the old ones stay",
+    ),
+    ("SIGUSR1", "its log says one step more: info, debug, trace"),
+    ("SIGUSR2", "its log says again what is configured"),
+];
 
 /// The sections behind the verbs.
 pub(super) fn sections(page: &mut Roff) {
