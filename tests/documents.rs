@@ -2,6 +2,7 @@
 
 mod commands;
 mod links;
+mod manual;
 mod markdown;
 mod names;
 mod pairs;

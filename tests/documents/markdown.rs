@@ -91,9 +91,12 @@ impl Document {
         let mut anchors: Vec<String> = Vec::new();
         for heading in self.headings() {
             let slug = slug(&heading.words);
-            let again = |n: &usize| anchors.contains(&if *n == 0 { slug.clone() } else { format!("{slug}-{n}") });
-            let n = (0..).find(|n| !again(n)).unwrap();
-            anchors.push(if n == 0 { slug } else { format!("{slug}-{n}") });
+            let (mut anchor, mut again) = (slug.clone(), 0);
+            while anchors.contains(&anchor) {
+                again += 1;
+                anchor = format!("{slug}-{again}");
+            }
+            anchors.push(anchor);
         }
         anchors
     }
@@ -140,7 +143,7 @@ impl Document {
         for (number, line) in self.prose().into_iter().enumerate() {
             let is_row = line.starts_with('|');
             match found.last_mut().filter(|_| goes_on && !is_row) {
-                Some((_, paragraph)) => *paragraph += &format!("\n{line}"),
+                Some((_, paragraph)) => paragraph.extend(["\n", line.as_str()]),
                 None => found.push((number + 1, line.clone())),
             }
             goes_on = !is_row && !line.trim().is_empty();
@@ -179,7 +182,9 @@ impl Document {
         }
         let is_rule =
             |row: &Vec<String>| row.iter().all(|cell| cell.contains('-') && cell.chars().all(|c| "-: ".contains(c)));
-        tables.iter_mut().for_each(|table| table.retain(|row| !is_rule(row)));
+        for table in &mut tables {
+            table.retain(|row| !is_rule(row));
+        }
         tables
     }
 }

@@ -107,7 +107,7 @@ impl Reader<'_> {
             end.extend(Some(c).filter(|c| c.is_alphanumeric()));
         }
         self.rest.next();
-        while let Some(c) = self.rest.next() {
+        for c in self.rest.by_ref() {
             if c != '\n' {
                 line.push(c);
             } else if line == end {

@@ -30,7 +30,9 @@ fn keys(page: &mut Roff) {
     for key in commented_keys() {
         if !key.path.contains('.') {
             section(page, &key.path.to_uppercase().replace('_', " "));
-            key.about.iter().for_each(|line| lines(page, line));
+            for line in &key.about {
+                lines(page, line);
+            }
         }
         if !key.default.is_empty() || !key.meaning.is_empty() {
             let above = if key.path.contains('.') { key.about.join(" ") } else { String::new() };

@@ -53,7 +53,9 @@ pub(super) fn sections(page: &mut Roff) {
     }
     for (title, entries) in [("ENVIRONMENT", ENVIRONMENT), ("FILES", FILES), ("SIGNALS", SIGNALS)] {
         section(page, title);
-        entries.iter().for_each(|(name, text)| entry(page, name, text));
+        for (name, text) in entries {
+            entry(page, name, text);
+        }
     }
     section(page, "SEE ALSO");
     page.text([roman("owabi.yaml(5), systemctl(1), journalctl(1)")]);

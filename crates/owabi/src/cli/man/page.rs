@@ -42,7 +42,9 @@ fn help(page: &mut Roff, help: &str, notes: bool) {
         if let Some(examples) = paragraph.strip_prefix("Examples:\n") {
             section(page, "EXAMPLES");
             page.control("nf", []);
-            examples.lines().for_each(|line| _ = page.text([roman(line.strip_prefix("  ").unwrap_or(line))]));
+            for line in examples.lines() {
+                page.text([roman(line.strip_prefix("  ").unwrap_or(line))]);
+            }
             page.control("fi", []);
         } else if notes && !paragraph.trim().is_empty() {
             if std::mem::take(&mut is_first) {
@@ -50,7 +52,9 @@ fn help(page: &mut Roff, help: &str, notes: bool) {
             } else {
                 page.control("PP", []);
             }
-            paragraph.lines().for_each(|line| _ = page.text([roman(line.trim_start())]));
+            for line in paragraph.lines() {
+                page.text([roman(line.trim_start())]);
+            }
         }
     }
 }
