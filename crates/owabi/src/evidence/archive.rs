@@ -90,10 +90,13 @@ impl Archive {
             let file = zip.by_index_raw(at).map_err(|error| unreadable(&error))?;
             let name = file.name().map_err(|error| unreadable(&error))?.into_owned();
             whole = whole.saturating_add(file.size());
-            if !is_ours(&name) || file.is_symlink() || file.encrypted() {
+            let folder = name.strip_suffix('/').is_some_and(is_folder) && file.size() == 0;
+            if !(folder || is_ours(&name)) || file.is_symlink() || file.encrypted() {
                 return Err(ArchiveError::Name(name));
             }
-            names.insert(name);
+            if !folder {
+                names.insert(name);
+            }
         }
         if whole > size.saturating_mul(RATIO).max(ALWAYS) {
             return Err(ArchiveError::TooLarge);
@@ -161,6 +164,12 @@ impl Octets {
             Self::Memory(octets) => (Box::new(Cursor::new(Arc::clone(octets))), octets.len() as u64),
         })
     }
+}
+
+/// Whether this is a folder of a bundle: it has an entry of its own when another program packed the files again.
+fn is_folder(name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(name, "notice" | "seals") || name.strip_prefix("notice/").is_some_and(digits)
 }
 
 /// Whether a bundle may have a file of this name.
