@@ -166,9 +166,12 @@ impl Octets {
     }
 }
 
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Whether this is a folder of a bundle: it has an entry of its own when another program packed the files again.
 fn is_folder(name: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     matches!(name, "notice" | "seals") || name.strip_prefix("notice/").is_some_and(digits)
 }
 
@@ -190,7 +193,6 @@ fn is_ours(name: &str) -> bool {
         of::MANIFEST,
         of::SIGNATURE,
     ];
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let of_release = |rest: &str| rest.split_once('/').is_some_and(|(n, file)| digits(n) && of::TEXTS.contains(&file));
     let of_seal = |rest: &str| rest.rsplit_once('.').is_some_and(|(n, end)| digits(n) && ["txt", "sig"].contains(&end));
     fixed.contains(&name)
