@@ -109,6 +109,7 @@ async fn metrics_are_those_of_the_list_count_what_happened_and_name_no_member() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_any_relay_the_daemon_lives_is_not_ready_and_says_how_late_the_mails_are() {
     let program = Program::released(1, &format!("{CAREFUL}{HEALTH}"), &addresses(3));
+    program.configure("backoff_first: 50ms, backoff_max: 200ms", "backoff_first: 30s, backoff_max: 30s");
     let running = program.start(&["run"]);
     let at = health_address(&program).await;
     let away = async || ask(at, "/readyz").1.contains("[-]relays failed: none can be used\n");

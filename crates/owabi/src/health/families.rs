@@ -85,7 +85,7 @@ pub(super) const IN_DOUBT: Described =
 pub(super) const OLDEST_DUE: Described = measure(
     "owabi_oldest_due_age_seconds",
     "seconds",
-    "How late the oldest due mail is that no daemon has taken, of all notices that may be sent now; 0 when none is due, by the database",
+    "How long the oldest due mail of the notices that may be sent now has been waiting since it became due, or since a daemon gave it back; 0 when none is due, by the database",
 );
 pub(super) const UNSEALED: Described =
     gauge("owabi_ledger_unsealed_entries", &[], "Entries of the ledger behind its newest seal, by the database");
