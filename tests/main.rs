@@ -39,6 +39,7 @@ mod support {
     pub(crate) mod world;
 }
 
+mod backup;
 mod bounce_parse;
 mod cli_exits;
 mod cli_main_job;

@@ -50,7 +50,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     stop_on_signal(stop.clone())?;
     let config = session.config()?;
     config.check_secrets()?;
-    refuse_lost(&config, true)?;
+    refuse_lost(&config, false)?;
     if options.migrate {
         db::migrate_first(session, &config).await?;
     }
@@ -60,6 +60,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     warn_of_durability(session, &store).await?;
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
+    db::refuse_restored(&config, &store).await?;
     let keys = keys::load(&config, &store).await?;
     let library = Arc::new(load_library(&config));
     configuration::note(&config, &library, &store, &session.actor(None), session.now()).await?;
