@@ -55,6 +55,7 @@ mod histories;
 mod ledger;
 mod lost_database;
 mod metrics;
+mod monitoring;
 mod people;
 mod postgres_setup;
 mod private_dovecot;
