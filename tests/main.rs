@@ -28,6 +28,7 @@ mod support {
     pub(crate) mod postfix_returning;
     pub(crate) mod postgres;
     pub(crate) mod program;
+    pub(crate) mod promtool;
     pub(crate) mod received;
     pub(crate) mod relay;
     pub(crate) mod scripted_mx;
@@ -38,6 +39,7 @@ mod support {
     pub(crate) mod world;
 }
 
+mod backup;
 mod bounce_parse;
 mod cli_exits;
 mod cli_main_job;
@@ -52,6 +54,8 @@ mod fleet_soak;
 mod histories;
 mod ledger;
 mod lost_database;
+mod metrics;
+mod monitoring;
 mod people;
 mod postgres_setup;
 mod private_dovecot;

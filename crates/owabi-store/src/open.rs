@@ -173,18 +173,6 @@ impl Store {
         if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
     }
 
-    /// Writes a consistent copy of the SQLite database while it is in use.
-    ///
-    /// # Errors
-    /// When the target exists or cannot be written; on PostgreSQL, where `pg_dump` does this.
-    pub async fn backup_to(&self, target: &Path) -> Result<(), StoreError> {
-        let Pools::Sqlite { reader, .. } = &self.pools else {
-            return Err(StoreError::Url("postgres: use pg_dump".into()));
-        };
-        sqlx::query("VACUUM INTO $1").bind(target.to_string_lossy().into_owned()).execute(reader).await?;
-        Ok(())
-    }
-
     /// A value of the installation, such as the key's fingerprint.
     ///
     /// # Errors
