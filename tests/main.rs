@@ -39,6 +39,7 @@ mod support {
 }
 
 mod bounce_parse;
+mod check;
 mod cli_exits;
 mod cli_main_job;
 mod cli_receipts;
