@@ -3,19 +3,23 @@
 mod alerts;
 mod certificates;
 mod database;
+mod dns;
 mod notices;
 mod receipts;
 mod relay;
 mod seen;
+mod test_mail;
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::Session;
-use crate::config::Config;
 use crate::library::Library;
 use crate::relays;
+use crate::sender::dns::Dns;
+use owabi_core::yaml::Span;
 use seen::{Seen, State};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 
 /// The options of `check`.
 #[derive(Debug, clap::Args)]
@@ -25,12 +29,34 @@ Examples:
   owabi check --connect        also the relays, step by step: name, TCP, greeting, EHLO, TLS and certificates, login,
                                size limit, and whether the bounce address is taken as sender and as recipient;
                                and a PostgreSQL server and the mailbox of receipts. No mail is sent
+  owabi check --connect --resolver system --sending-ip 192.0.2.1
+                               also SPF, DMARC and MX of the sender's domains in the DNS
+  owabi check --connect --resolver 192.0.2.53 --test-mail
+                               also sends one mail to the bounce address itself through each relay, waits for it where
+                               bounces arrive, and verifies its DKIM signature
 
-Exit 78: something must be corrected. Exit 69: a relay or the database cannot be reached.")]
+Exit 78: something must be corrected. Exit 69: a relay, the database or the resolver cannot be reached.")]
 pub(super) struct Options {
     /// Connect to every relay, to PostgreSQL and to the mailbox of receipts; no mail is sent
     #[arg(long)]
     connect: bool,
+    /// Ask this resolver about the sender's domains; `system` is that of /etc/resolv.conf. Without it nothing is asked, since
+    /// the server may have no DNS
+    #[arg(long, value_name = "IP[:PORT]", requires = "connect")]
+    resolver: Option<Dns>,
+    /// The address from which the relay's mails leave: does SPF cover it? May be repeated
+    #[arg(long, value_name = "IP", requires = "resolver")]
+    sending_ip: Vec<IpAddr>,
+    /// A DKIM selector of the relay: is its key in the DNS? May be repeated
+    #[arg(long, value_name = "S", requires = "resolver")]
+    dkim_selector: Vec<String>,
+    /// Send one mail to the bounce address itself through each relay, and look at its DKIM signature. With --resolver the
+    /// signature is verified
+    #[arg(long, requires = "connect")]
+    test_mail: bool,
+    /// How long to wait for the test mail
+    #[arg(long, value_name = "SPAN", default_value = "60s", requires = "test_mail")]
+    wait: Span,
 }
 
 /// What was found.
@@ -94,7 +120,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Ok(config) => config,
         Err(failure) => {
             found.failure(session, "configuration", &failure);
-            return Ok(finish(session, &found, &[], None));
+            return Ok(finish(session, &found, &Told::default()));
         }
     };
     if let Err(error) = config.check_secrets() {
@@ -103,38 +129,51 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let library = Library::load(&config);
     notices::check(session, &library, &mut found);
     let database = database::check(session, &config, &library, options.connect, &mut found).await;
-    let reached = check_relays(session, &config, &library, options, &mut found).await;
+    let relays = relays::relays(&config).unwrap_or_else(|error| {
+        found.failure(session, "configuration", &error.into());
+        Vec::new()
+    });
+    let mut told = Told { database, ..Told::default() };
+    if options.connect {
+        let envelope = relay::envelope(&config, &library);
+        for relay in &relays {
+            told.relays.push(relay::check(session, relay, &envelope, &mut found).await);
+        }
+    }
     receipts::check(session, &config, options.connect, &mut found).await;
     alerts::check(session, &config, &mut found);
-    Ok(finish(session, &found, &reached, database.as_ref()))
-}
-
-async fn check_relays(
-    session: &Session,
-    config: &Config,
-    library: &Library,
-    options: &Options,
-    found: &mut Found,
-) -> Vec<Value> {
-    let mut reached = Vec::new();
-    match relays::relays(config) {
-        Ok(relays) if options.connect => {
-            let envelope = relay::envelope(config, library);
-            for relay in &relays {
-                reached.push(relay::check(session, relay, &envelope, found).await);
-            }
-        }
-        Ok(_) => {}
-        Err(error) => found.failure(session, "configuration", &error.into()),
+    if let Some(dns) = &options.resolver {
+        let wanted = dns::Wanted { dns, sending: &options.sending_ip, selectors: &options.dkim_selector };
+        told.dns = dns::check(session, &config, &library, &wanted, &mut found).await;
     }
-    reached
+    if options.test_mail {
+        let wanted = test_mail::Wanted { dns: options.resolver.as_ref(), wait: options.wait.duration() };
+        told.test_mails = test_mail::check(session, (&config, &library), &relays, &wanted, &mut found).await?;
+    }
+    Ok(finish(session, &found, &told))
 }
 
-fn finish(session: &Session, found: &Found, relays: &[Value], database: Option<&Value>) -> Exit {
+/// What `--json` has beside the problems.
+#[derive(Default)]
+struct Told {
+    relays: Vec<Value>,
+    database: Option<Value>,
+    dns: Vec<Value>,
+    test_mails: Vec<Value>,
+}
+
+fn finish(session: &Session, found: &Found, told: &Told) -> Exit {
     if found.problems.is_empty() {
         session.tell(&say!(ja: "問題はありません。", en: "no problems"));
     }
-    session.answer(&json!({ "problems": found.problems, "relays": relays, "database": database }));
+    let Told { relays, database, dns, test_mails } = told;
+    session.answer(&json!({
+        "problems": found.problems,
+        "relays": relays,
+        "database": database,
+        "dns": dns,
+        "test_mails": test_mails,
+    }));
     match found {
         Found { bad_config: true, .. } => Exit::BadConfig,
         Found { unavailable: true, .. } => Exit::Unavailable,
