@@ -1,6 +1,9 @@
 //! `check --connect`: what it says of a relay, of the sender's DNS, and of a test mail's signature.
 
+mod dns;
+mod guide;
 mod relay;
+mod test_mail;
 mod through_postfix;
 mod tls;
 

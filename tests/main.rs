@@ -19,10 +19,12 @@
 
 mod support {
     pub(crate) mod audit;
+    pub(crate) mod dns;
     pub(crate) mod dovecot;
     pub(crate) mod exim;
     pub(crate) mod journal;
     pub(crate) mod keeper;
+    pub(crate) mod opendkim;
     pub(crate) mod opensmtpd;
     pub(crate) mod postfix;
     pub(crate) mod postfix_returning;

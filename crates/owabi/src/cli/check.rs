@@ -123,6 +123,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
             return Ok(finish(session, &found, &Told::default()));
         }
     };
+    let sender = if options.test_mail { Some(test_mail::sender(session, &config).await?) } else { None };
     if let Err(error) = config.check_secrets() {
         found.failure(session, "configuration", &error.into());
     }
@@ -146,9 +147,9 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         let wanted = dns::Wanted { dns, sending: &options.sending_ip, selectors: &options.dkim_selector };
         told.dns = dns::check(session, &config, &library, &wanted, &mut found).await;
     }
-    if options.test_mail {
+    if let Some(sender) = &sender {
         let wanted = test_mail::Wanted { dns: options.resolver.as_ref(), wait: options.wait.duration() };
-        told.test_mails = test_mail::check(session, (&config, &library), &relays, &wanted, &mut found).await?;
+        told.test_mails = test_mail::check(session, (&config, &library), (sender, &relays), &wanted, &mut found).await?;
     }
     Ok(finish(session, &found, &told))
 }

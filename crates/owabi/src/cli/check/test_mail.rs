@@ -44,12 +44,25 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Who sends, with what.
-struct Sender<'a> {
-    session: &'a Session,
-    config: &'a Config,
-    store: &'a Store,
+pub(super) struct Sender {
+    store: Store,
     keys: Keys,
     actor: String,
+}
+
+/// What each mail needs.
+struct Try<'a> {
+    session: &'a Session,
+    config: &'a Config,
+    sender: &'a Sender,
+}
+
+/// Asks who is there, before anything is told.
+pub(super) async fn sender(session: &Session, config: &Config) -> Result<Sender, Failure> {
+    let store = session.store(config).await?;
+    let actor = session.person(&store, Action::TestSend).await?.name;
+    let keys = keys::load(config, &store).await?;
+    Ok(Sender { store, keys, actor })
 }
 
 /// One mail.
@@ -65,7 +78,7 @@ struct Letter {
 pub(super) async fn check(
     session: &Session,
     (config, library): (&Config, &Library),
-    relays: &[Relay],
+    (sender, relays): (&Sender, &[Relay]),
     wanted: &Wanted<'_>,
     found: &mut Found,
 ) -> Result<Vec<Value>, Failure> {
@@ -77,17 +90,13 @@ pub(super) async fn check(
         found.problem(session, Exit::BadConfig, AREA, &what);
         return Ok(Vec::new());
     }
-    let store = session.store(config).await?;
-    let actor = session.person(&store, Action::TestSend).await?.name;
-    let keys = keys::load(config, &store).await?;
-    let sender = Sender { session, config, store: &store, keys, actor };
+    let tries = Try { session, config, sender };
     let mut told = Vec::new();
     for relay in relays {
         for from in senders(library) {
-            told.push(sender.try_one(relay, &from, wanted, found).await?);
+            told.push(tries.one(relay, &from, wanted, found).await?);
         }
     }
-    store.close().await;
     Ok(told)
 }
 
@@ -99,8 +108,8 @@ fn senders(library: &Library) -> Vec<String> {
     by_domain.into_values().collect()
 }
 
-impl Sender<'_> {
-    async fn try_one(&self, relay: &Relay, from: &str, wanted: &Wanted<'_>, found: &mut Found) -> Result<Value, Failure> {
+impl Try<'_> {
+    async fn one(&self, relay: &Relay, from: &str, wanted: &Wanted<'_>, found: &mut Found) -> Result<Value, Failure> {
         let (name, session) = (&relay.name, self.session);
         session.tell(&say!(ja: "・ 試しのメール: {name} から、差出人 {from}", en: "- test mail through {name}, from {from}"));
         let letter = self.letter(from)?;
@@ -129,8 +138,8 @@ impl Sender<'_> {
     fn letter(&self, from: &str) -> Result<Letter, Failure> {
         let sent_at = clock::now_ms();
         let subject = Subject { notice_id: CHECK, member_id: sent_at, round: 1 };
-        let (token, bounce) = (self.keys.verp_token(subject), &self.config.smtp.bounce);
-        let message_id = format!("{}@{}", self.keys.message_id(subject), message_id_domain(&bounce.address));
+        let (token, bounce) = (self.sender.keys.verp_token(subject), &self.config.smtp.bounce);
+        let message_id = format!("{}@{}", self.sender.keys.message_id(subject), message_id_domain(&bounce.address));
         let cannot = |why: String| Failure::new(Exit::BadConfig, say!(ja: "試しのメールを作れません: {why}", en: "no test mail can be made: {why}"));
         let to = Listed::for_check(bounce, &token).ok_or_else(|| cannot("smtp.bounce.address".to_owned()))?;
         let address = to.address().envelope();
@@ -139,7 +148,7 @@ impl Sender<'_> {
             to: &address,
             subject: "owabi check: test mail / 試験メール",
             body: "This is a test mail of \"owabi check\" to its own bounce address. It concerns nobody and needs no answer.\n\
-                   これは owabi check が自分のバウンス用アドレスに送った試験メールです。どなたにも関わりがなく、返信は要りません。\n",
+                   これは owabi check が自分の不達通知用のアドレスに送った試験メールです。どなたにも関わりがなく、返信は要りません。\n",
             message_id: &message_id,
             dated_at_ms: sent_at,
         };
@@ -157,12 +166,12 @@ impl Sender<'_> {
             "relay": relay.name,
             "outcome": "pending",
         });
-        self.store.append_ledger(letter.sent_at, &self.actor, "test_send", None, &body).await?;
+        self.sender.store.append_ledger(letter.sent_at, &self.sender.actor, "test_send", None, &body).await?;
         let outcome = self.hand_over(relay, letter).await;
         let (word, code) = word(&outcome);
         body["outcome"] = json!(word);
         body["code"] = json!(code);
-        self.store.append_ledger(self.session.now(), &self.actor, "test_send", None, &body).await?;
+        self.sender.store.append_ledger(self.session.now(), &self.sender.actor, "test_send", None, &body).await?;
         Ok(outcome)
     }
 
@@ -176,7 +185,7 @@ impl Sender<'_> {
             id: 1,
             mail_from: owabi_core::ids::verp_address(&self.config.smtp.bounce.address, &letter.token),
             rcpt_to: String::new(),
-            envid: self.keys.envid(subject, 1),
+            envid: self.sender.keys.envid(subject, 1),
             orcpt: None,
             notify_success: false,
             smtputf8: false,
@@ -217,7 +226,7 @@ fn missed(letter: &Letter, wait: Duration, trouble: Option<String>) -> Seen {
             en: "the mail to {to} did not come to the mailbox within {seconds} s{why}"
         ),
         say!(
-            ja: "届かなければ、バウンスも読めません。受信側の address+token(recipient_delimiter)と転送先、receipts の設定を確かめてください。遅いだけなら --wait を延ばします。",
+            ja: "届かなければ、不達通知も読めません。受信側の address+token(recipient_delimiter)と転送先、receipts の設定を確かめてください。遅いだけなら --wait を延ばします。",
             en: "then bounces do not come either: look at address+token (recipient_delimiter) and the delivery at the receiving server, and at receipts; if it is only slow, wait longer with --wait"
         ),
     )

@@ -40,13 +40,13 @@ fn published(policy: &Policy) -> Seen {
 fn alignment(domain: &str, bounce: &str, policy: &Policy) -> Seen {
     if dmarc::is_aligned(domain, bounce, policy.strict_spf, Some(policy)) {
         return Seen::fine(STEP, say!(
-            ja: "DMARC: バウンスの {bounce} は差出人の {domain} と揃っています(SPF で通る)",
+            ja: "DMARC: 不達通知用の {bounce} は差出人の {domain} と揃っています(SPF で通る)",
             en: "DMARC: the bounce domain {bounce} is aligned with {domain}, so SPF counts"
         ));
     }
     let (what, next) = (
         say!(
-            ja: "DMARC: バウンスの {bounce} は差出人の {domain} と揃っていません。DKIM の署名(d={domain})だけが頼りです。",
+            ja: "DMARC: 不達通知用の {bounce} は差出人の {domain} と揃っていません。DKIM の署名(d={domain})だけが頼りです。",
             en: "DMARC: the bounce domain {bounce} is not aligned with {domain}: only a DKIM signature with d={domain} counts"
         ),
         say!(

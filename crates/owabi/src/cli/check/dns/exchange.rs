@@ -42,7 +42,7 @@ async fn without_exchange(dns: &Dns, domain: &str, is_bounce: bool) -> Seen {
 fn nowhere(what: Text, is_bounce: bool) -> Seen {
     let next = if is_bounce {
         say!(
-            ja: "バウンスが戻れず、多くのサーバーはこの送信元のメールを拒否します。smtp.bounce.address のドメインに MX を登録してください。",
+            ja: "不達通知が戻って来られず、多くのサーバーはこの送信元のメールを拒否します。smtp.bounce.address のドメインに MX を登録してください。",
             en: "bounces cannot come back, and many servers refuse mails of such a sender: publish an MX for the domain of smtp.bounce.address"
         )
     } else {

@@ -59,7 +59,7 @@ impl Look<'_> {
         }
         let next = if self.is_taken(What::PlainRecipient) {
             say!(
-                ja: "+ のない {plain} なら受け付けられます。このままでは address+token に戻るバウンスが届きません。メールサーバーに recipient_delimiter = + (サブアドレス)を設定してください。",
+                ja: "+ のない {plain} なら受け付けられます。このままでは address+token に戻る不達通知が届きません。メールサーバーに recipient_delimiter = + (サブアドレス)を設定してください。",
                 en: "{plain} without + is taken: bounces to address+token would not arrive. Set recipient_delimiter = + (subaddressing) at the mail server"
             )
         } else if self.relay.auth.is_none() && self.offers_login() {

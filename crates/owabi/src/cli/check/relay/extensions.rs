@@ -75,7 +75,7 @@ fn without(name: &str) -> Text {
             en: "no CHUNKING: bodies go by DATA, with one round trip more; a little slower, nothing else"
         ),
         "DSN" => say!(
-            ja: "DSN がありません。ENVID による証拠と配達通知の指定が使えません。バウンスは address+token だけで会員に結び付けます。",
+            ja: "DSN がありません。ENVID による証拠と配達通知の指定が使えません。不達通知は address+token だけで会員に結び付けます。",
             en: "no DSN: no ENVID as evidence, and no notifications of delivery; bounces find their member by address+token alone"
         ),
         "8BITMIME" => say!(
