@@ -23,7 +23,9 @@ mod support {
     pub(crate) mod dovecot;
     pub(crate) mod exim;
     pub(crate) mod journal;
+    pub(crate) mod journald;
     pub(crate) mod keeper;
+    pub(crate) mod manager;
     pub(crate) mod opendkim;
     pub(crate) mod opensmtpd;
     pub(crate) mod postfix;
@@ -73,6 +75,7 @@ mod report;
 mod report_histories;
 mod resend;
 mod secrecy;
+mod service;
 mod soak;
 mod through_postfix;
 mod unreachable;

@@ -1,5 +1,6 @@
 //! Addresses and names stay out of everything that is logged.
 
+use crate::support::journald::{self, Journald};
 use crate::support::program::Program;
 use crate::support::world::CAREFUL;
 use owabi_core::lifecycle::Status;
@@ -36,6 +37,38 @@ fn bad_relay() -> Script {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_address_or_name_is_ever_logged_even_at_trace_level() {
+    let heard = everything_logged(&stderr_of).await;
+    assert!(heard.contains("DEBUG") && heard.contains("the relay is paused"), "the log was not heard: {heard}");
+    no_secret_in(&heard);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_address_or_name_comes_into_the_journal_either_even_at_trace_level() {
+    if !journald::is_available() {
+        return;
+    }
+    let journal = Journald::start();
+    let run = |program: &Program, verb: &[&str]| {
+        let mut command = program.command(verb);
+        assert!(journal.unit(command.env("OWABI_LOG", "trace")).output().is_ok());
+        String::new()
+    };
+    assert_eq!(everything_logged(&run).await, "");
+    let heard = journal.entries().concat();
+    let debug = "PRIORITY=7\nSYSLOG_IDENTIFIER=owabi\nTARGET=owabi";
+    assert!(heard.contains(debug) && heard.contains("the relay is paused"), "the log was not heard: {heard}");
+    no_secret_in(&heard);
+}
+
+fn no_secret_in(heard: &str) {
+    for secret in secrets() {
+        let told: Vec<&str> = heard.lines().filter(|line| line.contains(&secret)).collect();
+        assert!(told.is_empty(), "{secret}: {told:#?}");
+    }
+}
+
+/// A notice from its import to its end, with a relay that quotes members; `hear` runs a verb and says what it logged.
+async fn everything_logged(hear: &impl Fn(&Program, &[&str]) -> String) -> String {
     let relay = CaptureRelay::start(CaptureOptions { script: bad_relay(), ..CaptureOptions::default() }).await.unwrap();
     let program = Program::new(relay.addr().port(), CAREFUL);
     let lines = MEMBERS.map(|(no, name, email)| format!("{no},{name},{email}\n")).concat();
@@ -49,25 +82,21 @@ async fn no_address_or_name_is_ever_logged_even_at_trace_level() {
         &["preflight", "--notice", "leak"],
         &["release", "leak", "--yes"],
     ] {
-        heard += &stderr_of(&program, verb);
+        heard += &hear(&program, verb);
     }
     let broken = "UPDATE affected_members SET name = name || char(10) WHERE member_no = 'Q5'";
     sqlx::query(broken).execute(&mut crate::support::audit::connect(&program.url()).await).await.unwrap();
     for _ in 0..200 {
-        heard += &stderr_of(&program, &["run", "--until-idle"]);
+        heard += &hear(&program, &["run", "--until-idle"]);
         if program.rows().await.iter().all(|row| row.status.is_final()) {
             break;
         }
     }
-    heard += &stderr_of(&program, &["status"]);
+    heard += &hear(&program, &["status"]);
     let statuses: Vec<_> = program.rows().await.iter().map(|row| row.status).collect();
     let (accepted, failed) = (Status::Accepted, Status::Failed);
     assert_eq!(statuses, [accepted, failed, accepted, accepted, failed, accepted], "{:#?}", program.rows().await);
-    assert!(heard.contains("DEBUG") && heard.contains("the relay is paused"), "the log was not heard: {heard}");
-    for secret in secrets() {
-        let told: Vec<&str> = heard.lines().filter(|line| line.contains(&secret)).collect();
-        assert!(told.is_empty(), "{secret}: {told:#?}");
-    }
+    heard
 }
 
 /// What a verb says on stderr, all log included. The sample of names that an import shows its operator is no log.

@@ -237,6 +237,11 @@ impl Running {
         ask_to_stop(&self.0);
     }
 
+    /// Any signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(id(&self.0), signal).unwrap();
+    }
+
     /// SIGSTOP; returns when the program stands still.
     pub(crate) fn freeze(&self) {
         let id = id(&self.0);

@@ -9,7 +9,7 @@ mod mail;
 mod program;
 
 pub use daily::follow as follow_daily;
-pub use deliver::Deliverer;
+pub use deliver::{Deliverer, Unsent};
 
 use crate::cli::say::Text;
 use crate::clock::now_ms;

@@ -67,6 +67,12 @@ pub fn monotonic() -> Instant {
     Instant::now()
 }
 
+/// Microseconds of `CLOCK_MONOTONIC`, as the service manager counts them.
+pub fn monotonic_usec() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1_000)
+}
+
 fn whole_ms(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }

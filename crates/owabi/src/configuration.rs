@@ -51,6 +51,11 @@ impl Keys {
     }
 }
 
+/// The names of the keys whose values differ.
+pub fn changed(before: &Config, after: &Config) -> Vec<String> {
+    Keys::of(after).changed_since(&Keys::of(before))
+}
+
 /// Notes the configuration of this machine, and the policies that released notices are sent by, with an entry of the ledger
 /// if they are not those that were noted last.
 ///

@@ -13,10 +13,11 @@ mod process;
 pub use figures::Figures;
 
 use crate::alerts::Told;
-use crate::clock::now_ms;
+use crate::clock::{monotonic, now_ms};
 use crate::dispatch::{DatabaseState, Live, RelayState, Trouble};
 use crate::japan;
 use crate::receipts::Troubles;
+use crate::service::{Service, Wedged};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
@@ -51,6 +52,8 @@ pub struct Daemon {
     pub receipts: Troubles,
     /// What the database says, for `/metrics`.
     pub figures: Figures,
+    /// What it knows of itself as a service.
+    pub service: Service,
 }
 
 /// Answers until it is aborted.
@@ -82,12 +85,15 @@ async fn answer(stream: TcpStream, router: Router, place: OwnedSemaphorePermit) 
 async fn health(State(daemon): State<Arc<Daemon>>) -> impl IntoResponse {
     let now = now_ms();
     let (database, relays) = (daemon.live.database(now), daemon.live.relays(now));
-    let status = if is_well(&database, &relays) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(document(&daemon, &database, &relays)))
+    let wedged = daemon.live.pulses().wedged(monotonic());
+    let status =
+        if is_well(&database, &relays) && wedged.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(document(&daemon, &database, &relays, &wedged)))
 }
 
 async fn live(State(daemon): State<Arc<Daemon>>, RawQuery(query): RawQuery) -> impl IntoResponse {
-    let (status, text) = probes::answer("livez", &probes::live(&daemon, now_ms()), is_verbose(query.as_deref()));
+    let (status, text) =
+        probes::answer("livez", &probes::live(&daemon.live.pulses().wedged(monotonic())), is_verbose(query.as_deref()));
     (status, [(header::CACHE_CONTROL, "no-store")], text)
 }
 
@@ -110,12 +116,12 @@ fn is_well(database: &DatabaseState, relays: &[RelayState]) -> bool {
     database.trouble().is_none() && relays.iter().all(|relay| relay.up)
 }
 
-fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState]) -> Value {
+fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState], wedged: &[Wedged]) -> Value {
     let (since, why) = since_and_why(database.trouble());
     let (claiming_since, claiming_why) = since_and_why(database.claiming.as_ref());
     let (beating_since, beating_why) = since_and_why(database.beating.as_ref());
     json!({
-        "status": if is_well(database, relays) { "ok" } else { "trouble" },
+        "status": if is_well(database, relays) && wedged.is_empty() { "ok" } else { "trouble" },
         "version": env!("CARGO_PKG_VERSION"),
         "daemon": { "pid": std::process::id(), "started_at": japan::iso(daemon.started_at) },
         "database": {
@@ -134,8 +140,24 @@ fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState]) ->
         "beating": { "ok": database.beating.is_none(), "since": beating_since, "why": beating_why },
         "receipts": daemon.receipts.list().iter().map(source).collect::<Vec<_>>(),
         "notices_paused": daemon.live.notices_paused(),
+        "configuration": configuration(daemon),
+        "loops": loops(daemon, wedged),
         "alerts": alerts(daemon),
     })
+}
+
+/// A refused one keeps nobody from sending: it is told, and is no trouble of the daemon's.
+fn configuration(daemon: &Daemon) -> Value {
+    let refused = daemon.service.refused();
+    let (since, why) = since_and_why(refused.as_ref());
+    json!({ "ok": refused.is_none(), "since": since, "why": why })
+}
+
+fn loops(daemon: &Daemon, wedged: &[Wedged]) -> Value {
+    let one =
+        |of: &Wedged| json!({ "name": of.name, "silent_s": of.silent.as_secs(), "longest_s": of.within.as_secs() });
+    let wedged: Vec<_> = wedged.iter().map(one).collect();
+    json!({ "ok": wedged.is_empty(), "watched": daemon.live.pulses().count(), "wedged": wedged })
 }
 
 fn alerts(daemon: &Daemon) -> Value {

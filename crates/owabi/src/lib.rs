@@ -22,4 +22,5 @@ pub mod relays;
 pub mod release;
 pub mod report;
 pub mod sender;
+pub mod service;
 pub mod telemetry;

@@ -1,9 +1,15 @@
 //! The program's log: `tracing` events to stderr, so that stdout belongs to answers.
 
+mod journal;
+mod level;
+
+pub use level::{check as check_level, log_as_configured, log_more};
+
 use crate::config::{Environment, Log, LogFormat};
+use journal::Journal;
 use std::io::IsTerminal;
 use tracing::Metadata;
-use tracing_subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -12,35 +18,35 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// folder of the logs): nothing under a warning passes, whatever is asked for.
 const QUIET: [&str; 9] = ["sqlx", "lettre", "handlebars", "rustls", "tokio", "hyper", "h2", "mio", "notify"];
 
-/// Starts logging. The first of these that is set says what is logged: `asked` (`--log`), `$OWABI_LOG`, `log.level`.
+/// Starts logging. `$OWABI_LOG`, else `log.level`, says what is logged, and `asked` (`--log-format`), else `log.format`, how.
 /// `RUST_LOG` has no say. A second call changes nothing.
-pub fn init(log: &Log, asked: Option<&str>, environment: &Environment) -> Result<(), String> {
-    let level = asked.or_else(|| environment.get("OWABI_LOG")).unwrap_or(&log.level);
-    let filter = filter(level)?;
-    let registry = tracing_subscriber::registry().with(filter);
-    let under_systemd = environment.get("JOURNAL_STREAM").is_some();
-    let stderr = std::io::stderr;
-    let output = match (log.format, under_systemd) {
+///
+/// # Errors
+/// When `$OWABI_LOG` is no filter.
+pub fn init(log: &Log, asked: Option<LogFormat>, environment: &Environment) -> Result<(), String> {
+    let (filter, control) = level::start(log, environment)?;
+    let (stderr, format) = (std::io::stderr, asked.unwrap_or(log.format));
+    let in_journal = format == LogFormat::Auto && journal::is_stderr(environment);
+    let output = match (format, in_journal.then(Journal::open).flatten()) {
         (LogFormat::Json, _) => fmt::layer().json().flatten_event(true).with_writer(stderr).boxed(),
-        (LogFormat::Auto, true) => fmt::layer().without_time().with_ansi(false).with_writer(stderr).boxed(),
-        (LogFormat::Auto, false) => fmt::layer().with_ansi(colours(environment)).with_writer(stderr).boxed(),
+        (LogFormat::Auto, Some(journal)) => journal.boxed(),
+        // The journal has the time of each line.
+        (LogFormat::Auto, None) if in_journal => {
+            fmt::layer().without_time().with_ansi(false).with_writer(stderr).boxed()
+        }
+        (LogFormat::Auto, None) => fmt::layer().with_ansi(colours(environment)).with_writer(stderr).boxed(),
         (LogFormat::Text, _) => fmt::layer().with_ansi(false).with_writer(stderr).boxed(),
     };
-    let _already_started = registry.with(output.with_filter(filter_fn(may_pass))).try_init();
+    let registry = tracing_subscriber::registry().with(filter).with(output.with_filter(filter_fn(may_pass)));
+    if registry.try_init().is_ok() {
+        level::control(control);
+    }
     Ok(())
 }
 
-/// Whether `level` can be used as a filter.
-pub fn check_level(level: &str) -> Result<(), String> {
-    filter(level).map(drop)
-}
-
-fn filter(level: &str) -> Result<EnvFilter, String> {
-    let known = |word: &str| word.parse::<LevelFilter>().is_ok();
-    if level.trim().is_empty() || !level.split(',').all(|part| part.contains(['=', '[']) || known(part.trim())) {
-        return Err(format!("\"{level}\" is not a log level"));
-    }
-    EnvFilter::builder().parse(level).map_err(|e| format!("\"{level}\" is not a log filter: {e}"))
+/// The configuration was read again: its level holds, if it is another one.
+pub fn configure(log: &Log) {
+    level::configure(&log.level);
 }
 
 /// The last word, after every filter: see [`QUIET`].
@@ -89,7 +95,7 @@ mod tests {
         let page = Page::default();
         let writer = page.clone();
         let output = fmt::layer().with_ansi(false).with_writer(move || writer.clone());
-        let registry = tracing_subscriber::registry().with(filter(level).unwrap());
+        let registry = tracing_subscriber::registry().with(level::filter(level).unwrap());
         tracing::subscriber::with_default(registry.with(output.with_filter(filter_fn(may_pass))), say);
         let bytes = page.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -108,17 +114,27 @@ mod tests {
     }
 
     #[test]
-    fn a_library_s_warning_is_logged() {
-        assert!(logged("info", || tracing::warn!(target: "sqlx::pool", "slow")).contains("slow"));
+    fn what_may_not_be_logged_does_not_come_into_the_journal_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("socket");
+        let socket = std::os::unix::net::UnixDatagram::bind(&at).unwrap();
+        let output = Journal::at(&at).unwrap().with_filter(filter_fn(may_pass));
+        let registry = tracing_subscriber::registry().with(level::filter("trace").unwrap());
+        tracing::subscriber::with_default(registry.with(output), || {
+            tracing::error!(target: "sqlx::query", "SELECT secret");
+            tracing::debug!(target: "lettre::transport", "secret");
+            tracing::trace!(target: "hyper_util::client", "secret");
+            tracing::trace!(target: "owabi::dispatch", "ours");
+        });
+        let mut octets = [0; 4096];
+        let length = socket.recv(&mut octets).unwrap();
+        assert!(String::from_utf8_lossy(&octets[..length]).contains("MESSAGE=ours\n"));
+        socket.set_nonblocking(true).unwrap();
+        assert!(socket.recv(&mut octets).is_err(), "and nothing else");
     }
 
     #[test]
-    fn a_level_that_does_not_exist_is_refused() {
-        for level in ["", "loud", "info,loud", "owabi=loud"] {
-            assert!(check_level(level).is_err(), "{level}");
-        }
-        for level in ["info", "OFF", "info,owabi_smtp=debug"] {
-            assert!(check_level(level).is_ok(), "{level}");
-        }
+    fn a_library_s_warning_is_logged() {
+        assert!(logged("info", || tracing::warn!(target: "sqlx::pool", "slow")).contains("slow"));
     }
 }

@@ -7,6 +7,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::japan;
 use crate::ledger::{key, newest_head};
+use crate::service::Pulse;
 use owabi_core::ledger::Head;
 use owabi_core::lifecycle::Status;
 use owabi_core::watch::minute_of_day;
@@ -23,11 +24,12 @@ const BETWEEN: Duration = Duration::from_millis(500);
 
 /// Writes the report of each day when its time has come, until it is aborted. A day whose time passed while no daemon ran has
 /// its report as soon as one does.
-pub async fn follow(config: Config, store: Store, letters: mpsc::Sender<Letter>) {
-    let Some(minute) = config.alerts.daily_minute() else { return };
+pub async fn follow(config: Config, store: Store, letters: mpsc::Sender<Letter>, pulse: Pulse) {
+    let Some(minute) = config.alerts.daily_minute() else { return pulse.retire() };
     let me = uuid::Uuid::now_v7().to_string();
     let mut told = None;
     loop {
+        pulse.beat();
         let now = now_ms();
         if let Some(day) = due(now, minute).filter(|day| told.as_ref() != Some(day)) {
             match report(&config, &store, (&day, &me), now).await {
@@ -35,7 +37,7 @@ pub async fn follow(config: Config, store: Store, letters: mpsc::Sender<Letter>)
                     told = Some(day);
                     if let Some(letter) = letter {
                         // Whoever mails has gone only when the daemon ends.
-                        let _ = letters.send(letter).await;
+                        let _ = pulse.waits_for(letters.send(letter)).await;
                     }
                 }
                 Err(error) => tracing::warn!(error = crate::dispatch::harmless(&error), "no daily report yet"),

@@ -6,6 +6,7 @@ use crate::cli::say::Text;
 use crate::config::Config;
 use crate::japan;
 use crate::outgoing::Listed;
+use crate::service::{Longest, Pulse, Pulses};
 use owabi_core::address::Lang;
 use owabi_smtp::relay::Relay;
 use owabi_store::Store;
@@ -23,6 +24,17 @@ const AGAIN: Duration = Duration::from_mins(1);
 /// So many letters wait for a relay at the most.
 const UNSENT: usize = 20;
 
+/// Letters that no relay took, for whoever tells next.
+#[derive(Debug, Default)]
+pub struct Unsent(VecDeque<(Listed, Letter)>);
+
+/// What the postman does next.
+enum Next {
+    Letter(Letter),
+    Again,
+    End,
+}
+
 /// Whoever tells.
 #[derive(Debug)]
 pub struct Deliverer {
@@ -39,6 +51,7 @@ struct Teller {
     lang: Lang,
     /// To the postman; `None` when nobody reads.
     letters: Option<mpsc::Sender<Letter>>,
+    pulse: Pulse,
 }
 
 /// Mail, which may take minutes while a relay is down.
@@ -53,6 +66,7 @@ struct Postman {
     unsent: VecDeque<(Listed, Letter)>,
     /// How often those are tried again.
     again: Duration,
+    pulse: Pulse,
 }
 
 impl Deliverer {
@@ -63,18 +77,30 @@ impl Deliverer {
         store: Store,
         alerts: Alerts,
         others: mpsc::Receiver<Letter>,
+        pulses: &Pulses,
     ) -> Self {
+        let longest = Longest::of(config);
+        let (tells, mails) = (pulses.begin("alerts", longest.alive), pulses.begin("letters", longest.letter));
         let (post, lang) = (Post::new(config, relays), config.language.lang());
         let command = config.alerts.command.clone();
         let (letters, inbox) = mpsc::channel(UNSENT);
         let letters = (!post.readers().is_empty()).then_some(letters);
-        let teller = Teller { alerts, store, command, lang, letters };
-        Self { teller, postman: Postman { post, inbox, others, unsent: VecDeque::new(), again: AGAIN } }
+        let teller = Teller { alerts, store, command, lang, letters, pulse: tells };
+        Self { teller, postman: Postman { post, inbox, others, unsent: VecDeque::new(), again: AGAIN, pulse: mails } }
     }
 
-    /// Tells until `stop`, and then what is left.
-    pub async fn work(self, stop: CancellationToken) {
-        tokio::join!(self.teller.work(stop), self.postman.work());
+    /// Goes on with the letters of another one, as far as their readers are to be told still.
+    #[must_use]
+    pub fn taking_over(mut self, Unsent(letters): Unsent) -> Self {
+        let readers = self.postman.post.readers().to_vec();
+        let stays = |(to, _): &(Listed, Letter)| readers.iter().any(|reader| reader.address() == to.address());
+        self.postman.unsent = letters.into_iter().filter(stays).collect();
+        self
+    }
+
+    /// Tells until `stop`, and then what is left. Returns the letters that no relay took.
+    pub async fn work(self, stop: CancellationToken) -> Unsent {
+        tokio::join!(self.teller.work(stop), self.postman.work()).1
     }
 }
 
@@ -86,16 +112,18 @@ impl Teller {
                 self.tell(&alert).await;
             }
             tokio::select! {
-                () = news => {}
+                () = self.pulse.waits_for(news) => {}
                 () = stop.cancelled() => break,
             }
         }
         while let Some(alert) = self.alerts.next() {
             self.tell(&alert).await;
         }
+        self.pulse.retire();
     }
 
     async fn tell(&self, alert: &Alert) {
+        self.pulse.beat();
         let (kind, notice) = (alert.kind.as_str(), alert.notice.as_deref());
         self.write_to_readers(alert);
         self.enter(alert).await;
@@ -138,20 +166,28 @@ impl Teller {
 }
 
 impl Postman {
-    /// Until the teller is gone, and then what is left.
-    async fn work(mut self) {
+    /// Until the teller is gone, and then what is left. Returns what no relay took.
+    async fn work(mut self) -> Unsent {
+        let pulse = self.pulse.clone();
         loop {
-            tokio::select! {
-                letter = self.inbox.recv() => match letter {
-                    Some(letter) => self.mail(letter).await,
-                    None => break,
-                },
-                Some(letter) = self.others.recv() => self.mail(letter).await,
-                () = tokio::time::sleep(self.again), if !self.unsent.is_empty() => self.try_again().await,
+            match pulse.waits_for(self.next()).await {
+                Next::Letter(letter) => self.mail(letter).await,
+                Next::Again => self.try_again().await,
+                Next::End => break,
             }
         }
         while let Ok(letter) = self.others.try_recv() {
             self.mail(letter).await;
+        }
+        pulse.retire();
+        Unsent(self.unsent)
+    }
+
+    async fn next(&mut self) -> Next {
+        tokio::select! {
+            letter = self.inbox.recv() => letter.map_or(Next::End, Next::Letter),
+            Some(letter) = self.others.recv() => Next::Letter(letter),
+            () = tokio::time::sleep(self.again), if !self.unsent.is_empty() => Next::Again,
         }
     }
 
@@ -162,6 +198,7 @@ impl Postman {
     }
 
     async fn mail_to(&mut self, to: Listed, letter: Letter) {
+        self.pulse.beat();
         if let Err(why) = self.post.send(&to, &letter).await {
             tracing::error!(why, "a mail to an operator was not sent; it is tried again");
             if self.unsent.len() < UNSENT {
@@ -222,7 +259,8 @@ alerts: { mail: [night@example.jp, day@example.jp], command: tell.sh }
         let relay = CaptureRelay::start(CaptureOptions { script: down, ..CaptureOptions::default() }).await.unwrap();
         let (alerts, stop, (others, inbox)) = (Alerts::default(), CancellationToken::new(), mpsc::channel(1));
         let at = Relay::new("main", "127.0.0.1", relay.addr().port());
-        let mut deliverer = Deliverer::new(&config(folder.path()), vec![at], store.clone(), alerts.clone(), inbox);
+        let (config, pulses) = (config(folder.path()), Pulses::default());
+        let mut deliverer = Deliverer::new(&config, vec![at], store.clone(), alerts.clone(), inbox, &pulses);
         deliverer.postman.again = Duration::from_millis(50);
         let work = tokio::spawn(deliverer.work(stop.clone()));
         alerts.raise_about(Kind::RelayPaused, None, "main", Text::same("the relay is down"));

@@ -1,5 +1,6 @@
 //! The operator's own program.
 
+use crate::service::VARIABLES;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(super) async fn run(program: &Path, kind: &str, notice: &str, said: &str) ->
 async fn run_within(program: &Path, (kind, notice): (&str, &str), said: &str, limit: Duration) -> Result<(), String> {
     let mut command = Command::new(program);
     command.args([kind, notice]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     let input = child.stdin.take();
     let done = async {

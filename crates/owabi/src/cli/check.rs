@@ -13,10 +13,12 @@ mod test_mail;
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::Session;
+use crate::config::Config;
 use crate::library::Library;
 use crate::relays;
 use crate::sender::dns::Dns;
 use owabi_core::yaml::Span;
+use owabi_store::Store;
 use seen::{Seen, State};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -65,10 +67,15 @@ struct Found {
     problems: Vec<Value>,
     bad_config: bool,
     unavailable: bool,
+    /// What must be corrected, for whoever does not ask on a terminal; then nothing is shown.
+    quietly: Option<Vec<String>>,
 }
 
 impl Found {
     fn problem(&mut self, session: &Session, exit: Exit, area: &str, what: &Text) {
+        if let Some(kept) = &mut self.quietly {
+            return kept.push(what.en.clone());
+        }
         session.tell(&what.led_by("×", "x"));
         self.count(session, exit, area, what);
     }
@@ -82,6 +89,9 @@ impl Found {
     }
 
     fn warning(&mut self, session: &Session, area: &str, what: &Text) {
+        if self.quietly.is_some() {
+            return;
+        }
         session.tell(&what.led_by("△", "!"));
         self.count_warning(session, area, what);
     }
@@ -92,7 +102,7 @@ impl Found {
 
     fn failure(&mut self, session: &Session, area: &str, failure: &Failure) {
         self.problem(session, failure.exit, area, &failure.what);
-        if let Some(next) = &failure.next {
+        if let Some(next) = failure.next.as_ref().filter(|_| self.quietly.is_none()) {
             session.tell(&next.led_by("  →", "  →"));
         }
     }
@@ -149,9 +159,21 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     if let Some(sender) = &sender {
         let wanted = test_mail::Wanted { dns: options.resolver.as_ref(), wait: options.wait.duration() };
-        told.test_mails = test_mail::check(session, (&config, &library), (sender, &relays), &wanted, &mut found).await?;
+        told.test_mails =
+            test_mail::check(session, (&config, &library), (sender, &relays), &wanted, &mut found).await?;
     }
     Ok(finish(session, &found, &told))
+}
+
+/// What must be corrected in a configuration that could be read, without asking anybody but the open queue. In English.
+pub(super) async fn wrong(session: &Session, config: &Config, library: &Library, store: &Store) -> Vec<String> {
+    let mut found = Found { quietly: Some(Vec::new()), ..Found::default() };
+    notices::check(session, library, &mut found);
+    alerts::check(session, config, &mut found);
+    if let Err(error) = notices::check_released(session, store, library, &mut found).await {
+        found.failure(session, "database", &error.into());
+    }
+    found.quietly.unwrap_or_default()
 }
 
 /// What `--json` has beside the problems.

@@ -51,7 +51,7 @@ mod withdraw;
 pub(crate) use session::Session;
 pub(crate) use status::label as status_label;
 
-use crate::config::Environment;
+use crate::config::{Environment, LogFormat};
 use crate::telemetry;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -74,6 +74,8 @@ struct Cli {
     lang: Option<Lang>,
     #[arg(long = "as", value_name = "NAME", help = AS_HELP)]
     name: Option<String>,
+    #[arg(long, global = true, value_name = "FORMAT", help = LOG_FORMAT_HELP)]
+    log_format: Option<LogFormat>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -82,6 +84,7 @@ const CONFIG_HELP: &str =
     "The configuration; else $OWABI_CONFIG, /etc/owabi/owabi.yaml, config/owabi.yaml, owabi.yaml  設定ファイル";
 const AS_HELP: &str = "Who is asking; before the verb. Users prove it with a password, typed or in the file $OWABI_PASSWORD_FILE; \
      else the account that runs owabi  操作する人";
+const LOG_FORMAT_HELP: &str = "auto, text or json; else the configuration's log.format  動作ログの形式";
 const LANG_HELP: &str = "ja or en; else $OWABI_LANG, else the configuration's  表示言語";
 
 const EXAMPLES: &str = "\
@@ -195,6 +198,7 @@ fn run_line(arguments: &[OsString], environment: Environment) -> Exit {
     telemetry::silence_panics();
     let session = Session::new(cli.json, cli.lang, cli.config, environment);
     session.name(cli.name);
+    session.format_log(cli.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -6,7 +6,7 @@ use super::lost::refuse_lost;
 use super::person::Person;
 use super::purged;
 use super::say::{Text, say};
-use crate::config::{Config, Environment, Language};
+use crate::config::{Config, ConfigError, Environment, Language, LogFormat};
 use crate::library::{Library, LoadedNotice};
 use crate::{clock, telemetry};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -30,6 +30,7 @@ pub(crate) struct Session {
     config_file: Option<PathBuf>,
     english: AtomicBool,
     named: OnceLock<String>,
+    log_format: OnceLock<LogFormat>,
     /// Of a verb that may write entries into the ledger and does not seal them itself.
     to_seal: Mutex<Option<Config>>,
 }
@@ -39,9 +40,9 @@ impl Session {
         let by_environment = environment.get("OWABI_LANG").and_then(|word| super::lang(word).ok());
         let asked_lang = lang.or(by_environment);
         let english = AtomicBool::new(asked_lang == Some(Lang::En));
-        let (who, named) = (OnceCell::new(), OnceLock::new());
+        let (who, named, log_format) = (OnceCell::new(), OnceLock::new(), OnceLock::new());
         let to_seal = Mutex::default();
-        Self { json, environment, who, asked_lang, config_file, english, named, to_seal }
+        Self { json, environment, who, asked_lang, config_file, english, named, log_format, to_seal }
     }
 
     /// Somebody says who they are (`--as`); the first one that is said counts.
@@ -49,6 +50,18 @@ impl Session {
         if let Some(name) = name {
             self.named.get_or_init(|| same_name(&name));
         }
+    }
+
+    /// How the log is to look (`--log-format`); the first one that is said counts.
+    pub(super) fn format_log(&self, format: Option<LogFormat>) {
+        if let Some(format) = format {
+            self.log_format.get_or_init(|| format);
+        }
+    }
+
+    /// What `--log-format` says.
+    pub(crate) fn log_format(&self) -> Option<LogFormat> {
+        self.log_format.get().copied()
     }
 
     /// The name of `--as`.
@@ -63,13 +76,18 @@ impl Session {
 
     /// Reads the configuration, starts the log and settles the language.
     pub(crate) fn config(&self) -> Result<Config, Failure> {
-        let config = Config::load(self.config_file.as_deref(), &self.environment)?;
+        let config = self.read_config()?;
         if self.asked_lang.is_none() {
             self.english.store(config.language == Language::En, Ordering::Relaxed);
         }
-        telemetry::init(&config.log, None, &self.environment)
+        telemetry::init(&config.log, self.log_format(), &self.environment)
             .map_err(|error| Failure::new(Exit::Usage, Text::same(format!("OWABI_LOG: {error}"))))?;
         Ok(config)
+    }
+
+    /// Reads the configuration, and does no more.
+    pub(super) fn read_config(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config_file.as_deref(), &self.environment)
     }
 
     /// The configuration's language, where it can be read: for what is said before a verb begins.

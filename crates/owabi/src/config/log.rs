@@ -15,10 +15,10 @@ pub struct Log {
 }
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// Text; coloured on a terminal, without the time under systemd, whose journal has it.
+    /// Entries with fields when stderr is systemd's journal and it answers, else text; coloured on a terminal.
     #[default]
     Auto,
     /// Text with the time, never coloured.

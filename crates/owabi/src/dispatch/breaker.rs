@@ -10,6 +10,7 @@ use super::said;
 use crate::alerts::{Alerts, Kind};
 use crate::cli::state_reason;
 use crate::clock::{monotonic, now_ms};
+use crate::service::Pulse;
 use owabi_core::notice::Breaker;
 use owabi_core::watch::{self, Outcomes};
 use owabi_store::{NoticeRow, Store, StoreError};
@@ -46,11 +47,12 @@ pub(super) struct Shared {
 }
 
 /// Watches the failures until it is aborted.
-pub(super) async fn work(shared: Shared) {
+pub(super) async fn work(shared: Shared, pulse: Pulse) {
     let mut counted = BTreeMap::new();
     loop {
         // A database that is away is told of by those who claim and record.
         let _ = look(&shared, &mut counted).await;
+        pulse.beat();
         tokio::time::sleep(SOONEST).await;
         tokio::select! {
             () = shared.board.failures.notified() => {}

@@ -13,6 +13,7 @@ use crate::cli::state_reason;
 use crate::clock::{monotonic, now_ms};
 use crate::config::Config;
 use crate::library::Library;
+use crate::service::Pulse;
 use owabi_core::watch::{self, Canary};
 use owabi_store::{CanaryClaim, Claimed, NoticeRow, StoreError};
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ pub(super) struct Claimer {
     pub(super) alone_since: Option<(i64, Instant)>,
     /// Rows to give back as soon as the database takes them: id, fence, due at.
     pub(super) back: Vec<(i64, i64, i64)>,
+    pub(super) pulse: Pulse,
 }
 
 /// How many mails a second are finished with, so that no more are claimed than can leave within their lease.
@@ -104,7 +106,7 @@ impl Claimer {
                         return End::Idle;
                     }
                 }
-                Ok(_) => self.pause(Duration::MAX).await,
+                Ok(_) => self.pulse.waits_for(self.pause(Duration::MAX)).await,
                 Err(_) => self.pause(TRY_AGAIN).await,
             }
         }
@@ -119,7 +121,7 @@ impl Claimer {
     /// Outcomes that were under way are durable now, and none of them made a row due.
     async fn nothing_came_back(&mut self) -> bool {
         tokio::select! {
-            () = self.shared.recorder.flush() => {}
+            () = self.pulse.waits_for(self.shared.recorder.flush()) => {}
             () = self.shared.stop.cancelled() => return false,
         }
         matches!(self.watched_round().await, Ok(0)) && self.is_idle()
@@ -127,6 +129,7 @@ impl Claimer {
 
     /// A round, and what it says of the database.
     async fn watched_round(&mut self) -> Result<usize, StoreError> {
+        self.pulse.beat();
         self.shared.database.claiming.asks(now_ms());
         let done = self.round().await;
         self.heed(done.as_ref().err());
@@ -164,6 +167,7 @@ impl Claimer {
         for row in &notices {
             if let Some(run) = self.run_of(row) {
                 claimed += self.claim(&run, row, self.rows()).await?;
+                self.pulse.beat();
             }
         }
         self.shared.fleet.looked(false);
@@ -175,7 +179,7 @@ impl Claimer {
     async fn take_over(&mut self, notices: &[NoticeRow]) -> Result<(), StoreError> {
         if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_FOR_ENDED) {
             tokio::select! {
-                () = self.shared.recorder.flush() => {}
+                () = self.pulse.waits_for(self.shared.recorder.flush()) => {}
                 () = self.shared.stop.cancelled() => return Ok(()),
             }
             take_over::ended(&self.shared.store, &self.library, notices, self.ended_by()).await?;
@@ -380,6 +384,7 @@ impl Claimer {
     /// Until less than a claim waits in memory.
     async fn wait_for_room(&mut self) {
         while self.has_enough() && !self.shared.stop.is_cancelled() {
+            self.pulse.beat();
             self.shared.database.claiming.asks(now_ms());
             let done = self.look_after_memory().await;
             self.heed(done.as_ref().err());

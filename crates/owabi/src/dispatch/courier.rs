@@ -12,6 +12,7 @@ use super::{Counters, Measured, Settings, jitter};
 use crate::alerts::Alerts;
 use crate::clock::{monotonic, now_ms};
 use crate::outgoing::Outgoing;
+use crate::service::Pulse;
 use owabi_core::outcome::{Fault, FaultKind, Phase};
 use owabi_core::settle::Word;
 use owabi_store::{Store, StoreError};
@@ -48,8 +49,8 @@ pub(super) struct Shared {
 
 /// Works until the feed is closed or a stop is asked for. A panic costs the courier its connection, and leaves its rows
 /// to their leases; the others do not notice.
-pub(super) async fn tireless(desk: Arc<Desk>, shared: Shared) {
-    while let Err(error) = tokio::spawn(work(Arc::clone(&desk), shared.clone())).await {
+pub(super) async fn tireless(desk: Arc<Desk>, shared: Shared, pulse: Pulse) {
+    while let Err(error) = tokio::spawn(alive(Arc::clone(&desk), shared.clone(), pulse.clone())).await {
         // The panic's own words may quote a member: only that it happened is said.
         let panicked = error.is_panic();
         tracing::error!(
@@ -58,8 +59,15 @@ pub(super) async fn tireless(desk: Arc<Desk>, shared: Shared) {
             "a courier broke down; its rows are free when their leases end"
         );
         desk.probe_ended();
+        pulse.beat();
         tokio::time::sleep(IDLE).await;
     }
+    pulse.retire();
+}
+
+/// What it waits for has its own limits: replies in the session, notes in the recorder. It must only never stand still itself.
+async fn alive(desk: Arc<Desk>, shared: Shared, pulse: Pulse) {
+    pulse.waits_for(work(desk, shared)).await;
 }
 
 async fn work(desk: Arc<Desk>, shared: Shared) {

@@ -203,6 +203,11 @@ impl Feed {
         self.lock().free.len()
     }
 
+    /// Jobs with couriers.
+    pub(super) fn out(&self) -> usize {
+        self.lock().out
+    }
+
     /// Everything in memory: waiting or with a courier.
     pub(super) fn len(&self) -> usize {
         let inner = self.lock();

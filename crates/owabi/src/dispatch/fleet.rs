@@ -12,6 +12,7 @@ use super::resources::{Resource, resources};
 use super::shares::{part, published};
 use crate::clock;
 use crate::config::Config;
+use crate::service::{Longest, Pulse, Pulses};
 use owabi_store::{Beat, DaemonRow, FORGET_MS, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -84,7 +85,7 @@ pub(super) async fn join(
     store: &Store,
     desks: &[Arc<Desk>],
     feed: &Arc<Feed>,
-    database: &Arc<Database>,
+    (database, pulses): (&Arc<Database>, &Pulses),
 ) -> Result<(Fleet, Beating), StoreError> {
     let stop = CancellationToken::new();
     if !store.is_shared() {
@@ -93,7 +94,9 @@ pub(super) async fn join(
     clock::follow(store.clock_ms().await?);
     let member = Arc::new(Member::new(config, desks, feed));
     member.beat(store).await?;
-    let task = tokio::spawn(Arc::clone(&member).keep_beating(store.clone(), Arc::clone(database), stop.clone()));
+    let pulse = pulses.begin("fleet", Longest::of(config).fleet);
+    let task = Arc::clone(&member).keep_beating(store.clone(), Arc::clone(database), stop.clone(), pulse);
+    let task = tokio::spawn(task);
     Ok((Fleet(Some(member)), Beating { stop, task: Some(task) }))
 }
 
@@ -159,7 +162,13 @@ impl Member {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn keep_beating(self: Arc<Self>, store: Store, database: Arc<Database>, stop: CancellationToken) {
+    async fn keep_beating(
+        self: Arc<Self>,
+        store: Store,
+        database: Arc<Database>,
+        stop: CancellationToken,
+        pulse: Pulse,
+    ) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -167,7 +176,9 @@ impl Member {
                 () = stop.cancelled() => break,
             }
             self.try_to_beat(&store, &database).await;
+            pulse.beat();
         }
+        pulse.retire();
         let goodbye = tokio::time::timeout(PATIENCE, store.say_goodbye(&self.me.id));
         if !matches!(goodbye.await, Ok(Ok(()))) {
             tracing::warn!("no goodbye was said; the other daemons have this one's parts in a few seconds");

@@ -36,6 +36,7 @@ use crate::alerts::Alerts;
 use crate::clock::{monotonic, now_ms};
 use crate::config::{Config, Jitter, Span};
 use crate::library::Library;
+use crate::service::{Longest, Pulse, Pulses};
 use board::Board;
 use claimer::{Claimer, End, Throughput};
 use courier::Shared;
@@ -55,6 +56,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -69,6 +71,21 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 pub struct Options {
     /// Send what is due, wait for nothing that is due later, and end.
     pub until_idle: bool,
+}
+
+/// How it is told to end: at once both, or first to begin nothing more and, should that take too long, to end all the same.
+#[derive(Clone, Debug)]
+pub struct Stops {
+    /// No new mails; those under way finish, however long their relay may take. Cancelled with `end` at the latest.
+    pub wind_down: CancellationToken,
+    /// Those under way have `dispatch.stop_timeout` from now.
+    pub end: CancellationToken,
+}
+
+impl From<CancellationToken> for Stops {
+    fn from(stop: CancellationToken) -> Self {
+        Self { wind_down: stop.clone(), end: stop }
+    }
 }
 
 /// What the dispatcher works with.
@@ -107,6 +124,19 @@ pub struct Summary {
     pub relays_down: bool,
 }
 
+impl Summary {
+    /// What was done by this run of the dispatcher and by those before it, which counted into the same [`Live`].
+    #[must_use]
+    pub fn after(self, before: Self) -> Self {
+        Self {
+            commits: self.commits + before.commits,
+            unrecorded: self.unrecorded + before.unrecorded,
+            spooled: self.spooled + before.spooled,
+            ..self
+        }
+    }
+}
+
 /// What can be seen of the dispatcher while it works: by a progress bar, and by whoever asks whether all is well.
 #[derive(Clone, Debug, Default)]
 pub struct Live(Arc<Seen>);
@@ -116,6 +146,9 @@ struct Seen {
     counters: Arc<Counters>,
     database: Arc<Database>,
     desks: Mutex<Vec<Arc<Desk>>>,
+    feed: Mutex<Option<Arc<Feed>>>,
+    pulses: Pulses,
+    began: Notify,
     notices: Mutex<BTreeMap<String, String>>,
     paused: Mutex<Vec<String>>,
     alerts: Alerts,
@@ -165,6 +198,30 @@ impl Live {
     /// How each relay does at `now` (epoch milliseconds), in the configuration's order; none before the dispatcher began.
     pub fn relays(&self, now: i64) -> Vec<RelayState> {
         self.desks().iter().map(|desk| desk.state(now)).collect()
+    }
+
+    /// The loops at work.
+    pub fn pulses(&self) -> &Pulses {
+        &self.0.pulses
+    }
+
+    /// Waits until the dispatcher has begun to work; each beginning is told once.
+    pub async fn began(&self) {
+        self.0.began.notified().await;
+    }
+
+    /// Mails that couriers have.
+    pub fn under_way(&self) -> usize {
+        self.feed().map_or(0, |feed| feed.out())
+    }
+
+    /// Rows in memory: waiting for their turn, or with a courier.
+    pub fn in_memory(&self) -> usize {
+        self.feed().map_or(0, |feed| feed.len())
+    }
+
+    fn feed(&self) -> Option<Arc<Feed>> {
+        self.0.feed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The state of each notice when the dispatcher last saw them.
@@ -280,8 +337,8 @@ fn ms(span: Span) -> i64 {
 
 /// Runs the dispatcher until `stop`, or until nothing is due.
 ///
-/// On `stop` no new mail is begun; mails in flight get `dispatch.stop_timeout` to finish; everything else goes back to
-/// the queue unspent.
+/// On a stop no new mail is begun; mails in flight get `dispatch.stop_timeout` to finish (see [`Stops`]); everything else goes
+/// back to the queue unspent.
 ///
 /// # Errors
 /// The database was not available at the start.
@@ -290,8 +347,9 @@ pub async fn run(
     parts: Parts,
     options: Options,
     live: Live,
-    stop: CancellationToken,
+    stops: impl Into<Stops>,
 ) -> Result<Summary, StoreError> {
+    let (Stops { wind_down: stop, end: asked }, pulses, longest) = (stops.into(), live.pulses(), Longest::of(config));
     let Parts { relays, store, library, keys } = parts;
     let spool = Spool::of(&config.dispatch.spool, &store.queue_id().await?);
     spool.warn_unless_usable();
@@ -311,13 +369,15 @@ pub async fn run(
         })
         .collect();
     let (counters, database) = (Arc::clone(&live.0.counters), Arc::clone(&live.0.database));
-    let (fleet, beating) = fleet::join(config, &store, &desks, &feed, &database).await?;
+    let (fleet, beating) = fleet::join(config, &store, &desks, &feed, (&database, pulses)).await?;
     live.desks().clone_from(&desks);
+    *live.0.feed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&feed));
     let tally = Arc::new(Tally::default());
     let (abandon, end) = (CancellationToken::new(), CancellationToken::new());
-    let patience = tokio::spawn(abandon_after(stop.clone(), settings.stop_timeout, abandon.clone(), end.clone()));
+    let patience = tokio::spawn(abandon_after(asked, settings.stop_timeout, abandon.clone(), end.clone()));
     let (board, alerts) = (Arc::new(Board::default()), live.alerts().clone());
     let failures = breaker::Shared { store: store.clone(), board: Arc::clone(&board), alerts: alerts.clone() };
+    let recording = pulses.begin("recorder", longest.database);
     let writer = Writer {
         store: store.clone(),
         lease_at_least_ms: settings.lease_at_least_ms,
@@ -328,6 +388,7 @@ pub async fn run(
         measured: live.measured().clone(),
         abandon: abandon.clone(),
         end: end.clone(),
+        pulse: recording.clone(),
     };
     let (recorder, writing) = Recorder::start(writer);
     let measured = live.measured().clone();
@@ -350,10 +411,13 @@ pub async fn run(
         abandon,
         end,
     };
-    let couriers = start_couriers(config, &desks, &shared);
+    let couriers = start_couriers(config, &desks, &shared, pulses);
     let missing = BTreeMap::new();
     let until_idle = options.until_idle;
-    let watching = watch::Watch::new(shared.clone(), live.clone(), config.clone());
+    let [watches, counts, claims] =
+        [("watch", longest.watch), ("breaker", longest.database), ("claimer", longest.database)]
+            .map(|(name, within)| pulses.begin(name, within));
+    let watching = watch::Watch::new(shared.clone(), live.clone(), config.clone(), watches.clone());
     let (config, throughput) = (config.clone(), Throughput::default());
     let shared_too = shared.clone();
     let mut claimer = Claimer {
@@ -367,23 +431,30 @@ pub async fn run(
         looked_at: None,
         alone_since: (!shared.store.is_shared()).then(|| (now_ms(), monotonic())),
         back: Vec::new(),
+        pulse: claims.clone(),
     };
     let watching = tokio::spawn(watching.work());
-    let counting = tokio::spawn(breaker::work(failures.clone()));
-    let listening = shared.store.is_shared().then(|| tokio::spawn(listen(shared.clone())));
+    let counting = tokio::spawn(breaker::work(failures.clone(), counts.clone()));
+    let news = shared.store.is_shared().then(|| pulses.begin("news", longest.alive));
+    let listening = news.clone().map(|pulse| tokio::spawn(listen(shared.clone(), pulse)));
+    live.0.began.notify_one();
     let end = claim_until_the_end(&mut claimer).await;
     for helper in listening.into_iter().chain([watching, counting]) {
         helper.abort();
         // Its connection is back in the pool when it has ended.
         let _ = helper.await;
     }
+    [Some(watches), Some(counts), Some(claims), news].into_iter().flatten().for_each(|pulse| pulse.retire());
     let last = shared.end.clone();
-    shut_down(claimer, shared, couriers).await;
+    let winding_down = pulses.begin("winding down", longest.wind_down);
+    shut_down(claimer, shared, couriers, &winding_down).await;
+    winding_down.retire();
     beating.end().await;
     // The recorder ends when its last sender is gone and everything is written, or put aside because the time is over.
     if writing.await.is_err() {
         tracing::error!("the recorder ended badly; the leases keep its rows safe");
     }
+    recording.retire();
     if !live.0.database.is_away() {
         before(&last, breaker::last_look(&failures)).await;
     }
@@ -411,10 +482,10 @@ async fn claim_until_the_end(claimer: &mut Claimer) -> End {
 }
 
 /// Wakes the claimer when another process released a notice, or paused, resumed or withdrew one. Without news the claimer polls.
-async fn listen(shared: Shared) {
+async fn listen(shared: Shared, pulse: Pulse) {
     let mut deaf = false;
     loop {
-        match hear(&shared).await {
+        match pulse.waits_for(hear(&shared)).await {
             Err(error) if !deaf => {
                 tracing::warn!(error = harmless(&error), "no news from the database; the queue is polled");
             }
@@ -434,24 +505,25 @@ async fn hear(shared: &Shared) -> Result<(), StoreError> {
     }
 }
 
-fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared) -> JoinSet<()> {
+fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared, pulses: &Pulses) -> JoinSet<()> {
     let mut couriers = JoinSet::new();
     for (desk, relay) in desks.iter().zip(&config.smtp.relays) {
-        for _ in 0..relay.max_connections {
-            couriers.spawn(courier::tireless(Arc::clone(desk), shared.clone()));
+        for n in 1..=relay.max_connections {
+            let pulse = pulses.begin(format!("courier {} {n}", relay.name), Longest::of(config).alive);
+            couriers.spawn(courier::tireless(Arc::clone(desk), shared.clone(), pulse));
         }
     }
     couriers
 }
 
 /// No new mails; those in flight finish, or are given up when the time is over; the rest goes back.
-async fn shut_down(mut claimer: Claimer, shared: Shared, mut couriers: JoinSet<()>) {
+async fn shut_down(mut claimer: Claimer, shared: Shared, mut couriers: JoinSet<()>, pulse: &Pulse) {
     shared.stop.cancel();
     shared.feed.close();
     shared.fleet.wind_down();
     let abandon = shared.abandon.clone();
     tokio::select! {
-        () = async { while couriers.join_next().await.is_some() {} } => {}
+        () = gone_home(&mut couriers, &shared.database, pulse) => {}
         () = abandon.cancelled() => {
             tracing::warn!("mails in flight got no reply within dispatch.stop_timeout; they are settled as they stand");
         }
@@ -464,6 +536,18 @@ async fn shut_down(mut claimer: Claimer, shared: Shared, mut couriers: JoinSet<(
         None => "the database is away".to_owned(),
     };
     tracing::error!(why, "rows could not be given back; they are free when their leases end");
+}
+
+/// Until the last courier has ended. While the database is away, which may take any time, they have nothing to go on with.
+async fn gone_home(couriers: &mut JoinSet<()>, database: &Database, pulse: &Pulse) {
+    loop {
+        match tokio::time::timeout(LISTEN_AGAIN, couriers.join_next()).await {
+            Ok(None) => return,
+            Ok(Some(_)) => pulse.beat(),
+            Err(_) if database.is_away() => pulse.beat(),
+            Err(_) => {}
+        }
+    }
 }
 
 fn summary(live: &Live, tally: &Tally, end: End) -> Summary {

@@ -9,6 +9,7 @@ use super::database::{Database, Write, harmless};
 use super::measured::Measured;
 use super::spool::Spool;
 use crate::clock::{monotonic, now_ms};
+use crate::service::Pulse;
 use owabi_core::lifecycle::Status;
 use owabi_store::{Claim, Grant, Group, Intent, Recorded, Settle, Store, StoreError};
 use std::collections::HashSet;
@@ -99,6 +100,7 @@ pub(super) struct Writer {
     pub(super) abandon: CancellationToken,
     /// Not even an answer of the database.
     pub(super) end: CancellationToken,
+    pub(super) pulse: Pulse,
 }
 
 /// How a group was written.
@@ -122,7 +124,7 @@ enum Unwritten {
 impl Writer {
     async fn write_all(self, mut inbox: mpsc::Receiver<Note>) {
         let mut notes = Vec::new();
-        while inbox.recv_many(&mut notes, WAITING_NOTES).await > 0 {
+        while self.pulse.waits_for(inbox.recv_many(&mut notes, WAITING_NOTES)).await > 0 {
             let mut written = self.commit(&notes).await;
             self.database.outcomes_went(notes.iter().map(|note| note.settles.len()).sum());
             for note in notes.drain(..) {
@@ -236,6 +238,7 @@ impl Writer {
         let mut failed = false;
         // After the end a database that was away a moment ago is not asked again.
         while !(self.abandon.is_cancelled() && recording.fails_now()) {
+            self.pulse.beat();
             recording.asks(now_ms());
             let Some(written) = before(&self.end, Box::pin(write(failed))).await else {
                 recording.says_nothing(now_ms());

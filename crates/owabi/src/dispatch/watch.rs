@@ -11,6 +11,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::configuration;
 use crate::library::Library;
+use crate::service::Pulse;
 use owabi_store::{NoticeRow, StoreError};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -36,6 +37,7 @@ pub(super) struct Watch {
     /// Where the notices lie, and when the file of each notice under way was last changed.
     config: Config,
     files: BTreeMap<String, Option<SystemTime>>,
+    pulse: Pulse,
 }
 
 /// Since when each relay is down (epoch milliseconds).
@@ -54,8 +56,8 @@ impl Down {
 }
 
 impl Watch {
-    pub(super) fn new(shared: Shared, live: Live, config: Config) -> Self {
-        Self { shared, live, seen: BTreeMap::new(), down: Down::default(), config, files: BTreeMap::new() }
+    pub(super) fn new(shared: Shared, live: Live, config: Config, pulse: Pulse) -> Self {
+        Self { shared, live, seen: BTreeMap::new(), down: Down::default(), config, files: BTreeMap::new(), pulse }
     }
 
     /// Until it is aborted.
@@ -65,6 +67,7 @@ impl Watch {
             let _ = tokio::time::timeout(PATIENCE, self.look()).await;
             self.tell_of_relays(now_ms());
             self.tell_of_database(now_ms());
+            self.pulse.beat();
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
                 () = self.shared.board.look.notified() => {}

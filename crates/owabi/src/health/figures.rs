@@ -46,16 +46,21 @@ struct Last {
 #[derive(Clone, Debug)]
 pub struct Figures {
     store: Store,
-    library: Arc<Library>,
+    library: Arc<Mutex<Arc<Library>>>,
     last: Arc<Mutex<Option<Last>>>,
     /// Whoever has it looks.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Figures {
-    /// No look yet.
-    pub fn new(store: Store, library: Arc<Library>) -> Self {
-        Self { store, library, last: Arc::default(), turn: Arc::default() }
+    /// No look yet, and no notice read.
+    pub fn new(store: Store) -> Self {
+        Self { store, library: Arc::default(), last: Arc::default(), turn: Arc::default() }
+    }
+
+    /// The notices were read, or read again.
+    pub fn read(&self, library: &Arc<Library>) {
+        *self.library.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(library);
     }
 
     /// The newest figures that can be had soon, and their age; `None` before the first look succeeded.
@@ -99,10 +104,11 @@ impl Figures {
         let sealed_to = seal.as_ref().map_or(0, |seal| seal.last_seq);
         let newest = self.store.ledger_newest().await?;
         let mut counts = self.store.counts().await?;
+        let library = Arc::clone(&self.library.lock().unwrap_or_else(PoisonError::into_inner));
         let mut late_ms = 0;
         for row in self.store.notices().await? {
             counts.entry(row.id.clone()).or_default();
-            if row.state == "released" && !Hold::of(&self.store, &self.library, &row, now).await?.holds() {
+            if row.state == "released" && !Hold::of(&self.store, &library, &row, now).await?.holds() {
                 let due = self.store.next_due(&row.id).await?;
                 late_ms = late_ms.max(due.map_or(0, |due| now.saturating_sub(due)));
             }

@@ -2,19 +2,19 @@
 //! text as Kubernetes' own, one line a check where `?verbose` asks for it or one fails.
 
 use super::Daemon;
+use crate::service::Wedged;
 use axum::http::StatusCode;
-
-/// How long the claimer may not have looked at the queue, which it does each second while the database answers (milliseconds).
-const HANGS_MS: i64 = 300_000;
 
 /// One check: what is looked at, and what is wrong with it.
 type Check = (&'static str, Option<String>);
 
 /// Whether the daemon's loops go round. A database or relay that is away is no reason for a restart.
-pub(super) fn live(daemon: &Daemon, now: i64) -> Vec<Check> {
-    let database = daemon.live.database(now);
-    let hangs = database.trouble().is_none() && database.looked_at.is_some_and(|at| at + HANGS_MS < now);
-    vec![("claimer", hangs.then(|| "has not looked at the queue for five minutes".to_owned()))]
+pub(super) fn live(wedged: &[Wedged]) -> Vec<Check> {
+    let why = wedged.first().map(|Wedged { name, silent, within }| {
+        let (silent, within) = (silent.as_secs(), within.as_secs());
+        format!("{name} has done nothing for {silent} s, and its longest round is {within} s")
+    });
+    vec![("loops", why)]
 }
 
 /// Whether mails can be sent now.

@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 async fn daemon(folder: &TempDir, started_at: i64) -> Daemon {
     let options = owabi_store::OpenOptions::new(format!("sqlite:{}", folder.path().join("owabi.db").display()));
     let store = owabi_store::Store::open(&options).await.unwrap();
-    let figures = Figures::new(store, Arc::default());
-    Daemon { started_at, live: Live::default(), receipts: Troubles::default(), figures }
+    let figures = Figures::new(store);
+    Daemon { started_at, live: Live::default(), receipts: Troubles::default(), service: Service::default(), figures }
 }
 
 async fn serving(folder: &TempDir) -> SocketAddr {
@@ -71,7 +71,7 @@ async fn all_is_well_only_when_the_database_and_every_relay_work() {
     assert!(is_well(&DatabaseState::default(), &relays(true)));
     assert!(!is_well(&DatabaseState::default(), &relays(false)));
     assert!(!is_well(&recording, &relays(true)) && !is_well(&claiming, &relays(true)));
-    let said = document(&daemon, &recording, &relays(false));
+    let said = document(&daemon, &recording, &relays(false), &[]);
     let since = "2022-03-02T09:00:00.000+09:00";
     let database = json!({ "ok": false, "since": since, "why": "full", "waiting_outcomes": 3 });
     assert_eq!((&said["status"], &said["database"]), (&json!("trouble"), &database));
@@ -79,14 +79,33 @@ async fn all_is_well_only_when_the_database_and_every_relay_work() {
     let paused =
         json!([{ "name": "main", "up": false, "paused_until": "1970-01-01T09:00:01.000+09:00", "failures": 1 }]);
     assert_eq!((&said["relays"], &said["claiming"]["ok"]), (&paused, &json!(true)));
-    let said = document(&daemon, &claiming, &relays(true));
+    let said = document(&daemon, &claiming, &relays(true), &[]);
     assert_eq!((&said["database"]["ok"], &said["claiming"]["since"]), (&json!(false), &json!(since)));
     assert_eq!(said["beating"], json!({ "ok": true, "since": null, "why": null }));
     let beating = DatabaseState { beating: claiming.claiming, ..DatabaseState::default() };
     assert!(!is_well(&beating, &relays(true)));
-    let said = document(&daemon, &beating, &relays(true));
+    let said = document(&daemon, &beating, &relays(true), &[]);
     assert_eq!(said["beating"], json!({ "ok": false, "since": since, "why": "full" }));
     assert_eq!((&said["database"]["ok"], &said["claiming"]["ok"]), (&json!(false), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_refused_configuration_is_told_and_a_loop_that_does_nothing_is_trouble() {
+    let folder = tempdir().unwrap();
+    let (daemon, well) = (daemon(&folder, 0).await, DatabaseState::default());
+    daemon.service.configuration(Some("owabi.yaml:3: language".into()), 1_646_179_200_000);
+    let said = document(&daemon, &well, &relays(true), &[]);
+    let (since, why) = ("2022-03-02T09:00:00.000+09:00", "owabi.yaml:3: language");
+    assert_eq!(said["configuration"], json!({ "ok": false, "since": since, "why": why }));
+    assert_eq!((&said["status"], &said["loops"]["ok"]), (&json!("ok"), &json!(true)));
+    let pulse = daemon.live.pulses().begin("watch", Duration::from_secs(30));
+    let wedged = Wedged { name: "watch".into(), silent: Duration::from_secs(31), within: Duration::from_secs(30) };
+    let said = document(&daemon, &well, &relays(true), std::slice::from_ref(&wedged));
+    let loops = json!({ "ok": false, "watched": 1, "wedged": [{ "name": "watch", "silent_s": 31, "longest_s": 30 }] });
+    assert_eq!((&said["status"], &said["loops"]), (&json!("trouble"), &loops));
+    pulse.retire();
+    let why = "watch has done nothing for 31 s, and its longest round is 30 s".to_owned();
+    assert_eq!(probes::live(&[wedged]), [("loops", Some(why))]);
 }
 
 async fn of(at: SocketAddr, path: &str) -> (u16, String) {
@@ -101,7 +120,7 @@ async fn before_the_dispatcher_began_the_daemon_lives_and_is_not_ready() {
     let folder = tempdir().unwrap();
     let at = serving(&folder).await;
     assert_eq!(of(at, "/livez").await, (200, "ok\n".to_owned()));
-    assert_eq!(of(at, "/livez?verbose").await, (200, "[+]claimer ok\nlivez check passed\n".to_owned()));
+    assert_eq!(of(at, "/livez?verbose").await, (200, "[+]loops ok\nlivez check passed\n".to_owned()));
     let said = "[-]dispatcher failed: has not begun\n[+]database ok\n[+]relays ok\nreadyz check failed\n";
     assert_eq!(of(at, "/readyz").await, (503, said.to_owned()));
 }

@@ -9,6 +9,7 @@ use crate::alerts::{Alerts, Kind};
 use crate::cli::say::say;
 use crate::clock;
 use crate::dispatch::harmless;
+use crate::service::Pulse;
 use owabi_core::ids::Keys;
 use owabi_core::ledger::{Hash, Head, NO_SEAL, Ranges, Seal, SealKey};
 use owabi_store::{LedgerRow, Store, StoreError};
@@ -44,6 +45,8 @@ pub struct Sealer {
     noted: Option<Noted>,
     /// The chain was found to hold the noted head.
     trusted: bool,
+    /// Of a daemon: a round may take long after a large import, a page does not.
+    pulse: Option<Pulse>,
 }
 
 /// What became of a page.
@@ -85,8 +88,19 @@ impl Sealer {
         let newest = Newest { number: 0, at: 0, hash: NO_SEAL };
         let leaves = Leaves::new(keys);
         let (done, gaps) = (Ranges::default(), Vec::new());
-        let mut sealer =
-            Self { store, leaves, key, queue, newest, done, entries: 0, gaps, noted: None, trusted: false };
+        let mut sealer = Self {
+            store,
+            leaves,
+            key,
+            queue,
+            newest,
+            done,
+            entries: 0,
+            gaps,
+            noted: None,
+            trusted: false,
+            pulse: None,
+        };
         sealer.follow().await?;
         Ok(sealer)
     }
@@ -148,6 +162,7 @@ impl Sealer {
             if from <= to {
                 rows.extend(self.store.ledger_entries(from, to).await?);
             }
+            self.pulse.iter().for_each(Pulse::beat);
             match self.seal_rows(std::mem::take(&mut rows), now).await? {
                 Page::Sealed(entries) => *sealed += entries,
                 Page::Lost => return Ok(false),
@@ -165,6 +180,7 @@ impl Sealer {
     async fn follow(&mut self) -> Result<(), StoreError> {
         loop {
             let seals = self.store.seals_after(self.newest.number, SEALS).await?;
+            self.pulse.iter().for_each(Pulse::beat);
             for stored in &seals {
                 // What is wrong with a seal is for `ledger verify` to say; the chain goes on behind it.
                 if let Ok(seal) = stored.read() {
@@ -255,10 +271,11 @@ impl Sealer {
     }
 
     /// Seals about once a second until it is stopped.
-    pub fn keep_sealing(self, alerts: Alerts) -> Sealing {
+    pub fn keep_sealing(mut self, alerts: Alerts, pulse: Pulse) -> Sealing {
         let stop = CancellationToken::new();
+        self.pulse = Some(pulse.clone());
         let task = tokio::spawn(keep(self, stop.clone(), alerts));
-        Sealing { stop, task }
+        Sealing { stop, task, pulse }
     }
 }
 
@@ -268,13 +285,16 @@ pub struct Sealing {
     stop: CancellationToken,
     /// The sealer, and the head that the journal has.
     task: JoinHandle<(Sealer, Option<i64>)>,
+    pulse: Pulse,
 }
 
 impl Sealing {
     /// Stops after everything that was entered is sealed, as far as the database answers.
     pub async fn finish(self) {
         self.stop.cancel();
-        let Ok((mut sealer, told)) = self.task.await else { return };
+        let done = self.task.await;
+        self.pulse.retire();
+        let Ok((mut sealer, told)) = done else { return };
         let answers = tokio::time::timeout(ANSWER, sealer.store.newest_seal()).await.is_ok_and(|seal| seal.is_ok());
         let last = async { answers && sealer.seal(clock::now_ms()).await.is_ok() };
         if tokio::time::timeout(LAST, last).await != Ok(true) {

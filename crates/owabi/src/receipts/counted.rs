@@ -67,6 +67,7 @@ impl From<io::Error> for Failed {
 impl Failed {
     /// Tells the intake, where it does not know yet: that the database is away is said elsewhere.
     pub(crate) fn tell(&self, intake: &Intake, source: &str) {
+        intake.beat();
         match self {
             Self::Store(error @ StoreError::Unavailable(_)) => {
                 tracing::debug!(source, error = harmless(error), "nothing can be recorded");

@@ -8,6 +8,7 @@ use super::{Arrival, Verdict};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::dispatch::harmless;
+use crate::service::Pulse;
 use owabi_core::bounce::Kind;
 use owabi_core::ids::Keys;
 use owabi_core::lifecycle::Status;
@@ -36,6 +37,8 @@ pub(crate) struct Intake {
     troubles: Troubles,
     /// A daemon reads the sources all the time.
     follows: bool,
+    /// Of the loop that hands things over.
+    pulse: Option<Pulse>,
 }
 
 impl Intake {
@@ -43,7 +46,7 @@ impl Intake {
     pub(crate) fn new(config: &Config, store: Store, keys: Keys) -> Self {
         let rules = Rules { keys, relayed_counts: config.receipts.relayed_is_delivered };
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { store, rules: Arc::new(rules), host, troubles: Troubles::default(), follows: false }
+        Self { store, rules: Arc::new(rules), host, troubles: Troubles::default(), follows: false, pulse: None }
     }
 
     /// Reads, matches and records what arrived from `source`; the verdicts are in the order of the arrivals.
@@ -63,6 +66,7 @@ impl Intake {
         let mut verdicts = Vec::with_capacity(items.len());
         let mut rest = items;
         while !rest.is_empty() {
+            self.beat();
             let (now, later) = rest.split_at(together(rest));
             match self.take_group(now, waits).await {
                 Ok(taken) => verdicts.extend(taken),
@@ -193,6 +197,7 @@ impl Intake {
             looked_at.extend(page.iter().map(|row| row.sha256.clone()));
             let sending = self.being_sent(&page).await?;
             for row in page.iter().filter(|row| !row.member_id.is_some_and(|id| sending.contains(&id))) {
+                self.beat();
                 settled += usize::from(self.take_kept(row).await? == Verdict::Matched);
             }
         }
@@ -266,6 +271,7 @@ impl Intake {
     /// # Errors
     /// `Unavailable`.
     pub(crate) async fn looked(&self, source: &str, began_at: i64, remaining: Option<&str>) -> Result<(), StoreError> {
+        self.beat();
         self.store.source_looked(self.source(source), began_at, remaining).await?;
         match remaining {
             Some(what) if self.troubles.begin(source, what, now_ms()) => {
@@ -280,6 +286,7 @@ impl Intake {
     /// Says that a source cannot be read, for status and the log: once, until it works again or something else is wrong.
     /// `what` has no addresses.
     pub(crate) fn trouble(&self, source: &str, what: &str) {
+        self.beat();
         if self.troubles.begin(source, what, now_ms()) {
             tracing::warn!(source, what, "a source of receipts cannot be read; trying again");
         }
@@ -295,16 +302,12 @@ impl Intake {
         });
     }
 
-    /// Which sources cannot be read.
-    pub(crate) fn troubles(&self) -> Troubles {
-        self.troubles.clone()
-    }
-
     /// Where a source that is read from some place on left off; `None`: never read.
     ///
     /// # Errors
     /// `Unavailable`.
     pub(crate) async fn position(&self, source: &str) -> Result<Option<String>, StoreError> {
+        self.beat();
         self.store.source_position(&self.host, source).await
     }
 
@@ -313,7 +316,23 @@ impl Intake {
     /// # Errors
     /// `Unavailable`.
     pub(crate) async fn remember(&self, source: &str, position: &str) -> Result<(), StoreError> {
+        self.beat();
         self.store.remember_position(self.source(source), position, now_ms()).await
+    }
+
+    /// The same intake for a loop with a pulse: handing over proves that it goes on.
+    pub(super) fn beating(self, pulse: Pulse) -> Self {
+        Self { pulse: Some(pulse), ..self }
+    }
+
+    /// The loop that hands things over goes on.
+    pub(super) fn beat(&self) {
+        self.pulse.iter().for_each(Pulse::beat);
+    }
+
+    /// The same intake, which tells of trouble here.
+    pub(crate) fn telling(self, troubles: Troubles) -> Self {
+        Self { troubles, ..self }
     }
 
     /// The intake of a daemon, which goes on reading its sources.

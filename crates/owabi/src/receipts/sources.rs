@@ -3,6 +3,7 @@
 use super::{Failed, Intake, imap, journal, maildir, maillog};
 use crate::config::{Config, ConfigError};
 use crate::dispatch::harmless;
+use crate::service::{Longest, Pulse, Pulses};
 use owabi_store::StoreError;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -87,13 +88,20 @@ impl Sources {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub(crate) async fn follow(self, stop: &CancellationToken) -> Result<JoinSet<()>, StoreError> {
+    pub(crate) async fn follow(
+        self,
+        stop: &CancellationToken,
+        pulses: &Pulses,
+        longest: Longest,
+    ) -> Result<JoinSet<()>, StoreError> {
         self.announce().await?;
         let mut readers = JoinSet::new();
         for source in self.all {
-            readers.spawn(tireless(source, self.intake.clone(), self.poll, stop.clone()));
+            let pulse = pulses.begin(source.name(), longest.source);
+            readers.spawn(tireless(source, self.intake.clone(), self.poll, stop.clone(), pulse));
         }
-        readers.spawn(match_the_parked(self.intake, stop.clone()));
+        let pulse = pulses.begin("parked receipts", longest.database);
+        readers.spawn(match_the_parked(self.intake, stop.clone(), pulse));
         Ok(readers)
     }
 
@@ -121,11 +129,12 @@ impl Sources {
 }
 
 /// A reader that ends in a panic of ours is told of, and begins anew.
-async fn tireless(source: Source, intake: Intake, poll: Duration, stop: CancellationToken) {
+async fn tireless(source: Source, intake: Intake, poll: Duration, stop: CancellationToken, pulse: Pulse) {
+    let intake = intake.beating(pulse.clone());
     loop {
         let reading = tokio::spawn(source.clone().follow(intake.clone(), poll, stop.clone()));
         if reading.await.is_ok() || stop.is_cancelled() {
-            return;
+            return pulse.retire();
         }
         intake.trouble(&source.name(), "its reader ended by a defect of owabi; it begins anew");
         stop.run_until_cancelled(tokio::time::sleep(LOOK_AT_PARKED)).await;
@@ -133,8 +142,8 @@ async fn tireless(source: Source, intake: Intake, poll: Duration, stop: Cancella
 }
 
 /// A receipt that overtook its mail's outcome finds it a little later.
-async fn match_the_parked(intake: Intake, stop: CancellationToken) {
-    let mut failing = false;
+async fn match_the_parked(intake: Intake, stop: CancellationToken, pulse: Pulse) {
+    let (mut failing, intake) = (false, intake.beating(pulse.clone()));
     let matching = async {
         loop {
             match intake.take_parked().await {
@@ -146,8 +155,10 @@ async fn match_the_parked(intake: Intake, stop: CancellationToken) {
                     failing = true;
                 }
             }
+            intake.beat();
             tokio::time::sleep(LOOK_AT_PARKED).await;
         }
     };
     stop.run_until_cancelled(matching).await;
+    pulse.retire();
 }

@@ -21,6 +21,11 @@ impl Troubles {
         self.lock().iter().map(|(source, said)| (source.clone(), said.trouble.clone())).collect()
     }
 
+    /// The sources are other ones from now on.
+    pub(crate) fn forget(&self) {
+        self.lock().clear();
+    }
+
     /// Something is wrong. Whether that is news: nothing was, or something else.
     pub(super) fn begin(&self, source: &str, why: &str, now: i64) -> bool {
         let mut troubles = self.lock();

@@ -1,5 +1,6 @@
 //! A `journalctl` that prints entries to its end.
 
+use crate::service::VARIABLES;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::process::Stdio;
@@ -21,6 +22,7 @@ pub(super) fn command(extra: &[OsString]) -> Command {
     let mut command = Command::new("journalctl");
     command.args(["--all", "--no-pager", "SYSLOG_FACILITY=2"]).args(extra);
     command.env("LC_ALL", "C").env("SYSTEMD_COLORS", "0").stdin(Stdio::null()).kill_on_drop(true);
+    VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
     command
 }
 

@@ -66,7 +66,9 @@ impl Look<'_> {
                 en: "{shown} refused the connection: nothing listens on that port"
             ),
             Some(Trouble::Silent) => say!(ja: "{shown} は応答しません。", en: "{shown} does not answer"),
-            Some(Trouble::NoRoute) => say!(ja: "{shown} への経路がありません。", en: "there is no route to {shown} from here"),
+            Some(Trouble::NoRoute) => {
+                say!(ja: "{shown} への経路がありません。", en: "there is no route to {shown} from here")
+            }
             _ => say!(ja: "{shown} につながりません: {fault}", en: "{shown}: {fault}"),
         };
         let next = match step.io {
@@ -104,7 +106,9 @@ impl Look<'_> {
                 ja: "そのポートが SMTP かを確かめてください。465 番は最初から TLS なので、tls: implicit にします。",
                 en: "see whether that port speaks SMTP; port 465 is TLS from the first byte and wants tls: implicit"
             ),
-            _ => say!(ja: "host と port が SMTP サーバーのものか確かめてください。", en: "see whether host and port are those of an SMTP server"),
+            _ => {
+                say!(ja: "host と port が SMTP サーバーのものか確かめてください。", en: "see whether host and port are those of an SMTP server")
+            }
         };
         let what = say!(ja: "挨拶がありません: {fault}", en: "no greeting: {fault}");
         Seen::failed("greeting", Exit::Unavailable, what, next)
@@ -121,7 +125,12 @@ impl Look<'_> {
             return vec![Seen::failed("ehlo", Exit::Unavailable, what, next).in_time(step.took)];
         }
         let mut seen = vec![Seen::fine("ehlo", say!(ja: "EHLO {helo}", en: "EHLO {helo}")).in_time(step.took)];
-        let is_first = self.probe.steps.iter().find(|other| other.what == What::Ehlo).is_some_and(|first| std::ptr::eq(first, step));
+        let is_first = self
+            .probe
+            .steps
+            .iter()
+            .find(|other| other.what == What::Ehlo)
+            .is_some_and(|first| std::ptr::eq(first, step));
         if is_first {
             seen.extend(self.helo());
             seen.extend(self.in_the_clear());
@@ -167,10 +176,13 @@ impl Look<'_> {
         let offered = self.probe.offers.as_ref().map(|offers| offers.auth.join(" ")).unwrap_or_default();
         let Some(fault) = &step.fault else {
             let mechanism = self.probe.mechanism.as_deref().unwrap_or_default();
-            return Seen::fine("login", say!(
-                ja: "ログイン: AUTH {mechanism} で成功(提示: {offered})",
-                en: "login: AUTH {mechanism} succeeded (offered: {offered})"
-            ));
+            return Seen::fine(
+                "login",
+                say!(
+                    ja: "ログイン: AUTH {mechanism} で成功(提示: {offered})",
+                    en: "login: AUTH {mechanism} succeeded (offered: {offered})"
+                ),
+            );
         };
         let (what, next) = match fault {
             Fault { kind: FaultKind::Auth, reply: Some(_), .. } => (

@@ -1,0 +1,106 @@
+//! The configuration is read again: all of it is looked at before any of it is used.
+
+use crate::cli::check;
+use crate::cli::session::Session;
+use crate::clock;
+use crate::config::Config;
+use crate::library::Library;
+use crate::service::{Manager, Phase, Service, Signals};
+use crate::{configuration, relays, telemetry};
+use owabi_core::yaml::document as yaml;
+use owabi_store::Store;
+
+/// What is open or held for as long as owabi runs.
+const STAYS: [&str; 5] = ["database.", "keys.", "ledger.", "health.", "dispatch.spool"];
+
+/// Whoever waits for the next configuration.
+pub(super) struct Reloader<'a> {
+    pub(super) session: &'a Session,
+    pub(super) signals: &'a Signals,
+    pub(super) manager: &'a Manager,
+    pub(super) service: &'a Service,
+    pub(super) store: &'a Store,
+}
+
+impl Reloader<'_> {
+    /// Waits until a good configuration is to be used. A bad one is told of, and the one in use stays.
+    pub(super) async fn next(&self, in_use: &Config) -> Config {
+        loop {
+            self.signals.reload().await;
+            self.manager.reloading(clock::monotonic_usec());
+            match self.read(in_use).await {
+                Ok(config) => {
+                    telemetry::configure(&config.log);
+                    tracing::info!(
+                        "the configuration is read again: it is used as soon as the mails under way are done"
+                    );
+                    self.service.configuration(None, clock::now_ms());
+                    self.service.enter(Phase::Reloading);
+                    return config;
+                }
+                Err(why) => {
+                    tracing::error!(why, "the new configuration is refused; the old one is used");
+                    self.service.configuration(Some(why), clock::now_ms());
+                    self.manager.ready();
+                }
+            }
+        }
+    }
+
+    /// What `check` finds without asking a relay, and what cannot change while owabi runs.
+    async fn read(&self, in_use: &Config) -> Result<Config, String> {
+        let config = self.session.read_config().map_err(|error| error.to_string())?;
+        config.check_secrets().map_err(|error| error.to_string())?;
+        relays::relays(&config).map_err(|error| error.to_string())?;
+        let fixed = fixed(in_use, &config);
+        if !fixed.is_empty() {
+            return Err(fixed.join("\n"));
+        }
+        let library = Library::load(&config);
+        let wrong = check::wrong(self.session, &config, &library, self.store).await;
+        if wrong.is_empty() { Ok(config) } else { Err(wrong.join("\n")) }
+    }
+}
+
+/// The keys that changed and may not, each with its place.
+fn fixed(in_use: &Config, config: &Config) -> Vec<String> {
+    let changed = configuration::changed(in_use, config);
+    let stays = changed.into_iter().filter(|key| STAYS.iter().any(|stays| key.starts_with(stays)));
+    let text = std::fs::read_to_string(&config.file).unwrap_or_default();
+    let place = |key: String| {
+        let line = yaml::locate(&text, &yaml::steps_of(&key)).map(|at| format!(":{}", at.0)).unwrap_or_default();
+        format!(
+            "{}{line}: {key}: it cannot change while owabi runs; restart it: systemctl restart owabi",
+            config.file.display()
+        )
+    };
+    stays.map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    #[test]
+    fn what_is_open_while_owabi_runs_asks_for_a_restart_with_its_line_and_the_rest_may_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("owabi.yaml");
+        let relays = "smtp: { relays: [{ name: main, host: r.example.jp }], bounce: { address: b@example.jp } }";
+        let read = |more: &str| {
+            let text = format!("{relays}\n{more}\n");
+            std::fs::write(&file, &text).unwrap();
+            Config::read(&file, &text, &Environment::default()).unwrap()
+        };
+        let in_use = read("");
+        let other = read(
+            "log: { level: debug }\nalerts: { daily: \"09:00\" }\ndispatch: { poll: 2s }\npacing: { presets: none }",
+        );
+        assert_eq!(fixed(&in_use, &other), Vec::<String>::new());
+        let other = read("language: en\nhealth:\n  listen: :8025\ndatabase: { readers: 9 }");
+        let said = fixed(&in_use, &other);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains("owabi.yaml:5: database.readers: ") && said[0].contains("restart"), "{said:?}");
+        assert!(said[1].contains("owabi.yaml:4: health.listen: "), "{said:?}");
+    }
+}

@@ -1,0 +1,135 @@
+//! The thread that looks whether all loops go on, feeds the service manager's watchdog only while they do, and tells the status. It
+//! is no task: where tasks hang, it must not.
+
+use super::status::Seen;
+use super::{Manager, Service, Wedged};
+use crate::clock;
+use crate::dispatch::Live;
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// From one look to the next, at most.
+const EVERY: Duration = Duration::from_secs(1);
+/// The rate is that of the last so many looks.
+const LOOKS: usize = 10;
+
+/// The thread at work.
+#[derive(Debug)]
+pub struct Keeper {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+struct Looker {
+    manager: Manager,
+    live: Live,
+    service: Service,
+    /// How often the watchdog is fed.
+    feeds: Option<Duration>,
+    fed: Option<Instant>,
+    said: BTreeSet<String>,
+    told: String,
+    accepted: VecDeque<(Instant, u64)>,
+}
+
+impl Keeper {
+    /// Begins to look. The watchdog, if there is one, is fed three times in its interval.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(manager: Manager, watchdog: Option<Duration>, live: Live, service: Service) -> io::Result<Self> {
+        let (stop, stopped) = channel();
+        let (feeds, said, accepted) = (watchdog.map(|interval| interval / 3), BTreeSet::new(), VecDeque::new());
+        let looker = Looker { manager, live, service, feeds, fed: None, said, told: String::new(), accepted };
+        let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || looker.work(&stopped))?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends it.
+    pub fn end(self) {
+        drop(self.stop);
+        // It has panicked, or ends now: both are the end.
+        let _ = self.thread.join();
+    }
+}
+
+impl Looker {
+    fn work(mut self, stopped: &Receiver<()>) {
+        let step = self.feeds.map_or(EVERY, |feeds| feeds.min(EVERY));
+        let mut last = clock::monotonic();
+        loop {
+            self.look(last);
+            if stopped.recv_timeout(step) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            let now = clock::monotonic();
+            // This thread does nothing but sleep: if it slept too long, so did everybody.
+            let over = now.saturating_duration_since(last).saturating_sub(step);
+            if over > EVERY {
+                self.live.pulses().forgive(over);
+            }
+            last = now;
+        }
+    }
+
+    fn look(&mut self, now: Instant) {
+        let wedged = self.live.pulses().wedged(now);
+        self.tell_of(&wedged);
+        if let Some(feeds) = self.feeds
+            && wedged.is_empty()
+            && self.fed.is_none_or(|fed| now.saturating_duration_since(fed) >= feeds)
+        {
+            self.manager.is_alive();
+            self.fed = Some(now);
+        }
+        if self.manager.listens() {
+            self.tell_status(&wedged, now);
+        }
+    }
+
+    fn tell_of(&mut self, wedged: &[Wedged]) {
+        for Wedged { name, silent, within } in wedged {
+            if self.said.insert(name.clone()) {
+                let (silent_s, longest_s, fed) = (silent.as_secs(), within.as_secs(), self.feeds.is_some());
+                tracing::error!(
+                    name,
+                    silent_s,
+                    longest_s,
+                    fed,
+                    "a loop does nothing any more; where a watchdog is fed, it is not fed from now on"
+                );
+            }
+        }
+        let goes_on = |name: &String| !wedged.iter().any(|of| of.name == *name);
+        for name in self.said.extract_if(.., goes_on) {
+            tracing::warn!(name, "the loop goes on again");
+        }
+    }
+
+    fn tell_status(&mut self, wedged: &[Wedged], now: Instant) {
+        let per_second = self.rate(now);
+        let text = Seen::of(&self.service, &self.live, wedged, per_second, clock::now_ms()).text();
+        if text != self.told {
+            self.manager.status(&text);
+            self.told = text;
+        }
+    }
+
+    /// Mails accepted a second.
+    fn rate(&mut self, now: Instant) -> f64 {
+        if self.accepted.back().is_none_or(|(at, _)| now.saturating_duration_since(*at) >= EVERY) {
+            self.accepted.push_back((now, self.live.accepted()));
+        }
+        if self.accepted.len() > LOOKS {
+            self.accepted.pop_front();
+        }
+        let (Some((from, before)), Some((to, after))) = (self.accepted.front(), self.accepted.back()) else {
+            return 0.0;
+        };
+        let seconds = to.saturating_duration_since(*from).as_secs_f64();
+        if seconds > 0.0 { after.saturating_sub(*before) as f64 / seconds } else { 0.0 }
+    }
+}

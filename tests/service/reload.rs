@@ -1,0 +1,131 @@
+//! SIGHUP: a good configuration is used from then on, a bad one is not, and nobody is lost or told twice.
+
+use super::*;
+use std::collections::HashMap;
+
+/// Waits for the answer to so many reloads.
+async fn reloaded(manager: &Manager, times: usize) {
+    manager.hears_times("RELOADING=1\nMONOTONIC_USEC=", times).await;
+    manager.hears_times("READY=1", times + 1).await;
+}
+
+/// The keys that the ledger's newest entry of a configuration says have changed.
+fn changed(program: &Program) -> Vec<String> {
+    let shown = program.json(&["ledger", "show", "--kind", "configuration"]);
+    let newest = shown["entries"].as_array().unwrap().iter().max_by_key(|entry| entry["seq"].as_i64()).unwrap();
+    let changed = newest["body"]["changed"].as_array().cloned().unwrap_or_default();
+    changed.iter().map(|key| key.as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_relay_and_rate_are_used_in_the_middle_of_sending_and_nobody_is_lost_or_told_twice() {
+    const MEMBERS: usize = 80;
+    let slow = "smtp:\n  relays:\n    - { name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: 2, rate: 20 }\n  \
+                bounce: { address: bounces@example.jp }\n";
+    let Service { relay, program, manager, running } = Service::start(slow, MEMBERS, Script::new()).await;
+    let second = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    assert!(eventually(&async || relay.captured().len() > 10).await);
+    let (from, to) = (format!("port: {}", relay.addr().port()), format!("port: {}", second.addr().port()));
+    program.configure(&from, &to);
+    program.configure("rate: 20", "rate: 1000");
+    running.signal(Signal::HUP);
+    reloaded(&manager, 1).await;
+    let by_the_first = relay.captured().len();
+    manager.hears(&format!("STATUS=idle: {MEMBERS} of {MEMBERS} accepted")).await;
+    assert!(running.terminate().success());
+    assert!(by_the_first < MEMBERS, "it was not in the middle");
+    assert_eq!((relay.captured().len(), second.captured().len()), (by_the_first, MEMBERS - by_the_first));
+    let mut told: HashMap<String, u64> = relay.deliveries();
+    second.deliveries().into_iter().for_each(|(to, times)| *told.entry(to).or_default() += times);
+    assert!(told.len() == MEMBERS && told.values().all(|times| *times == 1), "{told:?}");
+    let rows = program.rows().await;
+    assert!(rows.iter().all(|row| row.used == 1 && row.status.as_str() == "accepted"), "{rows:?}");
+    assert_eq!(changed(&program), ["smtp.relays[0].port", "smtp.relays[0].rate"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_configuration_is_refused_with_its_place_and_the_old_one_stays_until_a_good_one_comes() {
+    let Service { relay, program, manager, running } = Service::start(HEALTH, 2, Script::new()).await;
+    let health = health_address(&program).await;
+    let good = std::fs::read_to_string(program.path("owabi.yaml")).unwrap();
+    assert_eq!(ask(health).1["configuration"]["ok"], true);
+    let notice = std::fs::read_to_string(program.path("notices/leak.yaml")).unwrap();
+    let line = good.lines().count() + 1;
+    let mistakes = [
+        ("owabi.yaml", format!("{good}log: {{ level: loud }}\n"), format!("owabi.yaml:{line}:")),
+        ("owabi.yaml", good.replace("sqlite:owabi.db", "sqlite:other.db"), "owabi.yaml:1: database.url".to_owned()),
+        ("notices/next.yaml", "id: [".to_owned(), "next.yaml".to_owned()),
+        ("owabi.yaml", format!("{good}alerts: {{ command: nowhere.sh }}\n"), "alerts.command".to_owned()),
+    ];
+    for (n, (file, text, place)) in mistakes.iter().enumerate() {
+        program.write(file, text);
+        running.signal(Signal::HUP);
+        reloaded(&manager, n + 1).await;
+        let (code, said) = ask(health);
+        let why = said["configuration"]["why"].as_str().unwrap();
+        assert!(code == 200 && said["configuration"]["ok"] == false && why.contains(place), "{place}: {said}");
+        let line = program.said().lines().rfind(|line| line.contains("ERROR")).unwrap().to_owned();
+        assert!(line.contains("refused") && line.contains(place.as_str()), "{line}");
+        program.write("owabi.yaml", &good);
+        let _ = std::fs::remove_file(program.path("notices/next.yaml"));
+    }
+    manager.hears("STATUS=the new configuration is refused, the old one is used; idle: 2 of 2 accepted").await;
+    assert!(!program.path("other.db").exists());
+    program.write("more.csv", "会員番号,氏名,メールアドレス\nX1,山田 花子,x1@example.jp\n");
+    program.import(&program.path("more.csv"));
+    program.release();
+    assert!(eventually(&async || relay.captured().len() == 3).await, "the old one is used: {}", program.said());
+    program.write("notices/leak.yaml", &notice);
+    running.signal(Signal::HUP);
+    reloaded(&manager, mistakes.len() + 1).await;
+    assert_eq!(ask(health).1["configuration"], serde_json::json!({ "ok": true, "since": null, "why": null }));
+    assert!(running.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloads_that_are_asked_for_during_a_reload_are_one_and_the_mail_under_way_finishes_first() {
+    let Service { relay, program, manager, running } = Service::held().await;
+    for _ in 0..5 {
+        running.signal(Signal::HUP);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    manager.hears("STATUS=reloading: 1 mail under way").await;
+    assert_eq!((manager.count("READY=1"), relay.captured().len()), (1, 1));
+    relay.release(HERE);
+    reloaded(&manager, 2).await;
+    manager.hears("STATUS=idle: 5 of 5 accepted").await;
+    let reloads = manager.said().iter().filter(|said| said.starts_with("RELOADING")).count();
+    assert_eq!((reloads, manager.count("READY=1")), (2, 3));
+    assert!(running.terminate().success());
+    program.audit(&relay).await;
+    assert!(relay.deliveries().values().all(|times| *times == 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_during_a_reload_stops_and_does_not_wait_longer_than_a_stop_may() {
+    let Service { relay, program, manager, running } = Service::held().await;
+    running.signal(Signal::HUP);
+    manager.hears("STATUS=reloading: 1 mail under way").await;
+    running.ask_to_stop();
+    manager.hears("STOPPING=1\nSTATUS=stopping: 1 mail under way").await;
+    // The relay never answers: dispatch.stop_timeout, 3 s here, ends the wait.
+    assert!(running.wait().success());
+    assert_eq!(manager.count("READY=1"), 1);
+    let doubt = program.rows().await.iter().filter(|row| row.status.as_str() == "in_doubt").count();
+    assert_eq!((doubt, relay.captured().len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_s_changed_policy_and_the_log_s_level_are_taken_by_a_reload() {
+    let Service { relay: _relay, program, manager, running } = Service::start("", 1, Script::new()).await;
+    manager.hears("STATUS=idle: 1 of 1 accepted").await;
+    let notice = std::fs::read_to_string(program.path("notices/leak.yaml")).unwrap();
+    program.write("notices/leak.yaml", &notice.replace("resend_after: 300ms", "resend_after: 5m"));
+    program.configure("dispatch:", "log: { level: debug }\ndispatch:");
+    running.signal(Signal::HUP);
+    reloaded(&manager, 1).await;
+    assert!(running.terminate().success());
+    let noted = program.json(&["ledger", "show", "--kind", "configuration"])["entries"].to_string();
+    assert!(noted.contains("notices.leak.policy") && noted.contains("log.level"), "{noted}");
+    assert!(program.said().contains("what is logged has changed level=\"debug\""), "{}", program.said());
+}
