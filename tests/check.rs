@@ -47,7 +47,8 @@ impl Checked {
     #[track_caller]
     fn only(&self, state: &str, name: &str, words: &[&str]) {
         let steps = self.0["relays"][0]["steps"].as_array().unwrap();
-        let bad: Vec<&Value> = steps.iter().filter(|step| step["state"] == "failed" || step["state"] == "warning").collect();
+        let bad: Vec<&Value> =
+            steps.iter().filter(|step| step["state"] == "failed" || step["state"] == "warning").collect();
         assert_eq!(bad.len(), 1, "{:#} {}", self.0, self.1.stderr);
         assert_eq!((bad[0]["step"].as_str(), bad[0]["state"].as_str()), (Some(name), Some(state)), "{}", bad[0]);
         let said = format!("{} → {}", bad[0]["message"].as_str().unwrap(), bad[0]["next"].as_str().unwrap());

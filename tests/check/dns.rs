@@ -39,7 +39,8 @@ fn steps<'a>(said: &'a Checked, name: &str) -> Vec<&'a Value> {
 #[track_caller]
 fn has(said: &Checked, name: &str, state: &str, words: &str) {
     let found = steps(said, name);
-    let fits = |step: &&Value| step["state"] == state && format!("{} {}", step["message"], step["next"]).contains(words);
+    let fits =
+        |step: &&Value| step["state"] == state && format!("{} {}", step["message"], step["next"]).contains(words);
     assert!(found.iter().any(fits), "{name} {state} {words:?}: {found:#?}");
 }
 
@@ -64,7 +65,12 @@ async fn what_is_wrong_with_spf_is_told_apart() {
     let ((_relay, site), dns) = (site().await, well());
     has(&checked(&site, &dns, &["--sending-ip", "203.0.113.9"], 78), "spf", "failed", "forbids 203.0.113.9");
     dns.txt("example.jp", "v=spf1 mx ~all");
-    has(&checked(&site, &dns, &["--sending-ip", "203.0.113.9"], 0), "spf", "warning", "does not cover 203.0.113.9 (~all)");
+    has(
+        &checked(&site, &dns, &["--sending-ip", "203.0.113.9"], 0),
+        "spf",
+        "warning",
+        "does not cover 203.0.113.9 (~all)",
+    );
     let two = vec!["v=spf1 -all".to_owned(), "v=spf1 mx -all".to_owned(), "unrelated".to_owned()];
     dns.set("example.jp", "TXT", Says::Txt(two));
     has(&checked(&site, &dns, &[], 78), "spf", "failed", "2 SPF records");

@@ -74,7 +74,11 @@ fn a_postfix_with_opendkim_as_the_guide_says_signs_so_that_the_signature_is_vali
     assert_eq!(verdict(&said), "valid", "{said:#}");
     assert_eq!(said["test_mails"][0]["signatures"][0]["aligned"], true, "{said:#}");
     let wrong: Vec<&Value> = said["problems"].as_array().unwrap().iter().filter(|one| one["area"] != "users").collect();
-    assert!(wrong.iter().all(|one| one["area"] == "receipts" || one["area"] == "database"), "{wrong:#?} {}", world.postfix.log());
+    assert!(
+        wrong.iter().all(|one| one["area"] == "receipts" || one["area"] == "database"),
+        "{wrong:#?} {}",
+        world.postfix.log()
+    );
     world.site.run(&["track", "maildir", world.postfix.mailbox().to_str().unwrap()]).exits(0);
     assert_eq!(world.site.json(&["track", "review"])["total"], 0, "nobody has to look at it");
 }

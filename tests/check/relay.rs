@@ -19,7 +19,8 @@ fn refusing(point: Point, code: u16, text: &str) -> CaptureOptions {
 async fn a_relay_that_is_well_is_told_step_by_step_and_no_mail_is_left_there() {
     let (relay, site) = relayed(scripted(Script::new()), PLAIN).await;
     let said = checked(&site, 0);
-    let steps: Vec<_> = said.0["relays"][0]["steps"].as_array().unwrap().iter().map(|step| step["step"].clone()).collect();
+    let steps: Vec<_> =
+        said.0["relays"][0]["steps"].as_array().unwrap().iter().map(|step| step["step"].clone()).collect();
     assert_eq!(
         steps,
         ["resolve", "connect", "greeting", "ehlo", "sender", "recipient", "extensions", "size"],
@@ -33,8 +34,14 @@ async fn a_relay_that_is_well_is_told_step_by_step_and_no_mail_is_left_there() {
     assert_eq!(of["addresses"], serde_json::json!(["127.0.0.1"]));
     let commands: Vec<String> = relay.commands().iter().map(|command| command.line.clone()).collect();
     let sender = commands.iter().find(|line| line.starts_with("MAIL")).unwrap();
-    assert!(sender.starts_with("MAIL FROM:<bounces+") && sender.contains(" SIZE=") && sender.contains(" ENVID="), "{sender}");
-    assert!(commands.iter().any(|line| line == "RSET") && !commands.iter().any(|line| line.starts_with("DATA") || line.starts_with("BDAT")));
+    assert!(
+        sender.starts_with("MAIL FROM:<bounces+") && sender.contains(" SIZE=") && sender.contains(" ENVID="),
+        "{sender}"
+    );
+    assert!(
+        commands.iter().any(|line| line == "RSET")
+            && !commands.iter().any(|line| line.starts_with("DATA") || line.starts_with("BDAT"))
+    );
     assert_eq!(relay.captured().len(), 0);
     let shown = site.run(&["check", "--connect"]).exits(0).stdout;
     assert!(shown.contains("  ok greeting: 220 ") && shown.contains("no mail was sent"), "{shown}");
@@ -74,7 +81,8 @@ async fn a_login_is_tried_once_and_a_refusal_is_no_missing_mechanism() {
         auth_required: true,
         ..scripted(Script::new())
     };
-    let (relay, site) = relayed(options, &format!("{PLAIN}, user: owabi, password_file: pw, auth_without_tls: true")).await;
+    let (relay, site) =
+        relayed(options, &format!("{PLAIN}, user: owabi, password_file: pw, auth_without_tls: true")).await;
     write_password(&site, "wrong");
     checked(&site, 69).only("failed", "login", &["535", "password_file", "once"]);
     let logins = |relay: &owabi_smtp::capture::CaptureRelay| {
@@ -84,7 +92,9 @@ async fn a_login_is_tried_once_and_a_refusal_is_no_missing_mechanism() {
     write_password(&site, "right");
     let said = checked(&site, 0);
     assert_eq!(said.0["relays"][0]["auth"]["mechanism"], "PLAIN", "{}", said.0);
-    let (relay, site) = relayed(scripted(Script::new()), &format!("{PLAIN}, user: owabi, password_file: pw, auth_without_tls: true")).await;
+    let (relay, site) =
+        relayed(scripted(Script::new()), &format!("{PLAIN}, user: owabi, password_file: pw, auth_without_tls: true"))
+            .await;
     write_password(&site, "right");
     checked(&site, 69).only("failed", "login", &["the password was not sent", "PLAIN and LOGIN"]);
     assert_eq!(logins(&relay), 0);
@@ -105,7 +115,8 @@ async fn a_size_limit_below_the_largest_mail_is_a_wrong_configuration() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_relay_lacks_is_said_with_its_meaning_and_is_no_problem() {
-    let (_relay, site) = relayed(CaptureOptions { extensions: Extensions::none(), ..CaptureOptions::default() }, PLAIN).await;
+    let (_relay, site) =
+        relayed(CaptureOptions { extensions: Extensions::none(), ..CaptureOptions::default() }, PLAIN).await;
     let said = checked(&site, 0);
     let told: String = said.steps("extensions").iter().map(|step| step["message"].to_string()).collect();
     for word in ["no PIPELINING", "slower", "no DSN", "ENVID", "no SMTPUTF8", "no SIZE"] {

@@ -88,7 +88,11 @@ async fn an_unknown_authority_is_told_with_the_way_to_be_unknown_that_it_is() {
     let (_relay, site) = serving(&whole, &key, "").await;
     checked(&site, 69).only("failed", "tls", &["ends at CN=Test Root", "ca_file"]);
     let (_relay, site) = serving(&own, &key, "").await;
-    checked(&site, 69).only("failed", "tls", &["its own certificate alone, issued by CN=Test Intermediate", "fullchain.pem"]);
+    checked(&site, 69).only(
+        "failed",
+        "tls",
+        &["its own certificate alone, issued by CN=Test Intermediate", "fullchain.pem"],
+    );
     let (_relay, site) = serving(&whole, &key, ", ca_file: ca.pem").await;
     site.write("ca.pem", &root("Another Root").certificate.pem());
     checked(&site, 69).only("failed", "tls", &["not come from the authority in ca_file", "CN=Test Root"]);

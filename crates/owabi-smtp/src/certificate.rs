@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_certificate_tells_its_names_its_issuer_and_its_days() {
-        let made = rcgen::generate_simple_self_signed(vec!["smtp.example.jp".to_owned(), "192.0.2.1".to_owned()]).unwrap();
+        let made =
+            rcgen::generate_simple_self_signed(vec!["smtp.example.jp".to_owned(), "192.0.2.1".to_owned()]).unwrap();
         let read = Certificate::read(made.cert.der()).unwrap();
         assert_eq!(read.names, ["smtp.example.jp", "192.0.2.1"]);
         assert!(read.is_self_issued(), "{read:?}");

@@ -60,7 +60,9 @@ pub(crate) fn bare(host: &str) -> &str {
 /// Tries every address of the relay in turn.
 async fn connect(relay: &Relay) -> Result<TcpStream, Fault> {
     let allowed = relay.deadlines.connect;
-    let found = timeout(allowed, lookup_host((bare(&relay.host), relay.port))).await.map_err(|_| late(Phase::Connect, allowed))?;
+    let found = timeout(allowed, lookup_host((bare(&relay.host), relay.port)))
+        .await
+        .map_err(|_| late(Phase::Connect, allowed))?;
     let addresses = found.map_err(|error| unreachable(relay, &error))?;
     let mut last = connection(Phase::Connect, format!("the relay's name {} has no address", relay.host));
     for address in addresses {

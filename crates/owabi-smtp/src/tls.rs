@@ -73,7 +73,10 @@ pub async fn secure(stream: TcpStream, name: &str, ca_pem: Option<&[u8]>, whom: 
 }
 
 /// As [`wrap`], and the certificates that the relay showed, also when they were not accepted.
-pub(crate) async fn inspect(stream: TcpStream, relay: &Relay) -> (Vec<CertificateDer<'static>>, Result<Stream, Refusal>) {
+pub(crate) async fn inspect(
+    stream: TcpStream,
+    relay: &Relay,
+) -> (Vec<CertificateDer<'static>>, Result<Stream, Refusal>) {
     let (name, recording) = match (server_name(relay.tls_name(), "the relay"), Recording::of(relay.ca_pem.as_deref())) {
         (Ok(name), Ok(recording)) => (name, Arc::new(recording)),
         (Err(why), _) | (_, Err(why)) => return (Vec::new(), Err(Refusal { why, distrust: None })),

@@ -149,7 +149,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     if let Some(sender) = &sender {
         let wanted = test_mail::Wanted { dns: options.resolver.as_ref(), wait: options.wait.duration() };
-        told.test_mails = test_mail::check(session, (&config, &library), (sender, &relays), &wanted, &mut found).await?;
+        told.test_mails =
+            test_mail::check(session, (&config, &library), (sender, &relays), &wanted, &mut found).await?;
     }
     Ok(finish(session, &found, &told))
 }

@@ -39,7 +39,10 @@ fn in_maildir(folder: &Path, words: &str, since_ms: i64) -> Option<Vec<u8>> {
     let since = UNIX_EPOCH + Duration::from_millis(since_ms.unsigned_abs()) - SLACK;
     let files = ["new", "cur"].into_iter().filter_map(|part| std::fs::read_dir(folder.join(part)).ok()).flatten();
     let young = files.flatten().filter(|file| is_candidate(file, since));
-    young.filter_map(|file| std::fs::read(file.path()).ok()).find(|mail| holds(mail, words)).map(|mail| with_crlf(&mail))
+    young
+        .filter_map(|file| std::fs::read(file.path()).ok())
+        .find(|mail| holds(mail, words))
+        .map(|mail| with_crlf(&mail))
 }
 
 fn is_candidate(file: &std::fs::DirEntry, since: SystemTime) -> bool {

@@ -7,9 +7,9 @@ mod tls;
 
 use super::seen::{Seen, State};
 use super::{Found, certificates};
-use crate::clock;
 use crate::cli::say::say;
 use crate::cli::session::Session;
+use crate::clock;
 use crate::config::Config;
 use crate::library::Library;
 use owabi_core::ids::verp_address;

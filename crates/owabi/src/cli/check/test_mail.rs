@@ -111,12 +111,15 @@ fn senders(library: &Library) -> Vec<String> {
 impl Try<'_> {
     async fn one(&self, relay: &Relay, from: &str, wanted: &Wanted<'_>, found: &mut Found) -> Result<Value, Failure> {
         let (name, session) = (&relay.name, self.session);
-        session.tell(&say!(ja: "・ 試しのメール: {name} から、差出人 {from}", en: "- test mail through {name}, from {from}"));
+        session.tell(
+            &say!(ja: "・ 試しのメール: {name} から、差出人 {from}", en: "- test mail through {name}, from {from}"),
+        );
         let letter = self.letter(from)?;
         let outcome = self.send(relay, &letter).await?;
         let mut seen = vec![handed_over(&letter, &outcome)];
         let mut signatures = Vec::new();
-        let arrived = if matches!(outcome, Outcome::Accepted(_)) { self.wait(&letter, wanted, &mut seen).await } else { None };
+        let arrived =
+            if matches!(outcome, Outcome::Accepted(_)) { self.wait(&letter, wanted, &mut seen).await } else { None };
         if let Some(mail) = &arrived {
             signatures = signature::look(mail, from, wanted.dns, &mut seen).await;
         }
@@ -140,7 +143,12 @@ impl Try<'_> {
         let subject = Subject { notice_id: CHECK, member_id: sent_at, round: 1 };
         let (token, bounce) = (self.sender.keys.verp_token(subject), &self.config.smtp.bounce);
         let message_id = format!("{}@{}", self.sender.keys.message_id(subject), message_id_domain(&bounce.address));
-        let cannot = |why: String| Failure::new(Exit::BadConfig, say!(ja: "試しのメールを作れません: {why}", en: "no test mail can be made: {why}"));
+        let cannot = |why: String| {
+            Failure::new(
+                Exit::BadConfig,
+                say!(ja: "試しのメールを作れません: {why}", en: "no test mail can be made: {why}"),
+            )
+        };
         let to = Listed::for_check(bounce, &token).ok_or_else(|| cannot("smtp.bounce.address".to_owned()))?;
         let address = to.address().envelope();
         let mail = PlainMail {
@@ -239,16 +247,25 @@ fn handed_over(letter: &Letter, outcome: &Outcome) -> Seen {
         en: "look at the steps of the relay above: real mails would fare the same"
     );
     match outcome {
-        Outcome::Accepted(reply) => Seen::fine("send", say!(
-            ja: "一通を送りました: {from} から {to} へ({reply})",
-            en: "one mail was sent, from {from} to {to}: {reply}"
-        )),
-        Outcome::Refused(_, reply) => {
-            Seen::failed("send", Exit::BadConfig, say!(ja: "試しのメールが拒否されました: {reply}", en: "the test mail was refused: {reply}"), next)
-        }
-        Outcome::NotSent(fault) | Outcome::Unknown(fault) => {
-            Seen::failed("send", Exit::Unavailable, say!(ja: "試しのメールを渡せません: {fault}", en: "the test mail could not be handed over: {fault}"), next)
-        }
+        Outcome::Accepted(reply) => Seen::fine(
+            "send",
+            say!(
+                ja: "一通を送りました: {from} から {to} へ({reply})",
+                en: "one mail was sent, from {from} to {to}: {reply}"
+            ),
+        ),
+        Outcome::Refused(_, reply) => Seen::failed(
+            "send",
+            Exit::BadConfig,
+            say!(ja: "試しのメールが拒否されました: {reply}", en: "the test mail was refused: {reply}"),
+            next,
+        ),
+        Outcome::NotSent(fault) | Outcome::Unknown(fault) => Seen::failed(
+            "send",
+            Exit::Unavailable,
+            say!(ja: "試しのメールを渡せません: {fault}", en: "the test mail could not be handed over: {fault}"),
+            next,
+        ),
     }
 }
 

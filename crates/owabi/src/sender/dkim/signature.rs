@@ -48,7 +48,8 @@ impl Signature {
     /// Why it cannot be verified.
     pub fn parse(raw: &[u8]) -> Result<Self, Bad> {
         let text = String::from_utf8_lossy(raw).into_owned();
-        let of = |name: &'static str| tag(&text, name).map(unfolded).filter(|value| !value.is_empty()).ok_or(Bad::Tag(name));
+        let of =
+            |name: &'static str| tag(&text, name).map(unfolded).filter(|value| !value.is_empty()).ok_or(Bad::Tag(name));
         let algorithm = of("a")?;
         let is_rsa = match algorithm.as_str() {
             "rsa-sha256" => true,

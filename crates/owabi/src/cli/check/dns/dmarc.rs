@@ -33,16 +33,22 @@ pub(super) async fn look(dns: &Dns, domain: &str, bounce: &str) -> Vec<Seen> {
 fn published(policy: &Policy) -> Seen {
     let Policy { at, policy: word, reports, .. } = policy;
     let reports = reports.as_deref().unwrap_or("-");
-    Seen::fine(STEP, say!(ja: "DMARC(_dmarc.{at}): p={word}、rua={reports}", en: "DMARC at _dmarc.{at}: p={word}, rua={reports}"))
+    Seen::fine(
+        STEP,
+        say!(ja: "DMARC(_dmarc.{at}): p={word}、rua={reports}", en: "DMARC at _dmarc.{at}: p={word}, rua={reports}"),
+    )
 }
 
 /// SPF counts for DMARC only when its domain is the From's.
 fn alignment(domain: &str, bounce: &str, policy: &Policy) -> Seen {
     if dmarc::is_aligned(domain, bounce, policy.strict_spf, Some(policy)) {
-        return Seen::fine(STEP, say!(
-            ja: "DMARC: 不達通知用の {bounce} は差出人の {domain} と揃っています(SPF で通る)",
-            en: "DMARC: the bounce domain {bounce} is aligned with {domain}, so SPF counts"
-        ));
+        return Seen::fine(
+            STEP,
+            say!(
+                ja: "DMARC: 不達通知用の {bounce} は差出人の {domain} と揃っています(SPF で通る)",
+                en: "DMARC: the bounce domain {bounce} is aligned with {domain}, so SPF counts"
+            ),
+        );
     }
     let (what, next) = (
         say!(

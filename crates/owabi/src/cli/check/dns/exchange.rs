@@ -18,9 +18,10 @@ pub(super) async fn look(dns: &Dns, domain: &str, is_bounce: bool) -> Seen {
             let list = exchanges.join(", ");
             Seen::fine(STEP, say!(ja: "MX: {list}", en: "MX: {list}"))
         }
-        Err(NoAnswer::NoSuchName) => {
-            nowhere(say!(ja: "{domain} というドメインは DNS にありません(NXDOMAIN)。", en: "{domain} is not in the DNS (NXDOMAIN)"), is_bounce)
-        }
+        Err(NoAnswer::NoSuchName) => nowhere(
+            say!(ja: "{domain} というドメインは DNS にありません(NXDOMAIN)。", en: "{domain} is not in the DNS (NXDOMAIN)"),
+            is_bounce,
+        ),
         Err(NoAnswer::NoRecord) => without_exchange(dns, domain, is_bounce).await,
         Err(why) => unanswered(STEP, domain, &why),
     }

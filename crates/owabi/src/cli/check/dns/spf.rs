@@ -34,9 +34,10 @@ async fn whole(wanted: &Wanted<'_>, domain: &str, record: &str) -> Seen {
             say!(ja: "SPF はどこからの送信も許しています: {record}", en: "SPF lets anybody send: {record}"),
             say!(ja: "+all をやめ、送信するサーバーだけを書いて ~all か -all で終えてください。", en: "name the servers that send, and end it with ~all or -all instead of +all"),
         ),
-        Ok(Found { lookups, .. }) => {
-            Seen::fine(STEP, say!(ja: "SPF: {record}(DNS 参照 {lookups} 回)", en: "SPF: {record} ({lookups} DNS lookups)"))
-        }
+        Ok(Found { lookups, .. }) => Seen::fine(
+            STEP,
+            say!(ja: "SPF: {record}(DNS 参照 {lookups} 回)", en: "SPF: {record} ({lookups} DNS lookups)"),
+        ),
         Err(trouble) => told(domain, &trouble),
     }
 }
@@ -48,11 +49,20 @@ fn covered(domain: &str, ip: IpAddr, found: &Found, is_bounce: bool) -> Seen {
         en: "add ip4:{ip} (ip6: for IPv6), or the include of your relay's service, to the SPF record of {domain}"
     );
     match found.verdict {
-        Verdict::Pass => Seen::fine(STEP, say!(ja: "SPF は {ip} からの送信を認めています({by})", en: "SPF covers {ip} ({by})")),
-        Verdict::Fail if is_bounce => {
-            Seen::failed(STEP, Exit::BadConfig, say!(ja: "SPF は {ip} からの送信を拒んでいます({by})。", en: "SPF forbids {ip} to send ({by})"), next)
+        Verdict::Pass => {
+            Seen::fine(STEP, say!(ja: "SPF は {ip} からの送信を認めています({by})", en: "SPF covers {ip} ({by})"))
         }
-        _ => Seen::warning(STEP, say!(ja: "SPF は {ip} を認めていません({by})。", en: "SPF does not cover {ip} ({by})"), next),
+        Verdict::Fail if is_bounce => Seen::failed(
+            STEP,
+            Exit::BadConfig,
+            say!(ja: "SPF は {ip} からの送信を拒んでいます({by})。", en: "SPF forbids {ip} to send ({by})"),
+            next,
+        ),
+        _ => Seen::warning(
+            STEP,
+            say!(ja: "SPF は {ip} を認めていません({by})。", en: "SPF does not cover {ip} ({by})"),
+            next,
+        ),
     }
 }
 
@@ -81,10 +91,13 @@ fn told(domain: &str, trouble: &Trouble) -> Seen {
             say!(ja: "include を減らすか、ip4/ip6 で書いてください。", en: "use fewer includes, or name addresses by ip4 and ip6"),
         ),
         Trouble::NotFollowed(term) => {
-            return Seen::told(STEP, say!(
-                ja: "{domain} の SPF にはマクロや ptr があり({term})、ここでは評価できません。",
-                en: "{domain}: SPF has a macro or ptr ({term}), which is not followed here"
-            ));
+            return Seen::told(
+                STEP,
+                say!(
+                    ja: "{domain} の SPF にはマクロや ptr があり({term})、ここでは評価できません。",
+                    en: "{domain}: SPF has a macro or ptr ({term}), which is not followed here"
+                ),
+            );
         }
         other => (
             say!(ja: "{domain} の SPF に誤りがあります: {other}", en: "{domain}: SPF is wrong: {other}"),

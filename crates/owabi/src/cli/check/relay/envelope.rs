@@ -14,7 +14,10 @@ impl Look<'_> {
     pub(super) fn sender_step(&self, step: &Step, envelope: &Envelope) -> Seen {
         let (address, plain) = (&envelope.signed, &envelope.plain);
         let Some(fault) = &step.fault else {
-            return Seen::fine(SENDER, say!(ja: "送信元 {address} は受け付けられます", en: "sender {address} is taken"));
+            return Seen::fine(
+                SENDER,
+                say!(ja: "送信元 {address} は受け付けられます", en: "sender {address} is taken"),
+            );
         };
         let what = say!(
             ja: "送信元 {address} が受け付けられません: {fault}",
@@ -45,10 +48,13 @@ impl Look<'_> {
     pub(super) fn recipient_step(&self, step: &Step, envelope: &Envelope) -> Seen {
         let (address, plain) = (&envelope.signed, &envelope.plain);
         let Some(fault) = &step.fault else {
-            return Seen::fine(RECIPIENT, say!(
-                ja: "宛先 {address} は受け付けられます(DATA は送っていません)",
-                en: "recipient {address} is taken (DATA was not said, no mail was sent)"
-            ));
+            return Seen::fine(
+                RECIPIENT,
+                say!(
+                    ja: "宛先 {address} は受け付けられます(DATA は送っていません)",
+                    en: "recipient {address} is taken (DATA was not said, no mail was sent)"
+                ),
+            );
         };
         let what = say!(
             ja: "宛先 {address} が受け付けられません: {fault}",

@@ -27,10 +27,13 @@ impl Look<'_> {
         let (limit, largest) = (offers.max_size()?, self.largest);
         let name = &self.relay.name;
         if limit >= largest as u64 {
-            return Some(Seen::fine("size", say!(
-                ja: "大きさの上限: {limit} バイト。最大のメールは {largest} バイト",
-                en: "size: up to {limit} octets; the largest mail has {largest}"
-            )));
+            return Some(Seen::fine(
+                "size",
+                say!(
+                    ja: "大きさの上限: {limit} バイト。最大のメールは {largest} バイト",
+                    en: "size: up to {limit} octets; the largest mail has {largest}"
+                ),
+            ));
         }
         Some(Seen::failed(
             "size",

@@ -66,7 +66,9 @@ impl Look<'_> {
                 en: "{shown} refused the connection: nothing listens on that port"
             ),
             Some(Trouble::Silent) => say!(ja: "{shown} は応答しません。", en: "{shown} does not answer"),
-            Some(Trouble::NoRoute) => say!(ja: "{shown} への経路がありません。", en: "there is no route to {shown} from here"),
+            Some(Trouble::NoRoute) => {
+                say!(ja: "{shown} への経路がありません。", en: "there is no route to {shown} from here")
+            }
             _ => say!(ja: "{shown} につながりません: {fault}", en: "{shown}: {fault}"),
         };
         let next = match step.io {
@@ -92,7 +94,7 @@ impl Look<'_> {
 
     fn greeting_step(&self, step: &Step) -> Seen {
         let Some(fault) = &step.fault else {
-            let said = self.probe.greeting.as_ref().map(|reply| reply.to_string()).unwrap_or_default();
+            let said = self.probe.greeting.as_ref().map(ToString::to_string).unwrap_or_default();
             return Seen::fine("greeting", say!(ja: "挨拶: {said}", en: "greeting: {said}"));
         };
         let next = match (fault.kind, self.relay.tls) {
@@ -104,7 +106,9 @@ impl Look<'_> {
                 ja: "そのポートが SMTP かを確かめてください。465 番は最初から TLS なので、tls: implicit にします。",
                 en: "see whether that port speaks SMTP; port 465 is TLS from the first byte and wants tls: implicit"
             ),
-            _ => say!(ja: "host と port が SMTP サーバーのものか確かめてください。", en: "see whether host and port are those of an SMTP server"),
+            _ => {
+                say!(ja: "host と port が SMTP サーバーのものか確かめてください。", en: "see whether host and port are those of an SMTP server")
+            }
         };
         let what = say!(ja: "挨拶がありません: {fault}", en: "no greeting: {fault}");
         Seen::failed("greeting", Exit::Unavailable, what, next)
@@ -121,7 +125,12 @@ impl Look<'_> {
             return vec![Seen::failed("ehlo", Exit::Unavailable, what, next).in_time(step.took)];
         }
         let mut seen = vec![Seen::fine("ehlo", say!(ja: "EHLO {helo}", en: "EHLO {helo}")).in_time(step.took)];
-        let is_first = self.probe.steps.iter().find(|other| other.what == What::Ehlo).is_some_and(|first| std::ptr::eq(first, step));
+        let is_first = self
+            .probe
+            .steps
+            .iter()
+            .find(|other| other.what == What::Ehlo)
+            .is_some_and(|first| std::ptr::eq(first, step));
         if is_first {
             seen.extend(self.helo());
             seen.extend(self.in_the_clear());
@@ -132,8 +141,9 @@ impl Look<'_> {
     /// Servers in between judge mails by the name that is said first.
     fn helo(&self) -> Option<Seen> {
         let helo = &self.relay.helo;
-        let sensible = helo.contains('.') && !helo.ends_with(".local") && !helo.ends_with(".localdomain");
-        if sensible || self.relay.is_loopback() {
+        let last = helo.rsplit_once('.').map(|(_, last)| last.to_ascii_lowercase());
+        let is_full = last.is_some_and(|last| last != "local" && last != "localdomain" && last.parse::<u8>().is_err());
+        if is_full || self.relay.is_loopback() {
             return None;
         }
         Some(Seen::warning(
@@ -167,10 +177,13 @@ impl Look<'_> {
         let offered = self.probe.offers.as_ref().map(|offers| offers.auth.join(" ")).unwrap_or_default();
         let Some(fault) = &step.fault else {
             let mechanism = self.probe.mechanism.as_deref().unwrap_or_default();
-            return Seen::fine("login", say!(
-                ja: "ログイン: AUTH {mechanism} で成功(提示: {offered})",
-                en: "login: AUTH {mechanism} succeeded (offered: {offered})"
-            ));
+            return Seen::fine(
+                "login",
+                say!(
+                    ja: "ログイン: AUTH {mechanism} で成功(提示: {offered})",
+                    en: "login: AUTH {mechanism} succeeded (offered: {offered})"
+                ),
+            );
         };
         let (what, next) = match fault {
             Fault { kind: FaultKind::Auth, reply: Some(_), .. } => (

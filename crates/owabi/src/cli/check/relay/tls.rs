@@ -21,7 +21,10 @@ impl Look<'_> {
             None => {
                 let tls = self.probe.tls.as_deref().unwrap_or_default();
                 let name = self.relay.tls_name();
-                Seen::fine(STEP, say!(ja: "TLS: {tls}、証明書は {name} のもの", en: "TLS: {tls}, certificate for {name}"))
+                Seen::fine(
+                    STEP,
+                    say!(ja: "TLS: {tls}、証明書は {name} のもの", en: "TLS: {tls}, certificate for {name}"),
+                )
             }
             Some(fault) => self.no_tls(fault),
         };

@@ -65,11 +65,16 @@ fn judged(signature: &Signature, verified: Verified) -> (&'static str, Seen) {
     match verified {
         Verified::Valid if expires.is_some_and(|at| at < clock::now_ms() / 1_000) => (
             "expired",
-            failed(say!(ja: "DKIM: d={domain} s={selector} の署名は期限(x=)が切れています。", en: "DKIM: the signature of d={domain} s={selector} has expired (x=)")),
+            failed(
+                say!(ja: "DKIM: d={domain} s={selector} の署名は期限(x=)が切れています。", en: "DKIM: the signature of d={domain} s={selector} has expired (x=)"),
+            ),
         ),
         Verified::Valid => (
             "valid",
-            Seen::fine(STEP, say!(ja: "DKIM: d={domain} s={selector} の署名は正しい", en: "DKIM: signed by d={domain} s={selector}, valid")),
+            Seen::fine(
+                STEP,
+                say!(ja: "DKIM: d={domain} s={selector} の署名は正しい", en: "DKIM: signed by d={domain} s={selector}, valid"),
+            ),
         ),
         Verified::BodyChanged => (
             "body_changed",
@@ -97,10 +102,13 @@ fn judged(signature: &Signature, verified: Verified) -> (&'static str, Seen) {
 
 fn alignment(domain: &str, from: &str, is_aligned: bool) -> Seen {
     if is_aligned {
-        return Seen::fine(STEP, say!(
-            ja: "DKIM: d={domain} は差出人の {from} と揃っています(DMARC で通る)",
-            en: "DKIM: d={domain} is aligned with From ({from}), so it counts for DMARC"
-        ));
+        return Seen::fine(
+            STEP,
+            say!(
+                ja: "DKIM: d={domain} は差出人の {from} と揃っています(DMARC で通る)",
+                en: "DKIM: d={domain} is aligned with From ({from}), so it counts for DMARC"
+            ),
+        );
     }
     Seen::warning(
         STEP,
@@ -125,10 +133,13 @@ fn unsigned() -> Seen {
 
 fn not_verified(signature: &Signature) -> Seen {
     let Signature { domain, selector, .. } = signature;
-    Seen::told(STEP, say!(
-        ja: "DKIM: d={domain} s={selector} で署名されています。正しいかは --resolver を付けると確かめます。",
-        en: "DKIM: signed by d={domain} s={selector}; with --resolver it is verified"
-    ))
+    Seen::told(
+        STEP,
+        say!(
+            ja: "DKIM: d={domain} s={selector} で署名されています。正しいかは --resolver を付けると確かめます。",
+            en: "DKIM: signed by d={domain} s={selector}; with --resolver it is verified"
+        ),
+    )
 }
 
 fn without_key(signature: &Signature, trouble: &Trouble) -> Seen {
