@@ -30,6 +30,7 @@ mod support {
     pub(crate) mod postfix_returning;
     pub(crate) mod postgres;
     pub(crate) mod program;
+    pub(crate) mod promtool;
     pub(crate) mod received;
     pub(crate) mod relay;
     pub(crate) mod scripted_mx;
@@ -40,6 +41,7 @@ mod support {
     pub(crate) mod world;
 }
 
+mod backup;
 mod bounce_parse;
 mod check;
 mod cli_exits;
@@ -55,6 +57,8 @@ mod fleet_soak;
 mod histories;
 mod ledger;
 mod lost_database;
+mod metrics;
+mod monitoring;
 mod people;
 mod postgres_setup;
 mod private_dovecot;
