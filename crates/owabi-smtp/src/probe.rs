@@ -6,7 +6,7 @@
 use crate::auth;
 use crate::capabilities::Capabilities;
 use crate::certificate::Certificate;
-use crate::dialogue::Dialogue;
+use crate::dialogue::{Dialogue, late};
 use crate::envelope::{self, Parcel};
 use crate::open;
 use crate::relay::{Relay, Tls};
@@ -186,8 +186,7 @@ impl Probe {
                 None
             }
             Err(_) => {
-                let late = crate::dialogue::late(Phase::Connect, relay.deadlines.connect);
-                self.note::<()>(What::Resolve, since, Err(late));
+                self.note::<()>(What::Resolve, since, Err(late(Phase::Connect, relay.deadlines.connect)));
                 self.because(Trouble::Resolver);
                 None
             }
@@ -211,7 +210,7 @@ impl Probe {
                     self.because(of_connection(&error));
                 }
                 Err(_) => {
-                    self.note::<()>(What::Connect(address), since, Err(crate::dialogue::late(Phase::Connect, allowed)));
+                    self.note::<()>(What::Connect(address), since, Err(late(Phase::Connect, allowed)));
                     self.because(Trouble::Silent);
                 }
             }
@@ -224,11 +223,8 @@ impl Probe {
             Ok(stream) => stream,
             Err(fault) => return self.note(What::Tls, since, Err(fault)),
         };
-        let (chain, wrapped) = match timeout(relay.deadlines.tls, tls::inspect(stream, relay)).await {
-            Ok(seen) => seen,
-            Err(_) => {
-                return self.note(What::Tls, since, Err(crate::dialogue::late(Phase::Tls, relay.deadlines.tls)));
-            }
+        let Ok((chain, wrapped)) = timeout(relay.deadlines.tls, tls::inspect(stream, relay)).await else {
+            return self.note(What::Tls, since, Err(late(Phase::Tls, relay.deadlines.tls)));
         };
         self.certificates = chain.iter().filter_map(|certificate| Certificate::read(certificate)).collect();
         let wrapped = wrapped.map_err(|refusal| {

@@ -28,14 +28,14 @@ use std::net::IpAddr;
 #[command(after_help = "\
 Examples:
   owabi check
-  owabi check --connect        also the relays, step by step: name, TCP, greeting, EHLO, TLS and certificates, login,
-                               size limit, and whether the bounce address is taken as sender and as recipient;
-                               and a PostgreSQL server and the mailbox of receipts. No mail is sent
+  owabi check --connect
   owabi check --connect --resolver system --sending-ip 192.0.2.1
-                               also SPF, DMARC and MX of the sender's domains in the DNS
   owabi check --connect --resolver 192.0.2.53 --test-mail
-                               also sends one mail to the bounce address itself through each relay, waits for it where
-                               bounces arrive, and verifies its DKIM signature
+
+--connect goes the way to each relay step by step: name, TCP, greeting, EHLO, TLS and certificates, login,
+size limit, and whether the bounce address is taken as sender and as recipient. No mail is sent.
+--resolver adds SPF, DMARC and MX of the sender's domains. --test-mail sends one mail to the bounce address
+itself through each relay, waits for it where bounces arrive, and looks at its DKIM signature: docs/dkim.md.
 
 Exit 78: something must be corrected. Exit 69: a relay, the database or the resolver cannot be reached.")]
 pub(super) struct Options {

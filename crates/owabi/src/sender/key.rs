@@ -38,8 +38,6 @@ pub struct KeyRecord {
     pub key: PublicKey,
     /// `t=y`: the domain says that it is only trying; receivers may treat mails as unsigned.
     pub is_test: bool,
-    /// `t=s`: the signature's `i=` must be of the domain itself.
-    pub same_domain_only: bool,
 }
 
 /// Why there is no key.
@@ -95,8 +93,8 @@ pub fn parse(text: &str) -> Result<KeyRecord, Trouble> {
         "ed25519" => return Err(Trouble::Bad("p= is no Ed25519 key of 32 octets")),
         _ => return Err(Trouble::Bad("k= is neither rsa nor ed25519")),
     };
-    let has = |flag: &str| tag(text, "t").is_some_and(|flags| flags.split(':').any(|one| one.trim() == flag));
-    Ok(KeyRecord { key, is_test: has("y"), same_domain_only: has("s") })
+    let is_test = tag(text, "t").is_some_and(|flags| flags.split(':').any(|flag| flag.trim() == "y"));
+    Ok(KeyRecord { key, is_test })
 }
 
 /// Both forms are in use: a `SubjectPublicKeyInfo`, as the RFC means it, and the bare key.

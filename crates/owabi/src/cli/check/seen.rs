@@ -80,7 +80,8 @@ impl Seen {
         match self.took {
             Some(took) => {
                 let ms = took.as_millis();
-                Text { ja: format!("{ja}({ms} ミリ秒)"), en: format!("{en} ({ms} ms)") }
+                let (ja, end) = ja.strip_suffix('。').map_or((ja.as_str(), ""), |ja| (ja, "。"));
+                Text { ja: format!("{ja}({ms} ミリ秒){end}"), en: format!("{en} ({ms} ms)") }
             }
             None => self.what.clone(),
         }

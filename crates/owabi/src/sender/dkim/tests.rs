@@ -85,3 +85,14 @@ fn what_cannot_be_verified_is_named() {
     assert_eq!(bad("v=1; a=rsa-sha256; d=a; s=b; h=to; bh=eA==; b=eA=="), Bad::FromUnsigned);
     assert_eq!(bad("v=1; a=rsa-sha256; s=b; h=from; bh=eA==; b=eA=="), Bad::Tag("d"));
 }
+
+#[test]
+fn a_mail_is_taken_apart_into_fields_with_their_folded_lines_and_a_body() {
+    let mail = crlf("A: one\nAuthentication-Results: mx.test;\n dkim=pass\nB : two\n\nbody\n\nmore\n");
+    let parts = Parts::of(&mail);
+    assert_eq!(parts.values("authentication-results").collect::<Vec<_>>(), [b" mx.test;\r\n dkim=pass".as_slice()]);
+    assert_eq!((parts.fields.len(), parts.values("b").count()), (3, 1));
+    assert_eq!(parts.body, b"body\r\n\r\nmore\r\n");
+    assert_eq!(Parts::of(b"A: no end").values("a").next(), Some(b" no end".as_slice()));
+    assert!(Parts::of(b"").fields.is_empty());
+}

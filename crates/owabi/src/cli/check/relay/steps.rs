@@ -94,7 +94,7 @@ impl Look<'_> {
 
     fn greeting_step(&self, step: &Step) -> Seen {
         let Some(fault) = &step.fault else {
-            let said = self.probe.greeting.as_ref().map(|reply| reply.to_string()).unwrap_or_default();
+            let said = self.probe.greeting.as_ref().map(ToString::to_string).unwrap_or_default();
             return Seen::fine("greeting", say!(ja: "挨拶: {said}", en: "greeting: {said}"));
         };
         let next = match (fault.kind, self.relay.tls) {
@@ -141,8 +141,9 @@ impl Look<'_> {
     /// Servers in between judge mails by the name that is said first.
     fn helo(&self) -> Option<Seen> {
         let helo = &self.relay.helo;
-        let sensible = helo.contains('.') && !helo.ends_with(".local") && !helo.ends_with(".localdomain");
-        if sensible || self.relay.is_loopback() {
+        let last = helo.rsplit_once('.').map(|(_, last)| last.to_ascii_lowercase());
+        let is_full = last.is_some_and(|last| last != "local" && last != "localdomain" && last.parse::<u8>().is_err());
+        if is_full || self.relay.is_loopback() {
             return None;
         }
         Some(Seen::warning(
