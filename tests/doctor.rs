@@ -94,6 +94,7 @@ fn wrong_modes_a_missing_key_and_no_backup_are_found() {
 #[test]
 fn a_damaged_file_a_file_that_is_gone_and_waiting_outcomes_are_found() {
     let program = program();
+    assert_eq!(program.output(&["run", "--until-idle"]).status.code(), Some(69), "no relay listens there");
     program.write("owabi.spool.q-1", "{}\n");
     program.write("owabi.spool.q-1.late", "{}\n");
     finds(
