@@ -19,10 +19,12 @@
 
 mod support {
     pub(crate) mod audit;
+    pub(crate) mod dns;
     pub(crate) mod dovecot;
     pub(crate) mod exim;
     pub(crate) mod journal;
     pub(crate) mod keeper;
+    pub(crate) mod opendkim;
     pub(crate) mod opensmtpd;
     pub(crate) mod postfix;
     pub(crate) mod postfix_returning;
@@ -41,6 +43,7 @@ mod support {
 
 mod backup;
 mod bounce_parse;
+mod check;
 mod cli_exits;
 mod cli_main_job;
 mod cli_receipts;

@@ -53,6 +53,7 @@ const VERBS: &[Verb] = &[
     ("init", &[], Nobody, Nothing("there is no queue yet")),
     ("check", &["check"], Nobody, Nothing(NO_MEMBERS)),
     ("doctor", &["doctor"], Nobody, Nothing(NO_MEMBERS)),
+    ("check --test-mail", &["check", "--connect", "--test-mail"], May(Action::TestSend), As("test-send")),
     (
         "import --dry-run",
         &["import", "roster.csv", "--notice", "leak", "--dry-run"],

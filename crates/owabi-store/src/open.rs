@@ -300,6 +300,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_compiled_in_sqlite_was_built_without_locks_that_all_connections_share() {
+        let mut sqlite = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+        let options = sqlx::query("PRAGMA compile_options").fetch_all(&mut sqlite).await.unwrap();
+        let options: Vec<String> = options.iter().map(|option| option.get(0)).collect();
+        assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+        assert!(!options.iter().any(|option| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+    }
+
+    #[tokio::test]
     async fn after_a_full_disk_the_writer_works_again_as_soon_as_there_is_room() {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("owabi.db").display());
