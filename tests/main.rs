@@ -52,6 +52,7 @@ mod cli_receipts;
 mod database_away;
 mod database_trouble;
 mod dispatch;
+mod doctor;
 mod evidence;
 mod failures;
 mod fleet;

@@ -52,6 +52,7 @@ const VERBS: &[Verb] = &[
     ("demo", &[], Nobody, Nothing("its queue is its own")),
     ("init", &[], Nobody, Nothing("there is no queue yet")),
     ("check", &["check"], Nobody, Nothing(NO_MEMBERS)),
+    ("doctor", &["doctor"], Nobody, Nothing(NO_MEMBERS)),
     ("check --test-mail", &["check", "--connect", "--test-mail"], May(Action::TestSend), As("test-send")),
     (
         "import --dry-run",

@@ -42,7 +42,7 @@ fn trace(config: &Config, file: &Path) -> Option<PathBuf> {
 }
 
 /// Where the file is, or was: a link leads there even when it is gone. More links in a row than the kernel follows
-/// (path_resolution(7)) lead nowhere.
+/// (`path_resolution(7)`) lead nowhere.
 fn behind_links(file: &Path) -> PathBuf {
     let mut place = file.to_owned();
     for _ in 0..40 {

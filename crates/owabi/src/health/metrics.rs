@@ -1,4 +1,4 @@
-//! `GET /metrics`: counts for Prometheus, as OpenMetrics text where that is asked for, else in its text format 0.0.4. No member, no
+//! `GET /metrics`: counts for Prometheus, as `OpenMetrics` text where that is asked for, else in its text format 0.0.4. No member, no
 //! word of a relay.
 
 use super::families::{

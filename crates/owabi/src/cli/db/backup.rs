@@ -66,6 +66,7 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
     };
     let body = json!({ "file": file, "copied": copied.document(), "removed": removed.len() });
     store.append_ledger(session.now(), &person.name, "backup", None, &body).await?;
+    store.set_meta("backed_up_at", &session.now().to_string()).await?;
     store.close().await;
     tell(session, config, &file, &copied, &removed);
     Ok(Exit::Done)
