@@ -52,6 +52,8 @@ impl Service {
 fn started(program: &Program, manager: &Manager) -> Running {
     let mut command = program.command(&["run"]);
     manager.watches(&mut command, WATCHDOG);
+    // A database that is held is away soon.
+    command.env("OWABI_DATABASE__BUSY_TIMEOUT", "200ms");
     program.spawn(command)
 }
 

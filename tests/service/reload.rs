@@ -1,6 +1,7 @@
 //! SIGHUP: a good configuration is used from then on, a bad one is not, and nobody is lost or told twice.
 
 use super::*;
+use crate::release_control::{Queue, Stage, on_both_databases};
 use std::collections::HashMap;
 
 /// Waits for the answer to so many reloads.
@@ -17,12 +18,12 @@ fn changed(program: &Program) -> Vec<String> {
     changed.iter().map(|key| key.as_str().unwrap().to_owned()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_relay_and_rate_are_used_in_the_middle_of_sending_and_nobody_is_lost_or_told_twice() {
+on_both_databases!(a_new_relay_and_rate_are_used_in_the_middle_of_sending_and_nobody_is_lost_or_told_twice);
+async fn a_new_relay_and_rate_are_used_in_the_middle_of_sending_and_nobody_is_lost_or_told_twice(queue: Queue) {
     const MEMBERS: usize = 80;
-    let slow = "smtp:\n  relays:\n    - { name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: 2, rate: 20 }\n  \
-                bounce: { address: bounces@example.jp }\n";
-    let Service { relay, program, manager, running } = Service::start(slow, MEMBERS, Script::new()).await;
+    let stage = Stage::released(queue, "breaker: off", "max_connections: 2, rate: 20", Script::new(), MEMBERS).await;
+    let (relay, program, manager) = (&stage.relay, &stage.program, Manager::new());
+    let running = started(program, &manager);
     let second = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
     assert!(eventually(&async || relay.captured().len() > 10).await);
     let (from, to) = (format!("port: {}", relay.addr().port()), format!("port: {}", second.addr().port()));
@@ -36,11 +37,33 @@ async fn a_new_relay_and_rate_are_used_in_the_middle_of_sending_and_nobody_is_lo
     assert!(by_the_first < MEMBERS, "it was not in the middle");
     assert_eq!((relay.captured().len(), second.captured().len()), (by_the_first, MEMBERS - by_the_first));
     let mut told: HashMap<String, u64> = relay.deliveries();
-    second.deliveries().into_iter().for_each(|(to, times)| *told.entry(to).or_default() += times);
+    for (to, times) in second.deliveries() {
+        *told.entry(to).or_default() += times;
+    }
     assert!(told.len() == MEMBERS && told.values().all(|times| *times == 1), "{told:?}");
-    let rows = program.rows().await;
+    let rows = stage.rows().await;
     assert!(rows.iter().all(|row| row.used == 1 && row.status.as_str() == "accepted"), "{rows:?}");
-    assert_eq!(changed(&program), ["smtp.relays[0].port", "smtp.relays[0].rate"]);
+    assert_eq!(changed(program), ["smtp.relays[0].port", "smtp.relays[0].rate"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_waits_for_a_database_that_is_held_and_loses_nothing() {
+    let Service { relay, program, manager, running } = Service::start("", 1, Script::new()).await;
+    manager.hears("STATUS=idle: 1 of 1 accepted").await;
+    let mut lock = audit::connect(&program.url()).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+    program.configure("dispatch:", "language: en\ndispatch:");
+    running.signal(Signal::HUP);
+    let waits = async || program.said().contains("the new configuration waits for the database");
+    assert!(eventually(&waits).await, "{}", program.said());
+    assert_eq!(manager.count("READY=1"), 1);
+    sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+    reloaded(&manager, 1).await;
+    program.import(&program.write("more.csv", "会員番号,氏名,メールアドレス\nX1,山田 花子,x1@example.jp\n"));
+    program.release();
+    assert!(eventually(&async || relay.captured().len() == 2).await, "{}", program.said());
+    assert!(running.terminate().success());
+    assert_eq!(changed(&program), ["language"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

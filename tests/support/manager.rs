@@ -1,4 +1,4 @@
-//! A service manager that only listens (sd_notify(3)).
+//! A service manager that only listens (`sd_notify(3)`).
 
 use super::world::eventually;
 use std::os::linux::net::SocketAddrExt;

@@ -21,7 +21,9 @@ pub(super) async fn run(program: &Path, kind: &str, notice: &str, said: &str) ->
 async fn run_within(program: &Path, (kind, notice): (&str, &str), said: &str, limit: Duration) -> Result<(), String> {
     let mut command = Command::new(program);
     command.args([kind, notice]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     let input = child.stdin.take();
     let done = async {

@@ -110,7 +110,7 @@ impl Place<'_> {
         let reloader = Reloader { session: self.session, signals, manager, service, store: &self.store };
         let alive = self.live.pulses().begin("run", Longest::of(&config).alive);
         let done = loop {
-            let (done, next) = alive.waits_for(self.until_the_next(&config, &reloader, &mut unsent)).await;
+            let (done, next) = alive.waits_for(Box::pin(self.until_the_next(&config, &reloader, &mut unsent))).await;
             let begins_again = summary.is_some() && !self.stop.is_cancelled();
             match done {
                 Ok(of_this) => summary = Some(of_this.after(summary.unwrap_or_default())),

@@ -67,7 +67,7 @@ pub(super) async fn tireless(desk: Arc<Desk>, shared: Shared, pulse: Pulse) {
 
 /// What it waits for has its own limits: replies in the session, notes in the recorder. It must only never stand still itself.
 async fn alive(desk: Arc<Desk>, shared: Shared, pulse: Pulse) {
-    pulse.waits_for(work(desk, shared)).await;
+    pulse.waits_for(Box::pin(work(desk, shared))).await;
 }
 
 async fn work(desk: Arc<Desk>, shared: Shared) {

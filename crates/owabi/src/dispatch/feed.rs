@@ -81,6 +81,8 @@ struct Inner {
     shares: Vec<Share>,
     /// Jobs handed to couriers and not yet settled or put back.
     out: usize,
+    /// Jobs handed to couriers so far.
+    taken: u64,
     closed: bool,
 }
 
@@ -171,6 +173,7 @@ impl Feed {
             return Taken::Later(inner.next_turn(now));
         }
         inner.out += jobs.len();
+        inner.taken += jobs.len() as u64;
         inner.shares[relay].taken += jobs.len() as f64;
         let low = inner.free.len() <= most;
         drop(inner);
@@ -201,6 +204,17 @@ impl Feed {
     /// Rows without a lane that wait.
     pub(super) fn free_len(&self) -> usize {
         self.lock().free.len()
+    }
+
+    /// Jobs handed to couriers so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
+    /// Whether [`Feed::take`] would hand out a job to this relay.
+    pub(super) fn has_for(&self, relay: usize, now: i64) -> bool {
+        let inner = self.lock();
+        !inner.closed && inner.may_take(relay) && inner.has_turn(now)
     }
 
     /// Jobs with couriers.
@@ -332,6 +346,12 @@ impl Inner {
         jobs
     }
 
+    /// Somebody has their turn.
+    fn has_turn(&self, now: i64) -> bool {
+        let turn = |lane: &Lane| !lane.waiting.is_empty() && lane.has_room() && lane.turns.next_at(now) <= now;
+        !self.free.is_empty() || self.lanes.values().any(turn)
+    }
+
     /// When the next lane that only waits for its rate has its turn.
     fn next_turn(&self, now: i64) -> Option<i64> {
         let waiting = self.lanes.values().filter(|lane| !lane.waiting.is_empty() && lane.has_room());
@@ -379,6 +399,25 @@ mod tests {
         assert_eq!(first.len(), 6);
         assert!(taken(&feed, 0, 10, 1001).is_empty());
         assert_eq!(taken(&feed, 0, 10, 2001).len(), 1);
+    }
+
+    #[test]
+    fn what_could_be_taken_is_known_without_taking_it_and_what_was_taken_is_counted() {
+        let feed = Arc::new(Feed::new(&[limit(Some(1.0), Some(1))], &[1, 1]));
+        assert!(!feed.has_for(0, 0));
+        feed.put(jobs(2, "docomo.ne.jp"), 0);
+        assert!(feed.has_for(0, 1000) && feed.has_for(1, 1000));
+        let first = taken(&feed, 0, 1, 1000);
+        assert!(!feed.has_for(0, 1001), "neither its turn nor room");
+        assert!(!feed.has_for(0, 2001), "its turn, and no room");
+        drop(first);
+        assert!(!feed.has_for(0, 1001) && feed.has_for(0, 2001));
+        feed.put(jobs(1, "example.jp"), 0);
+        assert!(feed.has_for(0, 1001), "somebody without limits");
+        assert_eq!((feed.taken(), taken(&feed, 0, 9, 2001).len(), feed.taken()), (1, 2, 3));
+        feed.put(jobs(1, "example.jp"), 0);
+        feed.close();
+        assert!(!feed.has_for(0, 9000));
     }
 
     #[test]

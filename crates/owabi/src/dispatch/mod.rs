@@ -15,6 +15,7 @@ mod delivery;
 mod desk;
 mod feed;
 mod fleet;
+mod handing_out;
 mod job;
 mod measured;
 mod pace;
@@ -414,12 +415,13 @@ pub async fn run(
     let couriers = start_couriers(config, &desks, &shared, pulses);
     let missing = BTreeMap::new();
     let until_idle = options.until_idle;
-    let [watches, counts, claims] =
-        [("watch", longest.watch), ("breaker", longest.database), ("claimer", longest.database)]
-            .map(|(name, within)| pulses.begin(name, within));
+    let begin = |name, within| pulses.begin(name, within);
+    let (watches, claims) = (begin("watch", longest.watch), begin("claimer", longest.database));
+    let (counts, hands_out) = (begin("breaker", longest.database), begin("handing out", longest.database));
     let watching = watch::Watch::new(shared.clone(), live.clone(), config.clone(), watches.clone());
     let (config, throughput) = (config.clone(), Throughput::default());
     let shared_too = shared.clone();
+    let handing_out = tokio::spawn(handing_out::work(shared.clone(), desks.clone(), hands_out.clone()));
     let mut claimer = Claimer {
         shared: shared_too,
         desks,
@@ -439,12 +441,15 @@ pub async fn run(
     let listening = news.clone().map(|pulse| tokio::spawn(listen(shared.clone(), pulse)));
     live.0.began.notify_one();
     let end = claim_until_the_end(&mut claimer).await;
-    for helper in listening.into_iter().chain([watching, counting]) {
+    for helper in listening.into_iter().chain([watching, counting, handing_out]) {
         helper.abort();
         // Its connection is back in the pool when it has ended.
         let _ = helper.await;
     }
-    [Some(watches), Some(counts), Some(claims), news].into_iter().flatten().for_each(|pulse| pulse.retire());
+    [Some(watches), Some(counts), Some(claims), Some(hands_out), news]
+        .into_iter()
+        .flatten()
+        .for_each(|pulse| pulse.retire());
     let last = shared.end.clone();
     let winding_down = pulses.begin("winding down", longest.wind_down);
     shut_down(claimer, shared, couriers, &winding_down).await;

@@ -46,6 +46,12 @@ impl Seats {
         Some(Seat { seats: Arc::clone(self), leaving: false })
     }
 
+    /// Whether a courier would get one.
+    pub(super) fn is_free(&self) -> bool {
+        let counts = self.lock();
+        counts.taken < counts.most
+    }
+
     /// Whether there are seats at all, free or taken.
     pub(super) fn any(&self) -> bool {
         self.lock().most > 0

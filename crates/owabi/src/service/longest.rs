@@ -23,7 +23,7 @@ const LETTER: Duration = Duration::from_secs(150);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Longest {
     /// A round of what asks the database alone: claimer (it beats at each notice), recorder (at each try), breaker, sealer (at each
-    /// page), parked receipts, daily report. While the database is away each try ends by its own limits, and beats.
+    /// page), parked receipts, daily report; and for how long nobody may take a row that could be handed to a relay. While the database is away each try ends by its own limits, and beats.
     pub database: Duration,
     /// The watch over what may be sent.
     pub watch: Duration,

@@ -31,7 +31,9 @@ impl Members {
         let mut members = Self { of_this, ..Self::default() };
         for (notice, counts) in store.counts().await? {
             if notices.get(&notice).is_some_and(|state| matches!(state.as_str(), "released" | "paused")) {
-                counts.into_iter().for_each(|(status, count)| members.add(status, count));
+                for (status, count) in counts {
+                    members.add(status, count);
+                }
             }
         }
         Ok(members)
@@ -229,7 +231,9 @@ mod tests {
     #[test]
     fn members_who_get_no_mail_are_not_counted_and_what_was_sent_since_the_count_is_added() {
         let mut members = Members { of_this: 5, ..Members::default() };
-        Status::ALL.iter().for_each(|status| members.add(*status, 1_000));
+        for status in Status::ALL {
+            members.add(status, 1_000);
+        }
         assert_eq!(members.text(5), "3,000 of 7,000 accepted");
         assert_eq!(members.text(1_239), "4,234 of 7,000 accepted");
     }

@@ -114,14 +114,12 @@ impl Telling {
         }
         self.stop.cancel();
         let mut deliverer = self.deliverer;
-        match tokio::time::timeout(LAST_ALERTS, &mut deliverer).await {
-            Ok(unsent) => unsent.unwrap_or_default(),
-            Err(_) => {
-                deliverer.abort();
-                tracing::warn!("an alert could not be told before the end");
-                Unsent::default()
-            }
+        if let Ok(unsent) = tokio::time::timeout(LAST_ALERTS, &mut deliverer).await {
+            return unsent.unwrap_or_default();
         }
+        deliverer.abort();
+        tracing::warn!("an alert could not be told before the end");
+        Unsent::default()
     }
 }
 

@@ -22,7 +22,9 @@ pub(super) fn command(extra: &[OsString]) -> Command {
     let mut command = Command::new("journalctl");
     command.args(["--all", "--no-pager", "SYSLOG_FACILITY=2"]).args(extra);
     command.env("LC_ALL", "C").env("SYSTEMD_COLORS", "0").stdin(Stdio::null()).kill_on_drop(true);
-    VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
     command
 }
 
