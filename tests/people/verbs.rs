@@ -52,6 +52,8 @@ const VERBS: &[Verb] = &[
     ("demo", &[], Nobody, Nothing("its queue is its own")),
     ("init", &[], Nobody, Nothing("there is no queue yet")),
     ("check", &["check"], Nobody, Nothing(NO_MEMBERS)),
+    ("doctor", &["doctor"], Nobody, Nothing(NO_MEMBERS)),
+    ("check --test-mail", &["check", "--connect", "--test-mail"], May(Action::TestSend), As("test-send")),
     (
         "import --dry-run",
         &["import", "roster.csv", "--notice", "leak", "--dry-run"],
@@ -252,7 +254,8 @@ const VERBS: &[Verb] = &[
     ("user disable", &["user", "disable", "x"], May(Action::Users), Entries(&[], &["user"])),
     ("user enable", &["user", "enable", "x"], May(Action::Users), Entries(&[], &["user"])),
     ("db migrate", &["db", "migrate"], Nobody, Nothing("here the schema is the newest one")),
-    ("db backup", &["db", "backup", "copy.db"], May(Action::Database), Entries(&[], &["export"])),
+    ("db backup", &["db", "backup", "copy.db"], May(Action::Database), Entries(&[], &["export", "backup"])),
+    ("db accept-restored", &["db", "accept-restored"], May(Action::Database), Nothing("here nothing was restored")),
     ("db check", &["db", "check"], Nobody, Nothing(NO_MEMBERS)),
     ("completions", &["completions", "bash"], Nobody, Nothing(NO_MEMBERS)),
     ("man", &["man"], Nobody, Nothing(NO_MEMBERS)),
