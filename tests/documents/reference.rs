@@ -3,6 +3,7 @@
 mod cli;
 mod configuration;
 mod exit_codes;
+mod metrics;
 mod queue_table;
 
 use super::markdown::{all, root};
@@ -18,6 +19,7 @@ async fn pages() -> Vec<(&'static str, String)> {
         ("configuration.md", configuration::page()),
         ("cli.md", cli::page()),
         ("exit-codes.md", exit_codes::page()),
+        ("metrics.md", metrics::page()),
         ("queue-table.md", queue_table::page().await),
     ];
     pages.map(|(name, text)| (name, format!("{WRITTEN}\n\n{}\n", text.trim_end()))).into()
@@ -47,7 +49,7 @@ async fn the_reference_is_what_the_code_says() {
 
 #[test]
 fn no_page_of_the_reference_is_of_something_that_is_gone() {
-    const PAGES: [&str; 4] = ["cli.md", "configuration.md", "exit-codes.md", "queue-table.md"];
+    const PAGES: [&str; 5] = ["cli.md", "configuration.md", "exit-codes.md", "metrics.md", "queue-table.md"];
     let there =
         all().into_iter().filter_map(|document| Some(document.path.strip_prefix("docs/reference/")?.to_owned()));
     assert_eq!(there.collect::<Vec<_>>(), PAGES);
