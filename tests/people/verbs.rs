@@ -93,6 +93,7 @@ const VERBS: &[Verb] = &[
         Entries(&[], &["test_send"]),
     ),
     ("track maildir", &["track", "maildir", "bounces"], Nobody, Entries(&[], &["owabi:receipt", "owabi:status"])),
+    ("track all", &["track", "all"], Nobody, As("track maildir")),
     ("track imap", &["track", "imap"], Nobody, As("track maildir")),
     ("track pipe", &["track", "pipe"], Nobody, Entries(&[], &["owabi:receipt", "owabi:status"])),
     ("track maillog", &["track", "maillog", "nowhere"], Nobody, As("track maildir")),
@@ -216,6 +217,7 @@ const VERBS: &[Verb] = &[
         Entries(&[], &["export"]),
     ),
     ("report", &["report", "--notice", "leak"], May(Action::Report), Nothing(COUNTS)),
+    ("report --released", &["report", "--released", "reports"], May(Action::Report), Nothing(COUNTS)),
     ("bounce parse", &["bounce", "parse", "nowhere"], Nobody, Nothing(OUTSIDE)),
     (
         "evidence export",

@@ -9,6 +9,7 @@ mod receipts;
 mod relay;
 mod seen;
 mod test_mail;
+mod yours;
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
@@ -134,6 +135,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         }
     };
     let sender = if options.test_mail { Some(test_mail::sender(session, &config).await?) } else { None };
+    yours::check(session, &config, &mut found);
     if let Err(error) = config.check_secrets() {
         found.failure(session, "configuration", &error.into());
     }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod copy;
+mod look;
 mod restored;
 
 use super::exit::{Answer, Exit, Failure};
@@ -21,6 +22,7 @@ Examples:
   owabi db check
   owabi db backup /var/backups/owabi --keep 14          a consistent copy, also while sending
   owabi db migrate                                      after an update; copies the file first
+  owabi db migrate --dry-run                            exit 1 when it would change something
   owabi db copy --from sqlite:owabi.db --to postgres://owabi@db.example.jp/owabi
 
 To restore: stop `owabi run`, put the copy in the place of the file, `owabi db check`, and start it again. If it says that the
@@ -34,7 +36,11 @@ pub(super) struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// Create the schema or bring an older one up to date, a SQLite file after a copy  スキーマを更新する
-    Migrate,
+    Migrate {
+        /// Only say from which version to which, and change nothing; exit 1 when they differ  確かめるだけ
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Write a consistent copy of a SQLite file  控えを取る
     Backup(backup::Options),
     /// Say that an older copy was put back on purpose, so that sending goes on  控えから戻したことを認める
@@ -50,7 +56,8 @@ pub(super) use restored::refuse_restored;
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     match &options.verb {
-        Verb::Migrate => migrate(session, &config).await,
+        Verb::Migrate { dry_run: true } => look::run(session, &config).await,
+        Verb::Migrate { dry_run: false } => migrate(session, &config).await,
         Verb::Backup(options) => backup::run(session, &config, options).await,
         Verb::AcceptRestored(options) => restored::run(session, &config, options).await,
         Verb::Check => check(session, &config).await,

@@ -57,7 +57,7 @@ impl Place<'_> {
         let reading = wind_down.child_token();
         let (until_idle, mut readers) = (self.options.until_idle, JoinSet::new());
         if until_idle {
-            wind_down.run_until_cancelled(sources.look()).await.unwrap_or(Ok(()))?;
+            wind_down.run_until_cancelled(sources.look()).await.transpose()?;
         } else {
             readers = sources.clone().follow(&reading, live.pulses(), Longest::of(config)).await?;
         }
