@@ -195,7 +195,7 @@ async fn a_whole_job_and_the_work_of_every_timer_ask_the_kernel_for_nothing_that
     let sent = || office.relay.stats().mails == 60;
     assert!(eventually(&async || sent()).await, "{}", office.program.said());
     let mail = office.relay.captured()[0].clone();
-    let bounce = failure(mail.mail_from(), &mail.rcpt_to()[0], "", "");
+    let bounce = failure(mail.mail_from(), mail.rcpt_to()[0], "", "");
     drop_into(&office.program.path("bounces"), &bounce);
     office.give_away();
     let bounced = async || office.program.rows().await.iter().any(|row| row.status.as_str() == "bounced");
