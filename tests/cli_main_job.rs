@@ -18,7 +18,30 @@ fn init_writes_a_site_that_checks_clean_and_a_key_that_nobody_else_can_read() {
     assert_eq!(mode(&site.join("owabi.key")), 0o600);
     let said = owabi(&["--config", config.to_str().unwrap(), "--json", "check"]).exits(0).json();
     let found = said["problems"].as_array().unwrap();
-    assert!(found.len() == 1 && found[0]["area"] == "users" && found[0]["warning"] == true, "{found:?}");
+    let areas: Vec<&str> = found.iter().map(|problem| problem["area"].as_str().unwrap()).collect();
+    assert_eq!(areas, ["configuration", "configuration", "users"], "{found:?}");
+    assert!(found.iter().all(|problem| problem["warning"] == true), "{found:?}");
+    let still = |n: usize, what: &str| found[n]["message"].as_str().unwrap().contains(what);
+    assert!(still(0, "(host: smtp.example.jp)") && still(1, "(address: bounces@example.jp)"), "{found:?}");
+}
+
+#[test]
+fn init_for_a_service_puts_keys_and_queue_apart_and_each_part_can_be_had_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (site, state) = (dir.path().join("etc"), dir.path().join("state"));
+    let init = |only: &[&str]| {
+        let all = [&["--json", "init", site.to_str().unwrap(), "--state", state.to_str().unwrap()], only].concat();
+        owabi(&all).exits(0).json()["written"].clone()
+    };
+    assert_eq!(init(&["--only", "files"])[0], "owabi.yaml");
+    assert!(!state.exists() && !site.join("owabi.key").exists());
+    assert_eq!(init(&["--only", "keys"]), json!(["owabi.key", "ledger.key"]));
+    assert_eq!((mode(&state), mode(&state.join("ledger.key"))), (0o700, 0o600));
+    let (keys, written) = (std::fs::read(state.join("owabi.key")).unwrap(), init(&[]));
+    assert_eq!((written, std::fs::read(state.join("owabi.key")).unwrap()), (json!([]), keys));
+    let config = site.join("owabi.yaml");
+    owabi(&["--config", config.to_str().unwrap(), "db", "migrate"]).exits(0);
+    assert!(state.join("owabi.db").exists() && !site.join("owabi.db").exists());
 }
 
 #[test]

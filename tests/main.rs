@@ -19,17 +19,20 @@
 
 mod support {
     pub(crate) mod audit;
+    pub(crate) mod dns;
     pub(crate) mod dovecot;
     pub(crate) mod exim;
     pub(crate) mod journal;
     pub(crate) mod journald;
     pub(crate) mod keeper;
     pub(crate) mod manager;
+    pub(crate) mod opendkim;
     pub(crate) mod opensmtpd;
     pub(crate) mod postfix;
     pub(crate) mod postfix_returning;
     pub(crate) mod postgres;
     pub(crate) mod program;
+    pub(crate) mod promtool;
     pub(crate) mod received;
     pub(crate) mod relay;
     pub(crate) mod scripted_mx;
@@ -40,13 +43,16 @@ mod support {
     pub(crate) mod world;
 }
 
+mod backup;
 mod bounce_parse;
+mod check;
 mod cli_exits;
 mod cli_main_job;
 mod cli_receipts;
 mod database_away;
 mod database_trouble;
 mod dispatch;
+mod doctor;
 mod evidence;
 mod failures;
 mod fleet;
@@ -54,6 +60,8 @@ mod fleet_soak;
 mod histories;
 mod ledger;
 mod lost_database;
+mod metrics;
+mod monitoring;
 mod people;
 mod postgres_setup;
 mod private_dovecot;
@@ -67,6 +75,7 @@ mod release_control;
 mod report;
 mod report_histories;
 mod resend;
+mod sandbox;
 mod secrecy;
 mod service;
 mod soak;

@@ -37,6 +37,21 @@ fn a_log_of_what_is_not_there_is_a_mistake_and_not_an_empty_list() {
 }
 
 #[test]
+fn the_reports_of_all_released_notices_are_written_into_one_folder() {
+    let site = site();
+    let folder = site.path("reports");
+    let said = site.run(&["--json", "report", "--released", folder.to_str().unwrap()]).exits(0).json();
+    assert_eq!(said["reports"].as_array().unwrap().len(), 1);
+    assert_eq!((&said["reports"][0]["notice"], &said["reports"][0]["adds_up"]), (&NOTICE.into(), &true.into()));
+    let one = site.path("one.html");
+    site.run(&["report", "--notice", NOTICE, "--html", one.to_str().unwrap()]).exits(0);
+    let page = site.read("reports/metaps-2022.html");
+    assert!(page.contains("<html") && page.lines().count() == site.read("one.html").lines().count());
+    site.run(&["report"]).exits(2);
+    site.run(&["report", "--notice", NOTICE, "--released", folder.to_str().unwrap()]).exits(2);
+}
+
+#[test]
 fn the_log_says_the_same_in_every_format() {
     let site = site();
     let document = site.json(&["log"]);

@@ -3,6 +3,7 @@
 use super::{Office, account, ends, password};
 use crate::support::world::NOTICE;
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -64,6 +65,17 @@ fn a_person_is_found_by_the_account_or_by_name_and_password_and_else_is_told_wha
     assert_eq!(office.entries("login")[0], ("admin".into(), json!({ "account": account() })));
     let failed = office.entries("login_failed");
     assert_eq!(failed, [(account(), json!({ "why": "unknown_account" })), (account(), json!({ "why": "disabled" }))]);
+}
+
+#[test]
+fn a_password_may_lie_in_the_folder_of_credentials_whatever_its_mode_is_there() {
+    let office = Office::new(1).filled();
+    office.person("admin", "admin");
+    let (password, credentials) = (office.program.path("password"), office.program.path(""));
+    let mut plain = office.command_as("admin", &["log"]);
+    std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o440)).unwrap();
+    ends(&plain.output().unwrap(), 1, "others can read it");
+    ends(&plain.env("CREDENTIALS_DIRECTORY", credentials).output().unwrap(), 0, "");
 }
 
 #[test]

@@ -21,5 +21,6 @@ pub mod receipts;
 pub mod relays;
 pub mod release;
 pub mod report;
+pub mod sender;
 pub mod service;
 pub mod telemetry;

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod db;
 mod demo;
+mod doctor;
 pub(crate) mod evidence;
 pub mod exit;
 mod hold;
@@ -113,6 +114,8 @@ enum Verb {
     Init(init::Options),
     /// Look at configuration, notices, templates, database and relays  設定を点検する
     Check(check::Options),
+    /// See whether this machine is fit: disks, permissions, clock, database, backups  この機械の状態を調べる
+    Doctor(doctor::Options),
     /// Read a roster into the queue  名簿を取り込む
     Import(import::Options),
     /// Show the exact mail  送るメールを見る
@@ -240,6 +243,7 @@ async fn dispatch(session: &Session, verb: Verb) -> Answer {
         Verb::Demo(options) => demo::run(session, options).await,
         Verb::Init(options) => init::run(session, &options),
         Verb::Check(options) => check::run(session, &options).await,
+        Verb::Doctor(options) => doctor::run(session, &options).await,
         Verb::Import(options) => import::run(session, options).await,
         Verb::Preview(options) => preview::run(session, &options).await,
         Verb::Preflight(options) => preflight::run(session, &options).await,

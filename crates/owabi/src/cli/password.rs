@@ -24,7 +24,8 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAA
 /// The password of the one who says to be `name`.
 pub(super) fn of(session: &Session, name: &str) -> Result<SecretString, Failure> {
     if let Some(file) = session.environment.get(FILE) {
-        return read_secret(Path::new(file)).map_err(|error| {
+        let credentials = session.environment.get("CREDENTIALS_DIRECTORY").map(Path::new);
+        return read_secret(Path::new(file), credentials).map_err(|error| {
             let next = say!(
                 ja: "パスワードだけを 1 行で書き、chmod 600 で本人だけが読めるようにしてください。",
                 en: "it must hold the password alone, on one line, and be yours alone (chmod 600)"

@@ -54,7 +54,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let signals = Signals::listen()?;
     let config = session.config()?;
     config.check_secrets()?;
-    refuse_lost(&config, true)?;
+    refuse_lost(&config, false)?;
     if options.migrate {
         db::migrate_first(session, &config).await?;
     }
@@ -64,10 +64,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     warn_of_durability(session, &store).await?;
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
+    db::refuse_restored(&config, &store).await?;
     let keys = keys::load(&config, &store).await?;
     let seal_key = ledger::key::load(&config, &store).await?;
     let (live, service, troubles) = (Live::default(), Service::default(), Troubles::default());
-    let health = serve_health(&config, &live, &service, &troubles).await?;
+    let figures = health::Figures::new(store.clone());
+    let watched = Watched { live: &live, service: &service, receipts: &troubles, figures: &figures };
+    let health = serve_health(&config, watched).await?;
     let begun = clock::monotonic();
     let bar = session.bar(Left::of(&store).await?.to_send(), &say!(ja: "送信", en: "sending"));
     let follower = tokio::spawn(follow(bar.clone(), live.clone()));
@@ -78,7 +81,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let fed = watchdog(&session.environment, std::process::id());
     let keeper = Keeper::start(manager.clone(), fed, live.clone(), service.clone())?;
     let (store_too, stop) = (store.clone(), signals.stop.clone());
-    let place = Place { session, options, store: store_too, keys, live, troubles, stop };
+    let place = Place { session, options, store: store_too, keys, live, troubles, figures, stop };
     let (summary, config) = place.serve(config, (&signals, &manager, &service)).await;
     sealing.finish().await;
     follower.abort();
@@ -188,13 +191,16 @@ async fn warn_of_durability(session: &Session, store: &Store) -> Result<(), Fail
     Ok(())
 }
 
-/// `GET /health` and `GET /metrics`, when the configuration wants them. Aborting it ends it.
-async fn serve_health(
-    config: &Config,
-    live: &Live,
-    service: &Service,
-    receipts: &Troubles,
-) -> Result<AbortHandle, Failure> {
+/// What the answers are about.
+struct Watched<'a> {
+    live: &'a Live,
+    service: &'a Service,
+    receipts: &'a Troubles,
+    figures: &'a health::Figures,
+}
+
+/// `GET /health`, `/livez`, `/readyz` and `/metrics`, when the configuration wants them. Aborting it ends it.
+async fn serve_health(config: &Config, watched: Watched<'_>) -> Result<AbortHandle, Failure> {
     let Some(address) = config.health.address() else { return Ok(tokio::spawn(async {}).abort_handle()) };
     let listening = async {
         let listener = TcpListener::bind(address).await?;
@@ -204,9 +210,10 @@ async fn serve_health(
     tracing::info!(%address, "GET /health says whether all is well");
     let daemon = health::Daemon {
         started_at: clock::now_ms(),
-        live: live.clone(),
-        receipts: receipts.clone(),
-        service: service.clone(),
+        live: watched.live.clone(),
+        receipts: watched.receipts.clone(),
+        service: watched.service.clone(),
+        figures: watched.figures.clone(),
     };
     Ok(tokio::spawn(health::serve(listener, daemon)).abort_handle())
 }

@@ -21,6 +21,7 @@ const TO_HELP: &str = "The envelope recipient; else $ORIGINAL_RECIPIENT or $RECI
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  owabi track all                           all that the configuration's `receipts` names, once
   owabi track maildir /var/mail/bounces     what lies in new/, moved to cur/ when it is recorded
   owabi track imap                          the mailbox of receipts.imap
   owabi track maillog /var/log/mail.log     from where it was left, rotated files too; - for stdin
@@ -37,6 +38,8 @@ pub(super) struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// Every source of the configuration, once  設定にあるものをすべて一度読む
+    All,
     /// Bounces in a Maildir  Maildir の不達通知を読む
     Maildir {
         /// The folder with new, cur and tmp
@@ -73,23 +76,27 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         What::Pipe { to } => Ok(pipe(session, to.clone()).await),
         What::Review(options) => review::run(session, options).await,
         What::Forget { source, host } => forget(session, host, source).await,
+        What::All => {
+            let (config, intake) = open(session).await?;
+            all(session, &config, intake).await
+        }
         What::Maildir { dir } => {
             let (_, intake) = open(session).await?;
             let maildir = maildir::Maildir::new(dir);
-            finish(session, &intake, maildir::once(&maildir, &intake).await).await
+            finish(session, &intake, maildir::once(&maildir, &intake).await, &[]).await
         }
         What::Imap => {
             let (config, intake) = open(session).await?;
             let mailbox = mailbox(&config)?;
-            finish(session, &intake, imap::once(&mailbox, &intake).await).await
+            finish(session, &intake, imap::once(&mailbox, &intake).await, &[]).await
         }
         What::Maillog { file } => {
             let (_, intake) = open(session).await?;
-            finish(session, &intake, read_log(file, &intake).await).await
+            finish(session, &intake, read_log(file, &intake).await, &[]).await
         }
         What::Journal => {
             let (_, intake) = open(session).await?;
-            finish(session, &intake, journal::once(&intake, &[]).await).await
+            finish(session, &intake, journal::once(&intake, &[]).await, &[]).await
         }
     }
 }
@@ -112,6 +119,19 @@ async fn forget(session: &Session, host: &str, source: &str) -> Answer {
     ));
     session.answer(&json!({ "host": host, "source": source, "followed": false }));
     Ok(Exit::Done)
+}
+
+async fn all(session: &Session, config: &Config, intake: Intake) -> Answer {
+    let sources = sources::Sources::new(config, intake.clone())?;
+    if sources.len() == 0 {
+        return Err(Failure::with(
+            Exit::BadConfig,
+            say!(ja: "receipts に読み取り元が設定されていません。", en: "receipts names no source"),
+            say!(ja: "maildir、imap、maillog、journal のどれかを書いてください。", en: "write its maildir, imap, maillog or journal"),
+        ));
+    }
+    let (counted, failures) = sources.look().await?;
+    finish(session, &intake, Ok(counted), &failures).await
 }
 
 /// The configuration, and where its receipts go.
@@ -154,7 +174,8 @@ async fn read_log(file: &Path, intake: &Intake) -> Result<Counted, Failed> {
     maillog::once(intake, &absolute).await
 }
 
-async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed>) -> Answer {
+/// `unread`: the sources that could not be looked at.
+async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed>, unread: &[String]) -> Answer {
     let counted = read.map_err(cannot_read)?;
     let settled = intake.take_parked().await?;
     let Counted { matched, parked, review, ignored, unreadable, unmoved } = counted;
@@ -177,11 +198,22 @@ async fn finish(session: &Session, intake: &Intake, read: Result<Counted, Failed
             en: "{unreadable} cannot be read, {unmoved} cannot be moved: check the rights of the account that runs owabi"
         ));
     }
+    if !unread.is_empty() {
+        let names = unread.join(", ");
+        session.warn(&say!(
+            ja: "読めなかったもの: {names}。理由は `owabi status` で確かめられます。",
+            en: "could not be read: {names}; `owabi status` says why"
+        ));
+    }
     session.answer(&json!({
         "matched": matched, "parked": parked, "review": review, "ignored": ignored,
-        "unreadable": unreadable, "unmoved": unmoved, "matched_later": settled,
+        "unreadable": unreadable, "unmoved": unmoved, "matched_later": settled, "unread": unread,
     }));
-    Ok(if unreadable + unmoved > 0 { Exit::Failed } else { Exit::Done })
+    Ok(match unreadable + unmoved {
+        _ if !unread.is_empty() => Exit::Unavailable,
+        0 => Exit::Done,
+        _ => Exit::Failed,
+    })
 }
 
 fn cannot_read(failed: Failed) -> Failure {

@@ -103,9 +103,9 @@ fn secret_text(path: &Path, credentials: Option<&Path>) -> Result<SecretString, 
     Ok(SecretString::from(secret))
 }
 
-/// Reads one line of secret from a file that nobody else may read.
-pub(crate) fn read_secret(path: &Path) -> Result<SecretString, SecretError> {
-    secret_text(path, None)
+/// Reads one line of secret from a file that nobody else may read, or that lies in systemd's folder of credentials.
+pub(crate) fn read_secret(path: &Path, credentials: Option<&Path>) -> Result<SecretString, SecretError> {
+    secret_text(path, credentials)
 }
 
 /// Refuses a file of a secret that somebody else reads on our behalf, and that others could read.

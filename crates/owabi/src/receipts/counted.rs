@@ -32,6 +32,18 @@ impl Counted {
         } += 1;
     }
 
+    /// The two together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            matched: self.matched + other.matched,
+            parked: self.parked + other.parked,
+            review: self.review + other.review,
+            ignored: self.ignored + other.ignored,
+            unreadable: self.unreadable + other.unreadable,
+            unmoved: self.unmoved + other.unmoved,
+        }
+    }
+
     /// What was handed over and recorded.
     pub(crate) fn taken(&self) -> u64 {
         self.matched + self.parked + self.review + self.ignored

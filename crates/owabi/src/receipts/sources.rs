@@ -1,6 +1,6 @@
 //! The sources of the configuration, all together: read by the daemon all the time, or once before and after a short run.
 
-use super::{Failed, Intake, imap, journal, maildir, maillog};
+use super::{Counted, Failed, Intake, imap, journal, maildir, maillog};
 use crate::config::{Config, ConfigError};
 use crate::dispatch::harmless;
 use crate::service::{Longest, Pulse, Pulses};
@@ -39,14 +39,13 @@ impl Source {
         }
     }
 
-    async fn once(&self, intake: &Intake) -> Result<(), Failed> {
+    async fn once(&self, intake: &Intake) -> Result<Counted, Failed> {
         match self {
-            Self::Maildir(maildir) => _ = maildir::once(maildir, intake).await?,
-            Self::Imap(mailbox) => _ = imap::once(mailbox, intake).await?,
-            Self::Maillog(file) => _ = maillog::once(intake, file).await?,
-            Self::Journal => _ = journal::once(intake, &[]).await?,
+            Self::Maildir(maildir) => maildir::once(maildir, intake).await,
+            Self::Imap(mailbox) => imap::once(mailbox, intake).await,
+            Self::Maillog(file) => maillog::once(intake, file).await,
+            Self::Journal => journal::once(intake, &[]).await,
         }
-        Ok(())
     }
 
     async fn follow(self, intake: Intake, poll: Duration, stop: CancellationToken) {
@@ -110,21 +109,30 @@ impl Sources {
         self.intake.follow(&names).await
     }
 
-    /// Reads all of them once. What cannot be read is told, and stops nobody.
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Reads all of them once. What cannot be read is told, and stops nobody: the names of these come back with the sums.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub(crate) async fn look(&self) -> Result<(), StoreError> {
+    pub(crate) async fn look(&self) -> Result<(Counted, Vec<String>), StoreError> {
         self.announce().await?;
+        let (mut sum, mut failures) = (Counted::default(), Vec::new());
         for source in &self.all {
             match source.once(&self.intake).await {
-                Ok(()) => {}
+                Ok(counted) => sum = sum.plus(counted),
                 Err(Failed::Store(error @ StoreError::Unavailable(_))) => return Err(error),
-                Err(failed) => failed.tell(&self.intake, &source.name()),
+                Err(failed) => {
+                    failed.tell(&self.intake, &source.name());
+                    failures.push(source.name());
+                }
             }
         }
         self.intake.take_parked().await?;
-        Ok(())
+        Ok((sum, failures))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::cli::exit::Failure;
 use crate::cli::session::Session;
 use crate::config::Config;
 use crate::dispatch::{self, Live, Parts, Stops, Summary};
+use crate::health::Figures;
 use crate::library::Library;
 use crate::receipts::sources::Sources;
 use crate::receipts::{Intake, Troubles};
@@ -28,6 +29,7 @@ pub(super) struct Place<'a> {
     pub(super) keys: Keys,
     pub(super) live: Live,
     pub(super) troubles: Troubles,
+    pub(super) figures: Figures,
     /// The end of it all.
     pub(super) stop: CancellationToken,
 }
@@ -45,6 +47,7 @@ impl Place<'_> {
     ) -> Result<Summary, Failure> {
         let (session, store, live) = (self.session, &self.store, &self.live);
         let library = Arc::new(load_library(config));
+        self.figures.read(&library);
         configuration::note(config, &library, store, &session.actor(None), session.now()).await?;
         let relays = relays::relays(config)?;
         self.troubles.forget();
@@ -54,7 +57,7 @@ impl Place<'_> {
         let reading = wind_down.child_token();
         let (until_idle, mut readers) = (self.options.until_idle, JoinSet::new());
         if until_idle {
-            wind_down.run_until_cancelled(sources.look()).await.unwrap_or(Ok(()))?;
+            wind_down.run_until_cancelled(sources.look()).await.transpose()?;
         } else {
             readers = sources.clone().follow(&reading, live.pulses(), Longest::of(config)).await?;
         }

@@ -1,0 +1,53 @@
+# A Debian in a folder, for tests that install things. To be sourced by scripts that run as root.
+# shellcheck shell=sh
+#
+#   make_chroot DIR [PACKAGE…]      a fresh minimal system, with these packages; the first one of a machine is downloaded
+#   in_chroot DIR COMMAND…          runs a command in it: with its own processes and mounts, which end with the command
+#   drop_chroot DIR                 removes it
+
+# The mirror and the suite that this machine's own packages come from, as two words.
+debian_source() {
+    suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+        sed -n -E 's/^(URIs:|deb( \[[^]]*\])?) +(https?:[^ ]*debian\/?)( .*)?$/\3/p' | head -n 1)
+    echo "${mirror:-http://deb.debian.org/debian} $suite"
+}
+
+# download_base DIR PACKAGE,PACKAGE… MIRROR SUITE
+download_base() {
+    debootstrap --variant=minbase ${2:+--include="$2"} "$4" "$1" "$3" >"$1.log" 2>&1
+}
+
+make_chroot() {
+    made=$1
+    shift
+    base=${CARGO_TARGET_DIR:-target}/chroot/base
+    wanted="$(debian_source) $*"
+    if [ "$(cat "$base/.made-of" 2>/dev/null)" != "$wanted" ]; then
+        drop_chroot "$base"
+        mkdir -p "$base"
+        # shellcheck disable=SC2046 # two words
+        download_base "$base" "$(echo "$*" | tr ' ' ,)" $(debian_source) || {
+            tail -n 20 "$base.log" >&2
+            return 1
+        }
+        rm -rf "$base"/var/cache/apt/archives/*.deb
+        echo "$wanted" >"$base/.made-of"
+    fi
+    drop_chroot "$made"
+    cp -a --reflink=auto "$base" "$made"
+}
+
+in_chroot() {
+    chroot_dir=$1
+    shift
+    # shellcheck disable=SC2016 # for the inner shell
+    unshare --mount --pid --uts --ipc --fork --kill-child --propagation private sh -c '
+        mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/dev/shm"
+        exec chroot "$0" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+            DEBIAN_FRONTEND=noninteractive "$@"' "$chroot_dir" "$@"
+}
+
+drop_chroot() {
+    case $1 in */chroot/*) rm -rf --one-file-system "$1" ;; *) echo "$1 is no folder of a test" >&2; return 1 ;; esac
+}
