@@ -76,6 +76,7 @@ mod release_control;
 mod report;
 mod report_histories;
 mod resend;
+mod sandbox;
 mod secrecy;
 mod service;
 mod soak;

@@ -1,10 +1,7 @@
-//! `owabi run` as a service: what the manager is told, the watchdog, signals, a configuration that changes meanwhile; the units,
-//! their sandbox, and what owabi really asks of the kernel.
+//! `owabi run` as a service: what the manager is told, the watchdog, signals, and a configuration that changes meanwhile.
 
-mod calls;
 mod log;
 mod reload;
-mod units;
 mod watchdog;
 
 use crate::database_away::{ask, health_address};
@@ -15,7 +12,6 @@ use crate::support::world::{CAREFUL, addresses, eventually};
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Extensions, Moment, Point, Script, Then, When};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const HEALTH: &str = "health: { listen: \"127.0.0.1:0\" }\n";
@@ -141,30 +137,4 @@ async fn a_program_that_it_starts_is_not_taken_for_the_service() {
     let told = std::fs::read_to_string(program.path("told")).unwrap();
     assert!(told.contains("PWD=") && !told.contains("NOTIFY_SOCKET") && !told.contains("WATCHDOG"), "{told}");
     assert_eq!(running.terminate().code(), Some(78), "its text is not the one that was released");
-}
-
-/// Where the units lie.
-fn units() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/systemd")
-}
-
-/// The files of a folder that end in one of these, in order.
-fn files(folder: &Path, ends: &[&str]) -> Vec<PathBuf> {
-    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let wanted = |path: &PathBuf| ends.iter().any(|end| path.to_str().unwrap().ends_with(end));
-    let mut files: Vec<PathBuf> = paths.filter(wanted).collect();
-    files.sort();
-    files
-}
-
-/// The assignments of a unit or a drop-in, in their order; comments are left out.
-fn assignments(file: &Path) -> Vec<(String, String)> {
-    let text = std::fs::read_to_string(file).unwrap();
-    let lines = text.lines().filter(|line| !line.starts_with(['#', ';', '[']));
-    lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-}
-
-/// All values that a unit gives to a key.
-fn values(file: &Path, key: &str) -> Vec<String> {
-    assignments(file).into_iter().filter(|(name, _)| name == key).map(|(_, value)| value).collect()
 }

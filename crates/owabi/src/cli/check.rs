@@ -134,8 +134,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
             return Ok(finish(session, &found, &Told::default()));
         }
     };
-    yours::check(session, &config, &mut found);
     let sender = if options.test_mail { Some(test_mail::sender(session, &config).await?) } else { None };
+    yours::check(session, &config, &mut found);
     if let Err(error) = config.check_secrets() {
         found.failure(session, "configuration", &error.into());
     }

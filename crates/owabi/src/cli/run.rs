@@ -114,7 +114,7 @@ impl Place<'_> {
             let begins_again = summary.is_some() && !self.stop.is_cancelled();
             match done {
                 Ok(of_this) => summary = Some(of_this.after(summary.unwrap_or_default())),
-                Err(failure) if begins_again && failure.exit == Exit::Unavailable => {
+                Err(failure) if begins_again && matches!(failure.exit, Exit::Unavailable | Exit::TryAgain) => {
                     tracing::error!(
                         why = failure.what.en,
                         "the new configuration waits for the database; trying again"

@@ -16,13 +16,16 @@ mod desk;
 mod feed;
 mod fleet;
 mod handing_out;
+mod helpers;
 mod job;
+mod live;
 mod measured;
 mod pace;
 mod recorder;
 mod resources;
 mod said;
 mod seats;
+mod settings;
 mod shares;
 mod spool;
 mod take_over;
@@ -30,12 +33,12 @@ mod watch;
 
 pub use database::{DatabaseState, Trouble};
 pub use desk::RelayState;
+pub use live::Live;
 pub(crate) use measured::Labels;
 pub use measured::Measured;
 
-use crate::alerts::Alerts;
 use crate::clock::{monotonic, now_ms};
-use crate::config::{Config, Jitter, Span};
+use crate::config::Config;
 use crate::library::Library;
 use crate::service::{Longest, Pulse, Pulses};
 use board::Board;
@@ -45,27 +48,27 @@ use database::Database;
 pub(crate) use database::harmless;
 use desk::{Desk, Pauses};
 use feed::Feed;
+use helpers::Helpers;
+use live::Counters;
 use owabi_core::ids::Keys;
-use owabi_core::retry::RetryPolicy;
-use owabi_core::settle::Word;
 use owabi_smtp::relay::Relay;
 use owabi_store::{Store, StoreError};
 use recorder::{Recorder, Tally, Writer, before};
+use settings::Settings;
 use spool::Spool;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// How long the database may take for its last answers once the time for stopping is over.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// How soon news are asked for again after the connection for them was lost.
-const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+/// How often an end that waits for couriers proves that it goes on.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -138,204 +141,6 @@ impl Summary {
     }
 }
 
-/// What can be seen of the dispatcher while it works: by a progress bar, and by whoever asks whether all is well.
-#[derive(Clone, Debug, Default)]
-pub struct Live(Arc<Seen>);
-
-#[derive(Debug, Default)]
-struct Seen {
-    counters: Arc<Counters>,
-    database: Arc<Database>,
-    desks: Mutex<Vec<Arc<Desk>>>,
-    feed: Mutex<Option<Arc<Feed>>>,
-    pulses: Pulses,
-    began: Notify,
-    notices: Mutex<BTreeMap<String, String>>,
-    paused: Mutex<Vec<String>>,
-    alerts: Alerts,
-    measured: Measured,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    accepted: AtomicU64,
-    deferred: AtomicU64,
-    failed: AtomicU64,
-    in_doubt: AtomicU64,
-    not_sent: AtomicU64,
-}
-
-impl Live {
-    /// Mails that a relay took so far.
-    pub fn accepted(&self) -> u64 {
-        self.0.counters.accepted.load(Ordering::Relaxed)
-    }
-
-    /// Attempts put off so far.
-    pub fn deferred(&self) -> u64 {
-        self.0.counters.deferred.load(Ordering::Relaxed)
-    }
-
-    /// Members failed so far.
-    pub fn failed(&self) -> u64 {
-        self.0.counters.failed.load(Ordering::Relaxed)
-    }
-
-    /// Mails in doubt so far.
-    pub fn in_doubt(&self) -> u64 {
-        self.0.counters.in_doubt.load(Ordering::Relaxed)
-    }
-
-    /// Members that are finished with: accepted or failed.
-    pub fn done(&self) -> u64 {
-        self.accepted() + self.failed()
-    }
-
-    /// Whether the database does what the dispatcher needs, at `now` (epoch milliseconds).
-    pub fn database(&self, now: i64) -> DatabaseState {
-        self.0.database.state(now)
-    }
-
-    /// How each relay does at `now` (epoch milliseconds), in the configuration's order; none before the dispatcher began.
-    pub fn relays(&self, now: i64) -> Vec<RelayState> {
-        self.desks().iter().map(|desk| desk.state(now)).collect()
-    }
-
-    /// The loops at work.
-    pub fn pulses(&self) -> &Pulses {
-        &self.0.pulses
-    }
-
-    /// Waits until the dispatcher has begun to work; each beginning is told once.
-    pub async fn began(&self) {
-        self.0.began.notified().await;
-    }
-
-    /// Mails that couriers have.
-    pub fn under_way(&self) -> usize {
-        self.feed().map_or(0, |feed| feed.out())
-    }
-
-    /// Rows in memory: waiting for their turn, or with a courier.
-    pub fn in_memory(&self) -> usize {
-        self.feed().map_or(0, |feed| feed.len())
-    }
-
-    fn feed(&self) -> Option<Arc<Feed>> {
-        self.0.feed.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The state of each notice when the dispatcher last saw them.
-    pub fn notices(&self) -> BTreeMap<String, String> {
-        self.0.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The notices that owabi itself paused, when the dispatcher last saw them.
-    pub fn notices_paused(&self) -> Vec<String> {
-        self.0.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn saw_paused(&self, notices: Vec<String>) {
-        *self.0.paused.lock().unwrap_or_else(PoisonError::into_inner) = notices;
-    }
-
-    fn saw_notices(&self, notices: BTreeMap<String, String>) {
-        *self.0.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
-    }
-
-    /// What happened that a person should know of.
-    pub fn alerts(&self) -> &Alerts {
-        &self.0.alerts
-    }
-
-    /// How many attempts ended how, and what took how long.
-    pub fn measured(&self) -> &Measured {
-        &self.0.measured
-    }
-
-    fn desks(&self) -> MutexGuard<'_, Vec<Arc<Desk>>> {
-        self.0.desks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Counters {
-    /// Attempts that came to an end, however.
-    fn total(&self) -> u64 {
-        let all = [&self.accepted, &self.deferred, &self.failed, &self.in_doubt, &self.not_sent];
-        all.into_iter().map(|counter| counter.load(Ordering::Relaxed)).sum()
-    }
-
-    fn count(&self, word: Word) {
-        let counter = match word {
-            Word::Accepted => &self.accepted,
-            Word::Deferred => &self.deferred,
-            Word::Failed => &self.failed,
-            Word::InDoubt => &self.in_doubt,
-            Word::NotSent => &self.not_sent,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// What the configuration means to the dispatcher. Milliseconds.
-#[derive(Debug)]
-struct Settings {
-    keys: Keys,
-    bounce: String,
-    claim: i64,
-    lease_ms: i64,
-    /// Mails that all connections together may have under way.
-    slots: i64,
-    /// The least that a lease must last when a body leaves.
-    lease_at_least_ms: i64,
-    /// The longest wait for a source of receipts before a mail in doubt is sent again.
-    patience_ms: i64,
-    /// The longest wait for the reply to a final dot.
-    dot_ms: i64,
-    retry: RetryPolicy,
-    jitter: bool,
-    pauses: Pauses,
-    poll: Duration,
-    stop_timeout: Duration,
-}
-
-impl Settings {
-    fn new(config: &Config, keys: Keys) -> Self {
-        let (dispatch, retry, deadlines) = (&config.dispatch, &config.retry, &config.smtp.deadlines);
-        let phases = [deadlines.mail, deadlines.rcpt, deadlines.data, deadlines.body, deadlines.dot];
-        let lease_at_least_ms = phases.into_iter().map(ms).sum();
-        Self {
-            keys,
-            bounce: config.smtp.bounce.address.clone(),
-            claim: i64::from(dispatch.claim),
-            lease_ms: ms(dispatch.lease) + lease_at_least_ms,
-            slots: config
-                .smtp
-                .relays
-                .iter()
-                .map(|relay| i64::from(relay.max_connections) * i64::from(relay.in_flight))
-                .sum(),
-            lease_at_least_ms,
-            patience_ms: ms(config.receipts.patience),
-            dot_ms: ms(deadlines.dot),
-            retry: RetryPolicy {
-                first_ms: ms(retry.first),
-                max_ms: ms(retry.max),
-                attempts: i64::from(retry.attempts),
-                deadline_ms: ms(retry.deadline),
-            },
-            jitter: retry.jitter == Jitter::Full,
-            pauses: Pauses { first_ms: ms(dispatch.backoff_first), max_ms: ms(dispatch.backoff_max) },
-            poll: dispatch.poll.into(),
-            stop_timeout: dispatch.stop_timeout.into(),
-        }
-    }
-}
-
-fn ms(span: Span) -> i64 {
-    i64::try_from(Duration::from(span).as_millis()).unwrap_or(i64::MAX)
-}
-
 /// Runs the dispatcher until `stop`, or until nothing is due.
 ///
 /// On a stop no new mail is begun; mails in flight get `dispatch.stop_timeout` to finish (see [`Stops`]); everything else goes
@@ -361,14 +166,8 @@ pub async fn run(
     let settings = Arc::new(Settings::new(config, keys));
     let weights: Vec<u32> = config.smtp.relays.iter().map(|relay| relay.weight).collect();
     let feed = Arc::new(Feed::new(&config.pacing.limits(), &weights));
-    let desks: Vec<Arc<Desk>> = relays
-        .into_iter()
-        .enumerate()
-        .map(|(n, relay)| {
-            let limits = &config.smtp.relays[n];
-            Arc::new(Desk::new(n, relay, limits.max_connections as usize, limits.rate, settings.pauses))
-        })
-        .collect();
+    let measured = live.measured().clone();
+    let desks = desks(config, relays, settings.pauses, &measured);
     let (counters, database) = (Arc::clone(&live.0.counters), Arc::clone(&live.0.database));
     let (fleet, beating) = fleet::join(config, &store, &desks, &feed, (&database, pulses)).await?;
     live.desks().clone_from(&desks);
@@ -386,17 +185,12 @@ pub async fn run(
         database: Arc::clone(&database),
         spool,
         board: Arc::clone(&board),
-        measured: live.measured().clone(),
+        measured: measured.clone(),
         abandon: abandon.clone(),
         end: end.clone(),
         pulse: recording.clone(),
     };
     let (recorder, writing) = Recorder::start(writer);
-    let measured = live.measured().clone();
-    for desk in &desks {
-        // Its series are there before its first mail.
-        measured.relay(&desk.relay.name);
-    }
     let shared = Shared {
         feed,
         recorder,
@@ -415,13 +209,10 @@ pub async fn run(
     let couriers = start_couriers(config, &desks, &shared, pulses);
     let missing = BTreeMap::new();
     let until_idle = options.until_idle;
-    let begin = |name, within| pulses.begin(name, within);
-    let (watches, claims) = (begin("watch", longest.watch), begin("claimer", longest.database));
-    let (counts, hands_out) = (begin("breaker", longest.database), begin("handing out", longest.database));
-    let watching = watch::Watch::new(shared.clone(), live.clone(), config.clone(), watches.clone());
+    let helpers = Helpers::start(config, &live, (&shared, &desks), &failures);
+    let claims = pulses.begin("claimer", longest.database);
     let (config, throughput) = (config.clone(), Throughput::default());
     let shared_too = shared.clone();
-    let handing_out = tokio::spawn(handing_out::work(shared.clone(), desks.clone(), hands_out.clone()));
     let mut claimer = Claimer {
         shared: shared_too,
         desks,
@@ -435,21 +226,10 @@ pub async fn run(
         back: Vec::new(),
         pulse: claims.clone(),
     };
-    let watching = tokio::spawn(watching.work());
-    let counting = tokio::spawn(breaker::work(failures.clone(), counts.clone()));
-    let news = shared.store.is_shared().then(|| pulses.begin("news", longest.alive));
-    let listening = news.clone().map(|pulse| tokio::spawn(listen(shared.clone(), pulse)));
     live.0.began.notify_one();
     let end = claim_until_the_end(&mut claimer).await;
-    for helper in listening.into_iter().chain([watching, counting, handing_out]) {
-        helper.abort();
-        // Its connection is back in the pool when it has ended.
-        let _ = helper.await;
-    }
-    [Some(watches), Some(counts), Some(claims), Some(hands_out), news]
-        .into_iter()
-        .flatten()
-        .for_each(|pulse| pulse.retire());
+    helpers.end().await;
+    claims.retire();
     let last = shared.end.clone();
     let winding_down = pulses.begin("winding down", longest.wind_down);
     shut_down(claimer, shared, couriers, &winding_down).await;
@@ -465,6 +245,16 @@ pub async fn run(
     }
     patience.abort();
     Ok(summary(&live, &tally, end))
+}
+
+/// A desk a relay. What is measured of it is there before its first mail.
+fn desks(config: &Config, relays: Vec<Relay>, pauses: Pauses, measured: &Measured) -> Vec<Arc<Desk>> {
+    let desk = |(n, relay): (usize, Relay)| {
+        let limits = &config.smtp.relays[n];
+        measured.relay(&relay.name);
+        Arc::new(Desk::new(n, relay, limits.max_connections as usize, limits.rate, pauses))
+    };
+    relays.into_iter().enumerate().map(desk).collect()
 }
 
 /// One time for the whole end, so that whoever asked for it knows how long it takes: what the relays may take, and then
@@ -483,30 +273,6 @@ async fn claim_until_the_end(claimer: &mut Claimer) -> End {
     tokio::select! {
         end = claimer.work() => end,
         () = abandon.cancelled() => End::Stopped,
-    }
-}
-
-/// Wakes the claimer when another process released a notice, or paused, resumed or withdrew one. Without news the claimer polls.
-async fn listen(shared: Shared, pulse: Pulse) {
-    let mut deaf = false;
-    loop {
-        match pulse.waits_for(hear(&shared)).await {
-            Err(error) if !deaf => {
-                tracing::warn!(error = harmless(&error), "no news from the database; the queue is polled");
-            }
-            _ => {}
-        }
-        deaf = true;
-        tokio::time::sleep(LISTEN_AGAIN).await;
-    }
-}
-
-async fn hear(shared: &Shared) -> Result<(), StoreError> {
-    let mut news = shared.store.news().await?;
-    loop {
-        news.next().await?;
-        shared.board.look.notify_one();
-        shared.feed.room.notify_one();
     }
 }
 
@@ -546,7 +312,7 @@ async fn shut_down(mut claimer: Claimer, shared: Shared, mut couriers: JoinSet<(
 /// Until the last courier has ended. While the database is away, which may take any time, they have nothing to go on with.
 async fn gone_home(couriers: &mut JoinSet<()>, database: &Database, pulse: &Pulse) {
     loop {
-        match tokio::time::timeout(LISTEN_AGAIN, couriers.join_next()).await {
+        match tokio::time::timeout(LOOK_AGAIN, couriers.join_next()).await {
             Ok(None) => return,
             Ok(Some(_)) => pulse.beat(),
             Err(_) if database.is_away() => pulse.beat(),

@@ -1,0 +1,153 @@
+//! What can be seen of the dispatcher from outside.
+
+use super::database::{Database, DatabaseState};
+use super::desk::{Desk, RelayState};
+use super::feed::Feed;
+use super::measured::Measured;
+use crate::alerts::Alerts;
+use crate::service::Pulses;
+use owabi_core::settle::Word;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// What can be seen of the dispatcher while it works: by a progress bar, and by whoever asks whether all is well.
+#[derive(Clone, Debug, Default)]
+pub struct Live(pub(super) Arc<Seen>);
+
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) counters: Arc<Counters>,
+    pub(super) database: Arc<Database>,
+    pub(super) desks: Mutex<Vec<Arc<Desk>>>,
+    pub(super) feed: Mutex<Option<Arc<Feed>>>,
+    pub(super) pulses: Pulses,
+    pub(super) began: Notify,
+    pub(super) notices: Mutex<BTreeMap<String, String>>,
+    pub(super) paused: Mutex<Vec<String>>,
+    pub(super) alerts: Alerts,
+    pub(super) measured: Measured,
+}
+
+/// How attempts ended.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) accepted: AtomicU64,
+    pub(super) deferred: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) in_doubt: AtomicU64,
+    pub(super) not_sent: AtomicU64,
+}
+
+impl Live {
+    /// Mails that a relay took so far.
+    pub fn accepted(&self) -> u64 {
+        self.0.counters.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Attempts put off so far.
+    pub fn deferred(&self) -> u64 {
+        self.0.counters.deferred.load(Ordering::Relaxed)
+    }
+
+    /// Members failed so far.
+    pub fn failed(&self) -> u64 {
+        self.0.counters.failed.load(Ordering::Relaxed)
+    }
+
+    /// Mails in doubt so far.
+    pub fn in_doubt(&self) -> u64 {
+        self.0.counters.in_doubt.load(Ordering::Relaxed)
+    }
+
+    /// Members that are finished with: accepted or failed.
+    pub fn done(&self) -> u64 {
+        self.accepted() + self.failed()
+    }
+
+    /// Whether the database does what the dispatcher needs, at `now` (epoch milliseconds).
+    pub fn database(&self, now: i64) -> DatabaseState {
+        self.0.database.state(now)
+    }
+
+    /// How each relay does at `now` (epoch milliseconds), in the configuration's order; none before the dispatcher began.
+    pub fn relays(&self, now: i64) -> Vec<RelayState> {
+        self.desks().iter().map(|desk| desk.state(now)).collect()
+    }
+
+    /// The loops at work.
+    pub fn pulses(&self) -> &Pulses {
+        &self.0.pulses
+    }
+
+    /// Waits until the dispatcher has begun to work; each beginning is told once.
+    pub async fn began(&self) {
+        self.0.began.notified().await;
+    }
+
+    /// Mails that couriers have.
+    pub fn under_way(&self) -> usize {
+        self.feed().map_or(0, |feed| feed.out())
+    }
+
+    /// Rows in memory: waiting for their turn, or with a courier.
+    pub fn in_memory(&self) -> usize {
+        self.feed().map_or(0, |feed| feed.len())
+    }
+
+    fn feed(&self) -> Option<Arc<Feed>> {
+        self.0.feed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The state of each notice when the dispatcher last saw them.
+    pub fn notices(&self) -> BTreeMap<String, String> {
+        self.0.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The notices that owabi itself paused, when the dispatcher last saw them.
+    pub fn notices_paused(&self) -> Vec<String> {
+        self.0.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn saw_paused(&self, notices: Vec<String>) {
+        *self.0.paused.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    pub(super) fn saw_notices(&self, notices: BTreeMap<String, String>) {
+        *self.0.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    /// What happened that a person should know of.
+    pub fn alerts(&self) -> &Alerts {
+        &self.0.alerts
+    }
+
+    /// How many attempts ended how, and what took how long.
+    pub fn measured(&self) -> &Measured {
+        &self.0.measured
+    }
+
+    pub(super) fn desks(&self) -> MutexGuard<'_, Vec<Arc<Desk>>> {
+        self.0.desks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counters {
+    /// Attempts that came to an end, however.
+    pub(super) fn total(&self) -> u64 {
+        let all = [&self.accepted, &self.deferred, &self.failed, &self.in_doubt, &self.not_sent];
+        all.into_iter().map(|counter| counter.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(super) fn count(&self, word: Word) {
+        let counter = match word {
+            Word::Accepted => &self.accepted,
+            Word::Deferred => &self.deferred,
+            Word::Failed => &self.failed,
+            Word::InDoubt => &self.in_doubt,
+            Word::NotSent => &self.not_sent,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
