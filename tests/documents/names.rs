@@ -1,13 +1,13 @@
-//! What a document names is there: tests, environment variables, keys of the configuration and of a notice, exit codes.
+//! What a document names is there: tests, metrics, environment variables, keys of the configuration and of a notice, exit codes.
 
 use super::markdown::{Document, all, find, root};
 use owabi::cli::exit::Exit;
+use owabi::health::metrics::FAMILIES;
 use owabi_core::yaml::document as yaml;
 use std::sync::OnceLock;
 
 /// Words of other programs that look like the name of a test.
-const OTHERS: [&str; 3] =
-    ["owabi_destination_recipient_limit", "log_min_error_statement", "node_textfile_collector_dir"];
+const OTHERS: [&str; 3] = ["owabi_destination_recipient_limit", "owabi_intake", "log_min_error_statement"];
 /// What looks like a key of the configuration and is a file, or a key of an answer of `/health`.
 const NO_KEYS: [&str; 4] = ["ledger.key", "ledger.body", "database.why", "database.ok"];
 /// How the name of a file or a host ends that begins like a section.
@@ -22,6 +22,16 @@ fn sources() -> &'static str {
         files.extend(["x", "tests/bench/run"].map(|name| root().join(name)));
         files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
     })
+}
+
+/// What is called like a family of `/metrics`; those of its samples end in more.
+fn is_metric_name(code: &str) -> bool {
+    let plain = code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    plain && (code.starts_with("owabi_") || code.starts_with("process_")) && !OTHERS.contains(&code)
+}
+
+fn is_a_metric(code: &str) -> bool {
+    FAMILIES.iter().any(|family| family.name == code)
 }
 
 /// A name of three underscores or more is a test's; `…` stands for the rest of one.
@@ -93,7 +103,12 @@ fn missing(document: &Document) -> Vec<String> {
     let mut found = Vec::new();
     for (line, code) in document.code() {
         let name = code.split([':', '=']).next().unwrap();
-        let what = if is_test_name(&code) && !is_a_test(&code) {
+        let what = if is_metric_name(&code) {
+            if is_a_metric(&code) {
+                continue;
+            }
+            "is no metric"
+        } else if is_test_name(&code) && !is_a_test(&code) {
             "is no test"
         } else if looks_like_a_key(name) && !is_a_key(name) {
             "is no key of the configuration"
@@ -163,7 +178,7 @@ fn every_promise_has_a_test() {
 
 #[test]
 fn a_test_a_variable_a_key_and_a_code_that_are_not_there_are_found() {
-    let text = "`the_moon_is_made_of_cheese` `every_test_variable_key_and_exit_code_that_a_document_names_is_there` `the_moon_is…`\n\
+    let text = "`the_moon_is_made_of_cheese` `every_test_variable_key_and_exit_code_that_a_document_names_is_there` `the_moon_is…` `owabi_moon_total` `owabi_alerts_total`\n\
                 OWABI_MOON OWABI_CONFIG OWABI_DISPATCH__CLAIM OWABI_DISPATCH__MOON\n`receipts.moon` `receipts.patience` `policy.window: \"1\"`\n\
                 ```yaml\nsmtp: { moon: 1, relays: [ { host: a } ] }\n```\n\n| Exit code | is |\n|---|---|\n| 0 | done |\n";
     let document = Document::of("a.md", text);
@@ -171,6 +186,7 @@ fn a_test_a_variable_a_key_and_a_code_that_are_not_there_are_found() {
     let expected = [
         "a.md:1: `the_moon_is_made_of_cheese` is no test",
         "a.md:1: `the_moon_is…` is no test",
+        "a.md:1: `owabi_moon_total` is no metric",
         "a.md:3: `receipts.moon` is no key of the configuration",
         "a.md:2: OWABI_MOON is no variable",
         "a.md:2: OWABI_DISPATCH__MOON is no variable",
