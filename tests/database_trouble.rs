@@ -36,16 +36,21 @@ fn slow() -> CaptureOptions {
 }
 
 /// An installation whose way to its PostgreSQL is a wire in the test's hand.
-struct Installation {
-    program: Program,
-    relay: CaptureRelay,
-    wire: Wire,
+pub(crate) struct Installation {
+    pub(crate) program: Program,
+    pub(crate) relay: CaptureRelay,
+    pub(crate) wire: Wire,
     database: Database,
 }
 
 impl Installation {
     /// As many members released and due; `dispatch` is further configuration of that section.
-    async fn with(server: &Server, members: usize, relay: CaptureOptions, (more, dispatch): (&str, &str)) -> Self {
+    pub(crate) async fn with(
+        server: &Server,
+        members: usize,
+        relay: CaptureOptions,
+        (more, dispatch): (&str, &str),
+    ) -> Self {
         let (relay, database) = (CaptureRelay::start(relay).await.unwrap(), server.database());
         let wire = Wire::to(database.url()).await;
         let keys = format!("url: \"{}\", statement_timeout: 1s, connect_timeout: 1s", wire.url());
@@ -54,7 +59,7 @@ impl Installation {
         Self { program, relay, wire, database }
     }
 
-    fn run(&self) -> Running {
+    pub(crate) fn run(&self) -> Running {
         self.program.start(&["run"])
     }
 
@@ -71,7 +76,7 @@ impl Installation {
     }
 
     /// Waits until everybody is told, and stops the program.
-    async fn finish(&self, running: Running) {
+    pub(crate) async fn finish(&self, running: Running) {
         let told = async || self.program.rows().await.iter().all(|row| row.status == Status::Accepted);
         assert!(eventually(&told).await, "{:?} {}", self.open().await, self.program.said());
         assert!(running.terminate().success(), "{}", self.program.said());
@@ -93,7 +98,7 @@ impl Installation {
     }
 
     /// One mail and one used attempt for each, and no doubt about anybody.
-    async fn everybody_was_told_once(&self) {
+    pub(crate) async fn everybody_was_told_once(&self) {
         self.program.audit(&self.relay).await;
         let once = |row: &Row| (row.status, row.used, row.possible_duplicate) == (Status::Accepted, 1, false);
         let rows = self.program.rows().await;

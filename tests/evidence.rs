@@ -309,6 +309,31 @@ async fn of_one_who_is_asked_for_it_is_said_how_and_when_and_which_mail_may_have
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_that_was_unpacked_and_packed_again_with_its_folders_is_the_same_bundle() {
+    let relay = relay().await;
+    let program = association(Program::new(relay.addr().port(), ""), &relay).await;
+    let (bundle, _) = export(&program, "bundle.zip", &[]);
+    let mut again = unpacked(&bundle);
+    again.extend(["notice/", "notice/1/", "seals/"].map(|folder| (folder.to_owned(), Vec::new())));
+    assert!(checked(&again).ok, "{:?}", checked(&again));
+    for other in ["more/", "notice/../../x/", "../"] {
+        let files = again.clone().into_iter().chain([(other.to_owned(), Vec::new())]).collect();
+        assert!(!checked(&files).ok, "{other}");
+    }
+}
+
+#[test]
+fn what_is_no_bundle_and_what_is_no_key_is_bad_input() {
+    let program = Program::new(1, "");
+    let (no_zip, no_key) = (program.write("no.zip", "no zip"), program.write("no.pem", "no key"));
+    let code = |arguments: &[&str]| program.output(arguments).status.code();
+    let [no_zip, no_key] = [&no_zip, &no_key].map(|file| file.to_str().unwrap());
+    assert_eq!(code(&["evidence", "verify", no_zip]), Some(65));
+    assert_eq!(code(&["evidence", "verify", program.path("").to_str().unwrap()]), Some(65), "a folder");
+    assert_eq!(code(&["evidence", "verify", no_zip, "--key", no_key]), Some(65));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hostile_zips_are_named_and_cost_little() {
     let outside = Outside::default();
     let fault = |octets: Vec<u8>| {

@@ -76,6 +76,9 @@ async fn after_a_run_everything_is_sealed_and_the_head_says_how_much() {
     let document = program.json(&["ledger", "show", "--kind", "attempt"]);
     assert_eq!(document["entries"].as_array().unwrap(), &lines, "one document, with the same in it");
     assert_eq!(program.json(&["ledger", "show", "--kind", "nothing"]), serde_json::json!({ "entries": [] }));
+    let misspelt = program.output(&["ledger", "show", "--kind", "aprove"]);
+    let said = String::from_utf8(misspelt.stderr).unwrap();
+    assert!(misspelt.stdout.is_empty() && said.contains("aprove") && said.contains("attempt, configuration"), "{said}");
     let both = program.output(&["--json", "ledger", "show", "--jsonl"]);
     assert_eq!(both.status.code(), Some(2), "{both:?}");
 }

@@ -1,5 +1,6 @@
 //! A SQLite file that is gone, or older than what was noted: said, and never covered up by an empty one.
 
+use crate::people::account;
 use crate::support::program::{Program, roster};
 use crate::support::world::{NOTICE, addresses};
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
@@ -85,6 +86,57 @@ fn a_first_start_makes_the_database_unless_nobody_could_tell_whether_there_was_o
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
+#[test]
+fn with_the_seal_key_as_a_credential_only_what_begins_a_queue_makes_a_lost_file_anew() {
+    let program = Program::new(1, "ledger: { key_credential: seal }\n");
+    program.write("seal", &format!("{}\n", "ab".repeat(32)));
+    program.write("roster.csv", &roster(&addresses(1)));
+    let begins = [&["import", "roster.csv", "--notice", NOTICE, "--yes"][..], VERBS[7]];
+    let add = ["user", "add", "hanako", "--role", "admin", "--os-user", &account()];
+    let run = |arguments: &[&str]| {
+        let mut command = program.command(arguments);
+        command.env("CREDENTIALS_DIRECTORY", program.path("")).output().unwrap()
+    };
+    for verb in VERBS.iter().filter(|verb| !begins.contains(verb)).chain([&&["pause", NOTICE][..]]) {
+        let output = run(verb);
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(said.contains("owabi.db is not there, nor anybody to send to"), "{verb:?}: {said}");
+        assert!(!program.path("owabi.db").exists(), "{verb:?}");
+    }
+    for verb in [begins[0], &add] {
+        let output = run(verb);
+        assert!(output.status.success() && program.path("owabi.db").exists(), "{verb:?} {output:?}");
+        lose(&program);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_file_behind_a_link_is_missed_by_the_lock_beside_the_file() {
+    let (_relay, program) = sent().await;
+    std::fs::create_dir(program.path("disk")).unwrap();
+    std::fs::rename(program.path("owabi.db"), program.path("disk/queue.db")).unwrap();
+    for left in ["owabi.db.lock", "ledger.key.head"] {
+        std::fs::remove_file(program.path(left)).unwrap();
+    }
+    std::os::unix::fs::symlink("disk/queue.db", program.path("owabi.db")).unwrap();
+    program.json(&["run", "--until-idle"]);
+    std::fs::remove_file(program.path("ledger.key.head")).unwrap_or_default();
+    std::fs::remove_file(program.path("disk/queue.db")).unwrap();
+    refused(&program, &["status"], "disk/queue.db.lock");
+    assert!(!program.path("disk/queue.db").exists());
+}
+
+#[test]
+fn a_file_that_cannot_be_looked_at_is_not_called_lost() {
+    let program = Program::new(1, "");
+    // A link that leads to itself is refused to everybody, as a folder without permission is to everybody but root.
+    std::os::unix::fs::symlink("owabi.db", program.path("owabi.db")).unwrap();
+    let output = program.output(&["status"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("owabi.db cannot be looked at") && said.contains("sudo -u owabi"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_restore_from_a_backup_verify_says_what_is_to_be_done() {
     let (_relay, program) = sent().await;
@@ -101,7 +153,7 @@ async fn after_a_restore_from_a_backup_verify_says_what_is_to_be_done() {
         "cut off",
         "`owabi pause ID` at once",
         "withdraw --notice ID --file LIST",
-        "ledger.key.head",
+        "owabi db accept-restored",
         "owabi resume ID",
     ];
     assert!(steps.iter().all(|step| said.contains(step)), "{said}");

@@ -19,15 +19,18 @@
 
 mod support {
     pub(crate) mod audit;
+    pub(crate) mod dns;
     pub(crate) mod dovecot;
     pub(crate) mod exim;
     pub(crate) mod journal;
     pub(crate) mod keeper;
+    pub(crate) mod opendkim;
     pub(crate) mod opensmtpd;
     pub(crate) mod postfix;
     pub(crate) mod postfix_returning;
     pub(crate) mod postgres;
     pub(crate) mod program;
+    pub(crate) mod promtool;
     pub(crate) mod received;
     pub(crate) mod relay;
     pub(crate) mod scripted_mx;
@@ -38,7 +41,9 @@ mod support {
     pub(crate) mod world;
 }
 
+mod backup;
 mod bounce_parse;
+mod check;
 mod cli_exits;
 mod cli_main_job;
 mod cli_receipts;
@@ -52,6 +57,8 @@ mod fleet_soak;
 mod histories;
 mod ledger;
 mod lost_database;
+mod metrics;
+mod monitoring;
 mod people;
 mod postgres_setup;
 mod private_dovecot;

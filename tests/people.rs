@@ -22,7 +22,7 @@ struct Office {
 }
 
 /// The account that runs the tests.
-fn account() -> String {
+pub(crate) fn account() -> String {
     let said = Command::new("id").arg("-un").output().unwrap();
     String::from_utf8(said.stdout).unwrap().trim().to_owned()
 }

@@ -227,6 +227,8 @@ async fn a_row_that_is_taken_out_of_the_roster_or_put_into_it_is_found() {
     let batch = held.rsplit(',').nth(6).unwrap();
     let bad = forged(&bundle, "roster.csv", roster.clone() + &held.replace(batch, ""));
     assert_eq!((bad.file.as_str(), bad.fault), ("report.json", Fault::Count), "{bad:?}");
+    let bad = forged(&bundle, "roster.csv", roster.clone() + &held.replace(batch, "no-import"));
+    assert_eq!((bad.file.as_str(), bad.fault), ("roster.csv", Fault::Count), "{bad:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,11 +21,13 @@ pub(crate) struct Options {
     pub(crate) pipelining: bool,
     /// Largest message, bytes.
     pub(crate) message_size_limit: u32,
+    /// Further lines of main.cf.
+    pub(crate) more: String,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { chunking: true, pipelining: true, message_size_limit: 10_240_000 }
+        Self { chunking: true, pipelining: true, message_size_limit: 10_240_000, more: String::new() }
     }
 }
 
@@ -39,6 +41,7 @@ impl Postfix {
         let hidden: Vec<_> = hidden.iter().filter(|(_, offered)| !offered).map(|(name, _)| *name).collect();
         let main_cf =
             MAIN_CF.replace("HIDDEN", &hidden.join(", ")).replace("SIZE", &options.message_size_limit.to_string());
+        let main_cf = main_cf + &options.more;
         let files = [("recipients", REFUSED), ("mailboxes", "/./ all/\n")];
         Instance::start(&main_cf, MASTER_CF, &files).map(Self)
     }
@@ -46,6 +49,11 @@ impl Postfix {
     /// The port on 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.0.port
+    }
+
+    /// The Maildir of all mails.
+    pub(crate) fn mailbox(&self) -> PathBuf {
+        self.0.folder().join("mail/all")
     }
 
     /// The files of the delivered mails.

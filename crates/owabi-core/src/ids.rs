@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 
 /// Characters of the truncated MAC: 20 of base 32 are 100 bits.
 const MAC_CHARS: usize = 20;
+/// What stands in the place of the notice's id in the identifiers of `check`'s test mails. No notice has such an id.
+pub const CHECK: &str = "owabi check";
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 /// The installation's secret. Debug shows its fingerprint only.

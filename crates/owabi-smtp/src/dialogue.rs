@@ -8,6 +8,7 @@ use owabi_core::reply::Reply;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 /// A fresh connection. The reader moves on with the stream, so that no byte is lost between opening and sending.
@@ -38,13 +39,19 @@ impl Dialogue {
 
     /// Turns the plain connection into a verified TLS one. Bytes that came before the handshake could be an attacker's.
     pub(crate) async fn start_tls(self, relay: &Relay) -> Result<Self, Fault> {
-        let (Stream::Plain(stream), true) = (self.stream, self.reader.is_empty()) else {
-            return Err(tls::fault("the relay sent bytes before the TLS handshake (RFC 3207: injection)".to_owned()));
-        };
+        let (deadlines, stream) = (self.deadlines, self.into_plain()?);
         let by = Instant::now() + relay.deadlines.tls;
         let wrapped = timeout_at(by, tls::wrap(stream, relay)).await;
         let stream = wrapped.map_err(|_| late(Phase::Tls, relay.deadlines.tls))??;
-        Ok(Self::new(stream, self.deadlines))
+        Ok(Self::new(stream, deadlines))
+    }
+
+    /// The connection as it is before the handshake, if nothing came that nobody asked for.
+    pub(crate) fn into_plain(self) -> Result<TcpStream, Fault> {
+        let (Stream::Plain(stream), true) = (self.stream, self.reader.is_empty()) else {
+            return Err(tls::fault("the relay sent bytes before the TLS handshake (RFC 3207: injection)".to_owned()));
+        };
+        Ok(stream)
     }
 
     async fn reply_to(&mut self, command: &[u8], phase: Phase) -> Result<Reply, Fault> {

@@ -6,10 +6,12 @@
 pub mod auth;
 pub mod capabilities;
 pub mod capture;
+pub mod certificate;
 mod dialogue;
 pub mod envelope;
 mod open;
 pub mod pipeline;
+pub mod probe;
 pub mod relay;
 pub mod session;
 pub mod tls;

@@ -33,8 +33,7 @@ pub async fn open(relay: &Relay) -> Result<Session, Fault> {
     if relay.tls == Tls::Implicit {
         talk = talk.start_tls(relay).await?;
     }
-    let greeting = talk.listen(Phase::Greeting).await?;
-    expect(greeting, Phase::Greeting, "the relay turned the connection away")?;
+    greeting(&mut talk).await?;
     let mut offers = hello(&mut talk, relay).await?;
     if relay.tls == Tls::StartTls {
         talk = start_tls(talk, relay, &offers).await?;
@@ -47,11 +46,21 @@ pub async fn open(relay: &Relay) -> Result<Session, Fault> {
     Ok(Session::new(talk, relay, offers))
 }
 
+/// The relay's greeting.
+pub(crate) async fn greeting(talk: &mut Dialogue) -> Result<Reply, Fault> {
+    let greeting = talk.listen(Phase::Greeting).await?;
+    expect(greeting, Phase::Greeting, "the relay turned the connection away")
+}
+
+/// A host's name, or an address without the brackets that it may have.
+pub(crate) fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 /// Tries every address of the relay in turn.
 async fn connect(relay: &Relay) -> Result<TcpStream, Fault> {
     let allowed = relay.deadlines.connect;
-    let host = relay.host.trim_start_matches('[').trim_end_matches(']');
-    let found = timeout(allowed, lookup_host((host, relay.port))).await.map_err(|_| late(Phase::Connect, allowed))?;
+    let found = timeout(allowed, lookup_host((bare(&relay.host), relay.port))).await.map_err(|_| late(Phase::Connect, allowed))?;
     let addresses = found.map_err(|error| unreachable(relay, &error))?;
     let mut last = connection(Phase::Connect, format!("the relay's name {} has no address", relay.host));
     for address in addresses {
@@ -66,7 +75,7 @@ async fn connect(relay: &Relay) -> Result<TcpStream, Fault> {
 
 /// Without `TCP_NODELAY` the end of a mail could wait 40 ms for an acknowledgement. The user timeout also ends a peer that
 /// acknowledges but takes nothing, so it may not be shorter than the deadline for writing.
-async fn dial(address: SocketAddr, body_block: Duration) -> io::Result<TcpStream> {
+pub(crate) async fn dial(address: SocketAddr, body_block: Duration) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let socket = SockRef::from(&stream);
@@ -77,7 +86,7 @@ async fn dial(address: SocketAddr, body_block: Duration) -> io::Result<TcpStream
 }
 
 /// EHLO, or HELO to a relay that does not know it.
-async fn hello(talk: &mut Dialogue, relay: &Relay) -> Result<Capabilities, Fault> {
+pub(crate) async fn hello(talk: &mut Dialogue, relay: &Relay) -> Result<Capabilities, Fault> {
     let helo = relay.helo.replace(['\r', '\n'], "");
     let command = Ehlo::new(ClientId::Domain(helo.clone())).to_string();
     let reply = talk.ask(command.as_bytes(), Phase::Ehlo).await?;
@@ -90,6 +99,12 @@ async fn hello(talk: &mut Dialogue, relay: &Relay) -> Result<Capabilities, Fault
 }
 
 async fn start_tls(mut talk: Dialogue, relay: &Relay, offers: &Capabilities) -> Result<Dialogue, Fault> {
+    ask_for_tls(&mut talk, offers).await?;
+    talk.start_tls(relay).await
+}
+
+/// STARTTLS, up to the relay's yes.
+pub(crate) async fn ask_for_tls(talk: &mut Dialogue, offers: &Capabilities) -> Result<(), Fault> {
     if !offers.starttls {
         return Err(tls::fault("the relay does not offer STARTTLS, which is required".to_owned()));
     }
@@ -100,11 +115,11 @@ async fn start_tls(mut talk: Dialogue, relay: &Relay, offers: &Capabilities) -> 
             ..tls::fault("the relay refused STARTTLS, which is required".to_owned())
         });
     }
-    talk.start_tls(relay).await
+    Ok(())
 }
 
 /// 2xx, or the fault that the relay's refusal is.
-fn expect(reply: Reply, phase: Phase, detail: &str) -> Result<Reply, Fault> {
+pub(crate) fn expect(reply: Reply, phase: Phase, detail: &str) -> Result<Reply, Fault> {
     let kind = match reply.class() {
         2 => return Ok(reply),
         4 | 5 => FaultKind::Busy,
@@ -113,6 +128,6 @@ fn expect(reply: Reply, phase: Phase, detail: &str) -> Result<Reply, Fault> {
     Err(Fault { phase, kind, reply: Some(reply), detail: detail.to_owned() })
 }
 
-fn unreachable(relay: &Relay, error: &io::Error) -> Fault {
+pub(crate) fn unreachable(relay: &Relay, error: &io::Error) -> Fault {
     connection(Phase::Connect, format!("{}:{} cannot be reached: {error}", relay.host, relay.port))
 }

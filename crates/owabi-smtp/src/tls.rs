@@ -2,12 +2,14 @@
 
 use crate::relay::Relay;
 use owabi_core::outcome::{Fault, FaultKind, Phase};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -64,11 +66,29 @@ pub(crate) async fn wrap(stream: TcpStream, relay: &Relay) -> Result<Stream, Fau
 /// # Errors
 /// What is wrong with the certificate or the handshake, in words an operator can act on.
 pub async fn secure(stream: TcpStream, name: &str, ca_pem: Option<&[u8]>, whom: &str) -> Result<Stream, String> {
-    let name =
-        ServerName::try_from(name.to_owned()).map_err(|_| format!("{whom}'s name cannot stand in a certificate"))?;
+    let name = server_name(name, whom)?;
     let connector = TlsConnector::from(config(ca_pem)?);
     let wrapped = connector.connect(name, stream).await.map_err(|error| describe(&error, whom))?;
     Ok(Stream::Tls(Box::new(wrapped)))
+}
+
+/// As [`wrap`], and the certificates that the relay showed, also when they were not accepted.
+pub(crate) async fn inspect(stream: TcpStream, relay: &Relay) -> (Vec<CertificateDer<'static>>, Result<Stream, Refusal>) {
+    let (name, recording) = match (server_name(relay.tls_name(), "the relay"), Recording::of(relay.ca_pem.as_deref())) {
+        (Ok(name), Ok(recording)) => (name, Arc::new(recording)),
+        (Err(why), _) | (_, Err(why)) => return (Vec::new(), Err(Refusal { why, distrust: None })),
+    };
+    let config = match recording.config() {
+        Ok(config) => Arc::new(config),
+        Err(why) => return (Vec::new(), Err(Refusal { why, distrust: None })),
+    };
+    let wrapped = TlsConnector::from(config).connect(name, stream).await;
+    let wrapped = wrapped.map(|stream| Stream::Tls(Box::new(stream))).map_err(|error| Refusal::of(&error));
+    (recording.seen(), wrapped)
+}
+
+fn server_name(name: &str, whom: &str) -> Result<ServerName<'static>, String> {
+    ServerName::try_from(name.to_owned()).map_err(|_| format!("{whom}'s name cannot stand in a certificate"))
 }
 
 pub(crate) fn fault(detail: String) -> Fault {
@@ -85,6 +105,117 @@ fn config(pinned: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> {
             let config = Arc::new(trusting(system_roots()?)?);
             Ok(Arc::clone(SYSTEM.get_or_init(|| config)))
         }
+    }
+}
+
+/// Why a handshake came to nothing.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) why: String,
+    pub(crate) distrust: Option<Distrust>,
+}
+
+impl Refusal {
+    fn of(error: &io::Error) -> Self {
+        let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let distrust = match cause {
+            Some(rustls::Error::InvalidCertificate(problem)) => Some(Distrust::of(problem)),
+            _ => None,
+        };
+        Self { why: describe(error, "the relay"), distrust }
+    }
+}
+
+/// Why a certificate was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// It has expired.
+    Expired,
+    /// It is not valid yet.
+    NotYet,
+    /// It is for another name.
+    OtherName,
+    /// No authority that is trusted here stands behind it.
+    UnknownAuthority,
+    /// Something else.
+    Other,
+}
+
+impl Distrust {
+    fn of(problem: &CertificateError) -> Self {
+        match problem {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYet,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::OtherName,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownAuthority,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Verifies as ever, and remembers what it was shown: rustls tells of no certificate that was refused.
+#[derive(Debug)]
+struct Recording {
+    verifier: Arc<WebPkiServerVerifier>,
+    shown: Mutex<Vec<CertificateDer<'static>>>,
+}
+
+impl Recording {
+    fn of(pinned: Option<&[u8]>) -> Result<Self, String> {
+        let roots = pinned.map_or_else(system_roots, pinned_roots)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        let verifier = verifier.map_err(|error| format!("TLS cannot be set up: {error}"))?;
+        Ok(Self { verifier, shown: Mutex::default() })
+    }
+
+    fn config(self: &Arc<Self>) -> Result<ClientConfig, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = versions.map_err(|error| format!("TLS cannot be set up: {error}"))?;
+        let verifier: Arc<dyn ServerCertVerifier> = self.clone();
+        Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    }
+
+    fn seen(&self) -> Vec<CertificateDer<'static>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ServerCertVerifier for Recording {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let shown = std::iter::once(end_entity).chain(intermediates).map(|shown| shown.clone().into_owned()).collect();
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
     }
 }
 

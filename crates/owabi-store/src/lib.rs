@@ -3,6 +3,7 @@
 //! Times are epoch milliseconds and always an argument. Whatever belongs together is one transaction: a group of
 //! intents and outcomes, the take-over of ended leases, an import, a release with its ledger entry.
 
+mod backup;
 mod control;
 mod copy;
 mod correction;
@@ -36,6 +37,7 @@ mod tx;
 mod unreachable;
 mod watch;
 
+pub use backup::Pages;
 pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord, VoidApproval, policy_hash};
 pub use copy::{CopiedTable, CopyError, Copying};
 pub use correction::{Correction, CorrectionRow};

@@ -173,18 +173,6 @@ impl Store {
         if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
     }
 
-    /// Writes a consistent copy of the SQLite database while it is in use.
-    ///
-    /// # Errors
-    /// When the target exists or cannot be written; on PostgreSQL, where `pg_dump` does this.
-    pub async fn backup_to(&self, target: &Path) -> Result<(), StoreError> {
-        let Pools::Sqlite { reader, .. } = &self.pools else {
-            return Err(StoreError::Url("postgres: use pg_dump".into()));
-        };
-        sqlx::query("VACUUM INTO $1").bind(target.to_string_lossy().into_owned()).execute(reader).await?;
-        Ok(())
-    }
-
     /// A value of the installation, such as the key's fingerprint.
     ///
     /// # Errors
@@ -309,6 +297,15 @@ mod tests {
         let synchronous: i64 = sqlx::query("PRAGMA synchronous").fetch_one(writer).await.unwrap().get(0);
         let journal: String = sqlx::query("PRAGMA journal_mode").fetch_one(writer).await.unwrap().get(0);
         assert_eq!((synchronous, journal.as_str()), (2, "wal"), "2 is FULL: NORMAL may lose the last commits");
+    }
+
+    #[tokio::test]
+    async fn the_compiled_in_sqlite_was_built_without_locks_that_all_connections_share() {
+        let mut sqlite = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+        let options = sqlx::query("PRAGMA compile_options").fetch_all(&mut sqlite).await.unwrap();
+        let options: Vec<String> = options.iter().map(|option| option.get(0)).collect();
+        assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+        assert!(!options.iter().any(|option| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
     }
 
     #[tokio::test]

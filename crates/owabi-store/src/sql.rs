@@ -190,7 +190,7 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
             "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
             r"SELECT CAST(t.tgname AS TEXT), CONCAT_WS(' ',
                   REGEXP_REPLACE(REPLACE(LOWER(REPLACE(pg_get_triggerdef(t.oid, TRUE), n.nspname || '.', '')), '::text', ''), '[\s()]', '', 'g'),
-                  l.lanname, p.prosecdef, p.prosrc)
+                  l.lanname, p.prosecdef, p.prosrc, ARRAY_TO_STRING(p.proconfig, ' '))
               FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
               JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
               WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND pg_table_is_visible(c.oid)",

@@ -1,17 +1,24 @@
-//! `GET /health`: whether all is well with the daemon, for whoever watches it; `GET /metrics`: what it counts.
+//! `GET /health`: whether all is well with the daemon, for whoever watches it; `GET /livez` and `GET /readyz`: the same for
+//! programs; `GET /metrics`: what it counts.
 //!
-//! It names no member and repeats no relay's words. It looks at what the dispatcher noted, and asks nobody: it answers
-//! while the database does not.
+//! It names no member and repeats no relay's words. It looks at what the dispatcher noted and asks nobody, so it answers while the
+//! database does not; only `/metrics` asks the database, and does not wait for it.
 
-mod metrics;
+mod families;
+mod figures;
+pub mod metrics;
+mod probes;
+mod process;
+
+pub use figures::Figures;
 
 use crate::alerts::Told;
 use crate::clock::now_ms;
 use crate::dispatch::{DatabaseState, Live, RelayState, Trouble};
 use crate::japan;
 use crate::receipts::Troubles;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -42,11 +49,18 @@ pub struct Daemon {
     pub live: Live,
     /// What is wrong with the sources of receipts. Nothing is sent less for it, so it is told, and is no trouble of the daemon's.
     pub receipts: Troubles,
+    /// What the database says, for `/metrics`.
+    pub figures: Figures,
 }
 
 /// Answers until it is aborted.
 pub async fn serve(listener: TcpListener, daemon: Daemon) {
-    let router = Router::new().route("/health", get(health)).route("/metrics", get(count)).with_state(Arc::new(daemon));
+    let router = Router::new()
+        .route("/health", get(health))
+        .route("/livez", get(live))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(count))
+        .with_state(Arc::new(daemon));
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
@@ -72,9 +86,24 @@ async fn health(State(daemon): State<Arc<Daemon>>) -> impl IntoResponse {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(document(&daemon, &database, &relays)))
 }
 
-async fn count(State(daemon): State<Arc<Daemon>>) -> impl IntoResponse {
-    let headers = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
-    (headers, metrics::text(daemon.live.alerts(), &daemon.live.notices()))
+async fn live(State(daemon): State<Arc<Daemon>>, RawQuery(query): RawQuery) -> impl IntoResponse {
+    let (status, text) = probes::answer("livez", &probes::live(&daemon, now_ms()), is_verbose(query.as_deref()));
+    (status, [(header::CACHE_CONTROL, "no-store")], text)
+}
+
+async fn ready(State(daemon): State<Arc<Daemon>>, RawQuery(query): RawQuery) -> impl IntoResponse {
+    let (status, text) = probes::answer("readyz", &probes::ready(&daemon, now_ms()), is_verbose(query.as_deref()));
+    (status, [(header::CACHE_CONTROL, "no-store")], text)
+}
+
+fn is_verbose(query: Option<&str>) -> bool {
+    query.is_some_and(|query| query.split('&').any(|word| word.split('=').next() == Some("verbose")))
+}
+
+async fn count(State(daemon): State<Arc<Daemon>>, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let (kind, text) = metrics::answer(&daemon, accept, now_ms()).await;
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text)
 }
 
 fn is_well(database: &DatabaseState, relays: &[RelayState]) -> bool {
@@ -130,87 +159,4 @@ fn relay(relay: &RelayState) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::SocketAddr;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    fn daemon(started_at: i64) -> Daemon {
-        Daemon { started_at, live: Live::default(), receipts: Troubles::default() }
-    }
-
-    async fn serving() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, daemon(1_646_179_200_000)));
-        at
-    }
-
-    async fn ask(at: SocketAddr, request: &str) -> String {
-        let mut stream = TcpStream::connect(at).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
-
-    fn relays(up: bool) -> [RelayState; 1] {
-        [RelayState { name: "main".into(), up, paused_until: (!up).then_some(1_000), failures: i64::from(!up) }]
-    }
-
-    #[tokio::test]
-    async fn it_answers_each_question_at_one_path() {
-        let at = serving().await;
-        let answer = ask(at, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("application/json"), "{answer}");
-        assert!(answer.contains("\"started_at\":\"2022-03-02T09:00:00.000+09:00\""), "{answer}");
-        for (request, code) in [("GET /", 404), ("GET /health/x", 404), ("POST /health", 405), ("DELETE /health", 405)]
-        {
-            let answer = ask(at, &format!("{request} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")).await;
-            assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{request}: {answer}");
-        }
-        let answer = ask(at, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("text/plain; version=0.0.4"), "{answer}");
-        assert!(answer.contains("owabi_alerts_total{kind=\"relay_paused\"} 0\n"), "{answer}");
-        let long = format!("GET /health HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(2 * LONGEST));
-        assert!(!ask(at, &long).await.contains("200 OK"));
-    }
-
-    #[tokio::test]
-    async fn whoever_says_nothing_keeps_nobody_else_waiting_for_ever() {
-        let at = serving().await;
-        let mut silent = Vec::new();
-        for _ in 0..CONNECTIONS {
-            silent.push(TcpStream::connect(at).await.unwrap());
-        }
-        let asked = tokio::time::timeout(3 * PATIENCE, ask(at, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"));
-        assert!(asked.await.unwrap().contains("200 OK"));
-    }
-
-    #[test]
-    fn all_is_well_only_when_the_database_and_every_relay_work() {
-        let away = Trouble { since: 1_646_179_200_000, why: "full".into() };
-        let recording =
-            DatabaseState { recording: Some(away.clone()), waiting_outcomes: 3, ..DatabaseState::default() };
-        let claiming = DatabaseState { claiming: Some(away), looked_at: Some(0), ..DatabaseState::default() };
-        assert!(is_well(&DatabaseState::default(), &relays(true)));
-        assert!(!is_well(&DatabaseState::default(), &relays(false)));
-        assert!(!is_well(&recording, &relays(true)) && !is_well(&claiming, &relays(true)));
-        let said = document(&daemon(0), &recording, &relays(false));
-        let since = "2022-03-02T09:00:00.000+09:00";
-        let database = json!({ "ok": false, "since": since, "why": "full", "waiting_outcomes": 3 });
-        assert_eq!((&said["status"], &said["database"]), (&json!("trouble"), &database));
-        assert_eq!(said["alerts"]["breaker_tripped"], json!({ "count": 0, "last": null }));
-        let paused =
-            json!([{ "name": "main", "up": false, "paused_until": "1970-01-01T09:00:01.000+09:00", "failures": 1 }]);
-        assert_eq!((&said["relays"], &said["claiming"]["ok"]), (&paused, &json!(true)));
-        let said = document(&daemon(0), &claiming, &relays(true));
-        assert_eq!((&said["database"]["ok"], &said["claiming"]["since"]), (&json!(false), &json!(since)));
-        assert_eq!(said["beating"], json!({ "ok": true, "since": null, "why": null }));
-        let beating = DatabaseState { beating: claiming.claiming, ..DatabaseState::default() };
-        assert!(!is_well(&beating, &relays(true)));
-        let said = document(&daemon(0), &beating, &relays(true));
-        assert_eq!(said["beating"], json!({ "ok": false, "since": since, "why": "full" }));
-        assert_eq!((&said["database"]["ok"], &said["claiming"]["ok"]), (&json!(false), &json!(true)));
-    }
-}
+mod tests;

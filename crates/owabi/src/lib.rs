@@ -21,4 +21,5 @@ pub mod receipts;
 pub mod relays;
 pub mod release;
 pub mod report;
+pub mod sender;
 pub mod telemetry;

@@ -5,8 +5,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the file that hands mails over")]
 
-use crate::config::{Alerts, TestSend};
+use crate::config::{Alerts, Bounce, TestSend};
 use owabi_core::address::Address;
+use owabi_core::ids::verp_address;
 use owabi_core::notice::NoticeDefinition;
 use owabi_core::outcome::{Fault, Outcome};
 use owabi_smtp::envelope::Parcel;
@@ -30,6 +31,12 @@ impl Listed {
     /// For an alert or a report: each address of `alerts.mail`.
     pub fn for_alerts(alerts: &Alerts) -> Vec<Self> {
         alerts.mail.iter().filter_map(|address| Some(Self(Address::parse(address).ok()?.address))).collect()
+    }
+
+    /// For a test mail of `check` to ourselves: the configured bounce address, with this token.
+    pub fn for_check(bounce: &Bounce, token: &str) -> Option<Self> {
+        bounce.parts()?;
+        Some(Self(Address::parse(&verp_address(&bounce.address, token)).ok()?.address))
     }
 
     /// The address.

@@ -4,6 +4,7 @@
 
 mod counted;
 mod decide;
+pub(crate) mod find;
 pub(crate) mod imap;
 mod intake;
 mod item;

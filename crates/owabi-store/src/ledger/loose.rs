@@ -44,8 +44,15 @@ impl Store {
         on_both!(self, reader, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin_to_read()).await?;
             let rows = sqlx::query(LEDGER_LOOSE.on(dialect)).fetch_all(&mut *tx).await?;
-            let loose = |sort, notice_id, whose, number| Loose { sort, notice_id, whose, number };
-            Ok(rows.iter().map(|row| loose(row.get(0), row.get(1), row.get(2), row.get(3))).collect())
+            let loose = rows.iter().map(|row| {
+                Ok(Loose {
+                    sort: row.try_get(0)?,
+                    notice_id: row.try_get(1)?,
+                    whose: row.try_get(2)?,
+                    number: row.try_get(3)?,
+                })
+            });
+            loose.collect()
         })
     }
 
@@ -58,15 +65,17 @@ impl Store {
         on_both!(self, reader, |pool, dialect| {
             let mut tx = pool.begin_with(dialect.begin_look()).await?;
             let rows = sqlx::query(LEDGER_ADDRESSES.on(dialect)).bind(after).bind(limit).fetch_all(&mut *tx).await?;
-            let other = rows.iter().map(|row| OtherAddress {
-                id: row.get(0),
-                notice_id: row.get(1),
-                member_no: row.get(2),
-                email: row.get(3),
-                corrected: row.get(4),
-                written: row.get(5),
+            let other = rows.iter().map(|row| {
+                Ok(OtherAddress {
+                    id: row.try_get(0)?,
+                    notice_id: row.try_get(1)?,
+                    member_no: row.try_get(2)?,
+                    email: row.try_get(3)?,
+                    corrected: row.try_get(4)?,
+                    written: row.try_get(5)?,
+                })
             });
-            Ok(other.collect())
+            other.collect()
         })
     }
 }

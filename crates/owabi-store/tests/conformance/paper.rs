@@ -211,7 +211,20 @@ async fn a_copy_made_at_work_is_a_whole_database_and_postgresql_has_pg_dump_for_
     claim(&store, 20, 3).await;
     let copied = Store::open(&OpenOptions::new(format!("sqlite:{}", file.display()))).await.unwrap();
     assert_eq!((count(&copied, Status::Queued).await, count(&store, Status::Queued).await), (3, 0));
-    let refused = Place::postgres().store().await.backup_to(&file).await;
+    copied.close().await;
+    let before = std::fs::read(&file).unwrap();
+    let looked = Store::open_copy(&file).await.unwrap();
+    looked.check_integrity_fully().await.unwrap();
+    assert_eq!(looked.queue_id().await.unwrap(), store.queue_id().await.unwrap());
+    assert!(looked.set_meta("k", "v").await.is_err());
+    looked.close().await;
+    assert_eq!((std::fs::read(&file).unwrap() == before, copy.path().read_dir().unwrap().count()), (true, 1));
+    let pages = store.pages().await.unwrap().unwrap();
+    assert!(pages.size >= 512 && pages.all > 10 && pages.free < pages.all, "{pages:?}");
+    let shared = Place::postgres().store().await;
+    shared.check_integrity_fully().await.unwrap();
+    assert_eq!(shared.pages().await.unwrap(), None);
+    let refused = shared.backup_to(&file).await;
     assert!(refused.unwrap_err().to_string().contains("pg_dump"));
 }
 

@@ -1,40 +1,64 @@
 //! `check`: everything that `run` would trip over, seen before it runs.
 
 mod alerts;
+mod certificates;
+mod database;
+mod dns;
+mod notices;
 mod receipts;
+mod relay;
+mod seen;
+mod test_mail;
 mod yours;
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
-use super::session::{Session, moved, open_store};
-use super::trouble;
-use crate::config::{Config, Target};
-use crate::ledger::key;
+use super::session::Session;
 use crate::library::Library;
-use crate::{keys, relays};
-use owabi_core::lifecycle::Status;
-use owabi_core::render::{Renderer, Stamp};
-use owabi_smtp::relay::Relay;
-use owabi_store::{Server, Store, StoreError};
+use crate::relays;
+use crate::sender::dns::Dns;
+use owabi_core::yaml::Span;
+use seen::{Seen, State};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// The options of `check`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   owabi check
-  owabi check --connect        also the relays: EHLO, TLS, login, size limit; and a PostgreSQL server
+  owabi check --connect        also the relays, step by step: name, TCP, greeting, EHLO, TLS and certificates, login,
+                               size limit, and whether the bounce address is taken as sender and as recipient;
+                               and a PostgreSQL server and the mailbox of receipts. No mail is sent
+  owabi check --connect --resolver system --sending-ip 192.0.2.1
+                               also SPF, DMARC and MX of the sender's domains in the DNS
+  owabi check --connect --resolver 192.0.2.53 --test-mail
+                               also sends one mail to the bounce address itself through each relay, waits for it where
+                               bounces arrive, and verifies its DKIM signature
 
-Exit 78: something must be corrected. Exit 69: a relay or the database cannot be reached.")]
+Exit 78: something must be corrected. Exit 69: a relay, the database or the resolver cannot be reached.")]
 pub(super) struct Options {
-    /// Connect to every relay and to PostgreSQL; no mail is sent
+    /// Connect to every relay, to PostgreSQL and to the mailbox of receipts; no mail is sent
     #[arg(long)]
     connect: bool,
+    /// Ask this resolver about the sender's domains; `system` is that of /etc/resolv.conf. Without it nothing is asked, since
+    /// the server may have no DNS
+    #[arg(long, value_name = "IP[:PORT]", requires = "connect")]
+    resolver: Option<Dns>,
+    /// The address from which the relay's mails leave: does SPF cover it? May be repeated
+    #[arg(long, value_name = "IP", requires = "resolver")]
+    sending_ip: Vec<IpAddr>,
+    /// A DKIM selector of the relay: is its key in the DNS? May be repeated
+    #[arg(long, value_name = "S", requires = "resolver")]
+    dkim_selector: Vec<String>,
+    /// Send one mail to the bounce address itself through each relay, and look at its DKIM signature. With --resolver the
+    /// signature is verified
+    #[arg(long, requires = "connect")]
+    test_mail: bool,
+    /// How long to wait for the test mail
+    #[arg(long, value_name = "SPAN", default_value = "60s", requires = "test_mail")]
+    wait: Span,
 }
-
-/// Where members stand to whom a mail may still be sent.
-const OPEN: [Status; 3] = [Status::Queued, Status::Sending, Status::InDoubt];
 
 /// What was found.
 #[derive(Default)]
@@ -46,16 +70,24 @@ struct Found {
 
 impl Found {
     fn problem(&mut self, session: &Session, exit: Exit, area: &str, what: &Text) {
+        session.tell(&what.led_by("×", "x"));
+        self.count(session, exit, area, what);
+    }
+
+    fn count(&mut self, session: &Session, exit: Exit, area: &str, what: &Text) {
         match exit {
             Exit::Unavailable | Exit::TryAgain => self.unavailable = true,
             _ => self.bad_config = true,
         }
-        session.tell(&what.led_by("×", "x"));
         self.problems.push(json!({ "area": area, "message": what.of(session.lang()), "warning": false }));
     }
 
     fn warning(&mut self, session: &Session, area: &str, what: &Text) {
         session.tell(&what.led_by("△", "!"));
+        self.count_warning(session, area, what);
+    }
+
+    fn count_warning(&mut self, session: &Session, area: &str, what: &Text) {
         self.problems.push(json!({ "area": area, "message": what.of(session.lang()), "warning": true }));
     }
 
@@ -63,6 +95,22 @@ impl Found {
         self.problem(session, failure.exit, area, &failure.what);
         if let Some(next) = &failure.next {
             session.tell(&next.led_by("  →", "  →"));
+        }
+    }
+
+    /// Tells one thing that was looked at, of `whom`.
+    fn look(&mut self, session: &Session, area: &str, whom: &str, seen: &Seen) {
+        let (ja, en) = seen.state.marks();
+        session.tell(&seen.line().led_by(ja, en));
+        if let Some(next) = &seen.next {
+            session.tell(&next.led_by("    →", "    →"));
+        }
+        let Text { ja, en } = &seen.what;
+        let what = say!(ja: "{whom}: {ja}", en: "{whom}: {en}");
+        match seen.state {
+            State::Fine | State::Told => {}
+            State::Warning => self.count_warning(session, area, &what),
+            State::Failed(exit) => self.count(session, exit, area, &what),
         }
     }
 }
@@ -73,219 +121,66 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         Ok(config) => config,
         Err(failure) => {
             found.failure(session, "configuration", &failure);
-            return Ok(finish(session, &found, &[], None));
+            return Ok(finish(session, &found, &Told::default()));
         }
     };
     yours::check(session, &config, &mut found);
+    let sender = if options.test_mail { Some(test_mail::sender(session, &config).await?) } else { None };
     if let Err(error) = config.check_secrets() {
         found.failure(session, "configuration", &error.into());
     }
     let library = Library::load(&config);
-    check_notices(session, &library, &mut found);
-    let database = check_database(session, &config, &library, options.connect, &mut found).await;
-    let mut reached = Vec::new();
-    match relays::relays(&config) {
-        Ok(relays) if options.connect => {
-            let largest = library.notices.values().map(|notice| largest(&notice.renderer)).max().unwrap_or(0);
-            for relay in &relays {
-                reached.extend(connect(session, relay, largest, &mut found).await);
-            }
+    notices::check(session, &library, &mut found);
+    let database = database::check(session, &config, &library, options.connect, &mut found).await;
+    let relays = relays::relays(&config).unwrap_or_else(|error| {
+        found.failure(session, "configuration", &error.into());
+        Vec::new()
+    });
+    let mut told = Told { database, ..Told::default() };
+    if options.connect {
+        let envelope = relay::envelope(&config, &library);
+        for relay in &relays {
+            told.relays.push(relay::check(session, relay, &envelope, &mut found).await);
         }
-        Ok(_) => {}
-        Err(error) => found.failure(session, "configuration", &error.into()),
     }
     receipts::check(session, &config, options.connect, &mut found).await;
     alerts::check(session, &config, &mut found);
-    Ok(finish(session, &found, &reached, database.as_ref()))
+    if let Some(dns) = &options.resolver {
+        let wanted = dns::Wanted { dns, sending: &options.sending_ip, selectors: &options.dkim_selector };
+        told.dns = dns::check(session, &config, &library, &wanted, &mut found).await;
+    }
+    if let Some(sender) = &sender {
+        let wanted = test_mail::Wanted { dns: options.resolver.as_ref(), wait: options.wait.duration() };
+        told.test_mails =
+            test_mail::check(session, (&config, &library), (sender, &relays), &wanted, &mut found).await?;
+    }
+    Ok(finish(session, &found, &told))
 }
 
-fn finish(session: &Session, found: &Found, relays: &[Value], database: Option<&Value>) -> Exit {
+/// What `--json` has beside the problems.
+#[derive(Default)]
+struct Told {
+    relays: Vec<Value>,
+    database: Option<Value>,
+    dns: Vec<Value>,
+    test_mails: Vec<Value>,
+}
+
+fn finish(session: &Session, found: &Found, told: &Told) -> Exit {
     if found.problems.is_empty() {
         session.tell(&say!(ja: "問題はありません。", en: "no problems"));
     }
-    session.answer(&json!({ "problems": found.problems, "relays": relays, "database": database }));
+    let Told { relays, database, dns, test_mails } = told;
+    session.answer(&json!({
+        "problems": found.problems,
+        "relays": relays,
+        "database": database,
+        "dns": dns,
+        "test_mails": test_mails,
+    }));
     match found {
         Found { bad_config: true, .. } => Exit::BadConfig,
         Found { unavailable: true, .. } => Exit::Unavailable,
         _ => Exit::Done,
     }
-}
-
-fn check_notices(session: &Session, library: &Library, found: &mut Found) {
-    for problem in &library.problems {
-        let text = Text::same(format!("{}: {}", problem.file, problem.message));
-        if problem.warning {
-            found.warning(session, "notice", &text);
-        } else {
-            found.problem(session, Exit::BadConfig, "notice", &text);
-        }
-    }
-    for (id, notice) in &library.notices {
-        let problems = match notice.renderer.check() {
-            Ok(problems) => problems.iter().map(ToString::to_string).collect(),
-            Err(error) => vec![error.to_string()],
-        };
-        for problem in problems {
-            found.problem(session, Exit::BadConfig, "notice", &Text::same(format!("{id}: {problem}")));
-        }
-    }
-}
-
-/// A SQLite file is always looked at; a PostgreSQL server only with `--connect`, as the relays.
-async fn check_database(
-    session: &Session,
-    config: &Config,
-    library: &Library,
-    connect: bool,
-    found: &mut Found,
-) -> Option<Value> {
-    if !connect && matches!(config.database.target(), Some(Target::Postgres(_))) {
-        session.tell(&say!(
-            ja: "・ データベースと鍵の照合は `owabi check --connect` で調べます。",
-            en: "- the database, and whether the key is its own, are checked with `owabi check --connect`"
-        ));
-        if let Err(error) = key::look_at_file(config) {
-            found.failure(session, "ledger", &error.into());
-        }
-        return None;
-    }
-    let store = match open_store(config, false).await {
-        Ok(store) => store,
-        Err(failure) => {
-            found.failure(session, "database", &failure);
-            return None;
-        }
-    };
-    match store.moved_to().await {
-        Ok(None) => {}
-        Ok(Some(to)) => found.failure(session, "database", &moved(&to)),
-        Err(error) => found.failure(session, "database", &error.into()),
-    }
-    if let Err(error) = store.check_integrity().await {
-        found.failure(session, "database", &error.into());
-    }
-    if let Err(error) = keys::load(config, &store).await {
-        found.failure(session, "keys", &error.into());
-    }
-    if let Err(error) = key::look(config, &store).await {
-        found.failure(session, "ledger", &error.into());
-    }
-    warn_of_nobody(session, &store, found).await;
-    if let Err(error) = check_released(session, &store, library, found).await {
-        found.failure(session, "database", &error.into());
-    }
-    let seen = look_at_server(session, &store, found).await;
-    store.close().await;
-    seen.unwrap_or_else(|error| {
-        found.failure(session, "database", &error.into());
-        None
-    })
-}
-
-/// A released notice whose files are not those that were released is not sent.
-async fn check_released(
-    session: &Session,
-    store: &Store,
-    library: &Library,
-    found: &mut Found,
-) -> Result<(), StoreError> {
-    let counts = store.counts().await?;
-    for row in store.notices().await?.iter().filter(|row| matches!(row.state.as_str(), "released" | "paused")) {
-        let id = &row.id;
-        let open = |of: &BTreeMap<Status, i64>| OPEN.iter().any(|status| of.get(status).is_some_and(|n| *n > 0));
-        if !library.is_as_released(row) && counts.get(id).is_some_and(open) {
-            let what = say!(
-                ja: "解禁済みの「{id}」のファイルが、解禁時のものと違うか、読めません。このままでは送信されません。承認時の内容に戻してください。",
-                en: "{id} is released, and its files are not those that were released, or cannot be read: it is not sent. Restore them as they were approved"
-            );
-            found.problem(session, Exit::BadConfig, "notice", &what);
-        }
-    }
-    Ok(())
-}
-
-/// Without users everybody who may start owabi may do everything.
-async fn warn_of_nobody(session: &Session, store: &Store, found: &mut Found) {
-    match store.users().await {
-        Ok(users) if users.iter().all(|user| user.disabled) => found.warning(
-            session,
-            "users",
-            &say!(
-                ja: "利用者が登録されていません。owabi を動かせる人は、だれでもすべての操作ができます。`owabi user add 氏名 --role admin` で登録できます。",
-                en: "no users are defined: everybody who can start owabi may do everything. Define them with `owabi user add NAME --role admin`"
-            ),
-        ),
-        Ok(_) => {}
-        Err(error) => found.failure(session, "database", &error.into()),
-    }
-}
-
-/// What a PostgreSQL server says about itself.
-async fn look_at_server(session: &Session, store: &Store, found: &mut Found) -> Result<Option<Value>, StoreError> {
-    let Some(server) = store.server().await? else { return Ok(None) };
-    let Server { version, database, tls, read_only, durability } = server;
-    let schema = store.schema_version().await?;
-    if read_only {
-        let what = say!(
-            ja: "データベース {database} は読み取り専用です(スタンバイ、または default_transaction_read_only)。",
-            en: "the database {database} is read-only: a standby, or default_transaction_read_only is on"
-        );
-        found.problem(session, Exit::Unavailable, "database", &what);
-    }
-    for what in durability {
-        found.warning(session, "database", &trouble::durability(what));
-    }
-    let shown = tls.as_deref().unwrap_or("none");
-    session.tell(&say!(
-        ja: "○ データベース {database}: PostgreSQL {version}、TLS {shown}、スキーマ {schema}",
-        en: "ok database {database}: PostgreSQL {version}, TLS {shown}, schema {schema}"
-    ));
-    Ok(Some(json!({ "name": database, "version": version, "tls": tls, "schema": schema })))
-}
-
-/// The largest mail that the made-up members get, in octets.
-fn largest(renderer: &Renderer) -> usize {
-    let stamp = Stamp { to: "member@example.jp", message_id: "check@example.jp", dated_at_ms: 0 };
-    let sizes = renderer.samples().iter().filter_map(|member| renderer.mail(member, &stamp).ok());
-    sizes.map(|mail| mail.bytes.len()).max().unwrap_or(0)
-}
-
-async fn connect(session: &Session, relay: &Relay, largest: usize, found: &mut Found) -> Option<Value> {
-    let (name, host, port) = (&relay.name, &relay.host, relay.port);
-    let connection = match owabi_smtp::open(relay).await {
-        Ok(connection) => connection,
-        Err(fault) => {
-            let what =
-                say!(ja: "中継サーバー {name}({host}:{port}): {fault}", en: "relay {name} ({host}:{port}): {fault}");
-            found.problem(session, Exit::Unavailable, "relay", &what);
-            return None;
-        }
-    };
-    let offers = connection.capabilities().clone();
-    let names = [
-        ("PIPELINING", offers.pipelining),
-        ("CHUNKING", offers.chunking),
-        ("DSN", offers.dsn),
-        ("8BITMIME", offers.eight_bit_mime),
-        ("SMTPUTF8", offers.smtputf8),
-        ("ENHANCEDSTATUSCODES", offers.enhanced_status_codes),
-        ("SIZE", offers.size.is_some()),
-    ];
-    let extensions: Vec<&str> = names.iter().filter(|(_, offered)| *offered).map(|(name, _)| *name).collect();
-    let tls = connection.tls().unwrap_or("none").to_owned();
-    let limit = connection.max_size();
-    connection.quit().await;
-    if let Some(limit) = limit.filter(|limit| *limit < largest as u64) {
-        let what = say!(
-            ja: "中継サーバー {name} は {limit} バイトまでしか受け付けません。最大のメールは {largest} バイトです。",
-            en: "relay {name} takes at most {limit} octets; the largest mail has {largest}"
-        );
-        found.problem(session, Exit::BadConfig, "relay", &what);
-    }
-    let list = extensions.join(" ");
-    session.tell(&say!(
-        ja: "○ 中継サーバー {name}({host}:{port}): TLS {tls}、{list}",
-        en: "ok relay {name} ({host}:{port}): TLS {tls}, {list}"
-    ));
-    Some(json!({ "name": name, "tls": tls, "extensions": extensions, "max_size": limit, "largest_mail": largest }))
 }

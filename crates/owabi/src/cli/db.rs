@@ -1,7 +1,9 @@
 //! `db`: the database itself.
 
+mod backup;
 mod copy;
 mod look;
+mod restored;
 
 use super::exit::{Answer, Exit, Failure};
 use super::lock::lock;
@@ -9,7 +11,6 @@ use super::say::{Text, say};
 use super::session::Session;
 use super::trouble;
 use crate::config::{Config, Target};
-use owabi_core::people::Action;
 use owabi_store::{Server, Store, StoreError};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -19,11 +20,13 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   owabi db check
-  owabi db backup /var/backups/owabi-$(date +%F).db     a consistent copy, also while sending
+  owabi db backup /var/backups/owabi --keep 14          a consistent copy, also while sending
   owabi db migrate                                      after an update; copies the file first
   owabi db migrate --dry-run                            exit 1 when it would change something
   owabi db copy --from sqlite:owabi.db --to postgres://owabi@db.example.jp/owabi
 
+To restore: stop `owabi run`, put the copy in the place of the file, `owabi db check`, and start it again. If it says that the
+queue is older than what was sealed: `owabi db accept-restored --help`.
 With PostgreSQL `db migrate` creates or upgrades owabi's tables, and pg_dump makes the copies.")]
 pub(super) struct Options {
     #[command(subcommand)]
@@ -39,22 +42,24 @@ enum Verb {
         dry_run: bool,
     },
     /// Write a consistent copy of a SQLite file  控えを取る
-    Backup {
-        /// The new file
-        file: PathBuf,
-    },
+    Backup(backup::Options),
+    /// Say that an older copy was put back on purpose, so that sending goes on  控えから戻したことを認める
+    AcceptRestored(restored::Options),
     /// Look for damage  壊れていないか調べる
     Check,
     /// Move the whole queue into another database  別のデータベースへ移す
     Copy(copy::Options),
 }
 
+pub(super) use restored::refuse_restored;
+
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     match &options.verb {
         Verb::Migrate { dry_run: true } => look::run(session, &config).await,
         Verb::Migrate { dry_run: false } => migrate(session, &config).await,
-        Verb::Backup { file } => backup(session, &config, file).await,
+        Verb::Backup(options) => backup::run(session, &config, options).await,
+        Verb::AcceptRestored(options) => restored::run(session, &config, options).await,
         Verb::Check => check(session, &config).await,
         Verb::Copy(options) => copy::run(session, &config, options).await,
     }
@@ -125,37 +130,6 @@ fn copy_files(file: &Path, version: i64) -> Result<PathBuf, Failure> {
         std::fs::copy(with("-wal"), with(&format!(".schema-{version}-wal")))?;
     }
     Ok(copy)
-}
-
-async fn backup(session: &Session, config: &Config, file: &Path) -> Answer {
-    if let Some(Target::Postgres(url)) = config.database.target() {
-        return Err(Failure::with(
-            Exit::Failed,
-            say!(ja: "`db backup` は SQLite のためのものです。PostgreSQL では pg_dump を使います。", en: "`db backup` is for SQLite; on PostgreSQL pg_dump makes the copy"),
-            say!(
-                ja: "`pg_dump --format=custom --file=owabi.dump '{url}'`(送信中でも一貫した控えになります)",
-                en: "`pg_dump --format=custom --file=owabi.dump '{url}'` (consistent, also while sending)"
-            ),
-        ));
-    }
-    let shown = file.display();
-    if file.exists() {
-        let what = say!(ja: "{shown} はすでにあります。", en: "{shown} exists already");
-        return Err(Failure::with(
-            Exit::Failed,
-            what,
-            say!(ja: "別の名前を指定してください。", en: "name another file"),
-        ));
-    }
-    let store = session.store_to_read(config).await?;
-    session.person(&store, Action::Database).await?;
-    let members = store.counts().await?.values().flat_map(|of| of.values()).sum();
-    session.export(&store, "db backup", &json!({}), members).await?;
-    store.backup_to(file).await?;
-    store.close().await;
-    session.tell(&say!(ja: "{shown} に控えを取りました。", en: "copied to {shown}"));
-    session.answer(&json!({ "file": file }));
-    Ok(Exit::Done)
 }
 
 async fn check(session: &Session, config: &Config) -> Answer {

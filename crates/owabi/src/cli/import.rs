@@ -65,7 +65,7 @@ fn delimiter(name: &str) -> Result<Delimiter, String> {
 pub(super) async fn run(session: &Session, options: Options) -> Answer {
     let config = session.config()?;
     let notice = notice(&config, &options.notice)?;
-    let store = session.store(&config).await?;
+    let store = session.store_to_begin(&config).await?;
     let actor = session.person(&store, Action::Import).await?.name;
     let definition = notice.renderer.definition();
     let roster = RosterOptions {

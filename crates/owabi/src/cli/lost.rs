@@ -5,34 +5,63 @@ use super::exit::{Exit, Failure};
 use super::say::say;
 use crate::config::{Config, Target};
 use crate::ledger::Noted;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Refuses to make a queue's file anew that was there before, and to make one where nobody could tell.
+/// Refuses to make a queue's file anew that was there before; and, unless the verb is one that `begins` a queue, to make one where
+/// nobody could tell.
 ///
 /// # Errors
-/// 78 when it is lost.
-pub(super) fn refuse_lost(config: &Config, daemon: bool) -> Result<(), Failure> {
+/// 78 when it is lost, or cannot be looked at.
+pub(super) fn refuse_lost(config: &Config, begins: bool) -> Result<(), Failure> {
     let Some(Target::Sqlite(file)) = config.database.target() else { return Ok(()) };
-    // What is empty holds no queue either.
-    if std::fs::metadata(&file).is_ok_and(|of| of.len() > 0) {
-        return Ok(());
+    match std::fs::metadata(&file) {
+        // What is empty holds no queue either.
+        Ok(of) if of.len() > 0 => return Ok(()),
+        Err(error) if ![ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
+            return Err(unseen(&file, &error));
+        }
+        _ => {}
     }
     match trace(config, &file) {
         Some(trace) => Err(lost(&file, &trace)),
-        // Beside a credential no head can be noted: a daemon would not know that there was a queue.
-        None if daemon && config.ledger.key_credential.is_some() => Err(not_there(&file)),
+        // Beside a credential no head can be noted: nobody would know that there was a queue.
+        None if !begins && config.ledger.key_credential.is_some() => Err(not_there(&file)),
         None => Ok(()),
     }
 }
 
 /// What says that a queue was sent from this file, or sealed with this key.
 fn trace(config: &Config, file: &Path) -> Option<PathBuf> {
-    let lock = file.with_added_extension("lock");
-    if lock.exists() {
+    let locks = [file.to_owned(), behind_links(file)].map(|file| file.with_added_extension("lock"));
+    if let Some(lock) = locks.into_iter().find(|lock| lock.exists()) {
         return Some(lock);
     }
     let noted = Noted::of(config)?;
     noted.any().then(|| PathBuf::from(noted.place()))
+}
+
+/// Where the file is, or was: a link leads there even when it is gone. More links in a row than the kernel follows
+/// (path_resolution(7)) lead nowhere.
+fn behind_links(file: &Path) -> PathBuf {
+    let mut place = file.to_owned();
+    for _ in 0..40 {
+        let Ok(to) = std::fs::read_link(&place) else { break };
+        place = place.parent().unwrap_or(Path::new("")).join(to);
+    }
+    place
+}
+
+fn unseen(file: &Path, error: &std::io::Error) -> Failure {
+    let file = file.display();
+    Failure::with(
+        Exit::BadConfig,
+        say!(ja: "データベース {file} を見られません: {error}", en: "the database {file} cannot be looked at: {error}"),
+        say!(
+            ja: "owabi を動かしているユーザーで実行してください(例: `sudo -u owabi owabi …`)。そのユーザーでも見られないときは、フォルダーの権限を確かめてください。",
+            en: "run this as the user that owabi runs as (`sudo -u owabi owabi …`); if that is who you are, check the permissions of its folder"
+        ),
+    )
 }
 
 fn lost(file: &Path, trace: &Path) -> Failure {

@@ -65,7 +65,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         let why = against.as_ref().map(|failure| failure.what.of(session.lang()).to_owned());
         session.answer(&json!({ "counts": counts, "purged": false, "dry_run": true, "against": why, "until": until.map(japan::iso) }));
         if let Some(failure) = &against {
-            session.tell(&failure.what);
+            let Text { ja, en } = &failure.what;
+            session.tell(&say!(ja: "このままでは削除できません: {ja}", en: "it cannot be purged now: {en}"));
         }
         return Ok(Exit::Done);
     }
@@ -107,8 +108,8 @@ fn tell(session: &Session, id: &str, counts: &BTreeMap<String, i64>, until: Opti
     let (receipts, corrections, notes) = (count("receipts"), count("corrections"), count("substitutes"));
     let (arrivals, findings) = (count("arrivals"), count("findings"));
     session.tell(&say!(
-        ja: "「{id}」に残る個人情報: 会員 {members}、宛先 {mails}、応答 {replies}、知らせ {receipts}、訂正 {corrections}、書面などの記録 {notes}、返ってきたメール {arrivals}、取り込み時の指摘 {findings}",
-        en: "{id} still has personal data in: {members} members, {mails} mails, {replies} replies, {receipts} receipts, {corrections} corrections, {notes} substitutes, {arrivals} mails that came back, {findings} findings"
+        ja: "「{id}」に残る個人情報: 会員 {members}、宛先 {mails}、応答 {replies}、届いた証拠と担当者の判断 {receipts}、訂正 {corrections}、書面などの記録と覚え書き {notes}、返ってきたメール {arrivals}、取り込み時の指摘 {findings}",
+        en: "{id} still has personal data in: {members} members, {mails} mails, {replies} replies, {receipts} receipts and decisions, {corrections} corrections, {notes} substitutes and notes, {arrivals} mails that came back, {findings} findings"
     ));
     if let Some(day) = until.map(japan::day) {
         session.tell(&say!(ja: "保存期間の終わり: {day}", en: "kept until: {day}"));

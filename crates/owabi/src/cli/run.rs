@@ -50,7 +50,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     stop_on_signal(stop.clone())?;
     let config = session.config()?;
     config.check_secrets()?;
-    refuse_lost(&config, true)?;
+    refuse_lost(&config, false)?;
     if options.migrate {
         db::migrate_first(session, &config).await?;
     }
@@ -60,6 +60,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     warn_of_durability(session, &store).await?;
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
+    db::refuse_restored(&config, &store).await?;
     let keys = keys::load(&config, &store).await?;
     let library = Arc::new(load_library(&config));
     configuration::note(&config, &library, &store, &session.actor(None), session.now()).await?;
@@ -67,7 +68,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let relays = relays::relays(&config)?;
     let live = Live::default();
     let intake = Intake::new(&config, store.clone(), keys.clone());
-    let health = serve_health(&config, &live, intake.troubles()).await?;
+    let figures = health::Figures::new(store.clone(), Arc::clone(&library));
+    let health = serve_health(&config, &live, intake.troubles(), figures).await?;
     let begun = clock::monotonic();
     let bar = session.bar(Left::of(&store).await?.to_send(), &say!(ja: "送信", en: "sending"));
     let follower = tokio::spawn(follow(bar.clone(), live.clone()));
@@ -297,8 +299,13 @@ impl Telling {
     }
 }
 
-/// `GET /health` and `GET /metrics`, when the configuration wants them. Aborting it ends it.
-async fn serve_health(config: &Config, live: &Live, receipts: Troubles) -> Result<AbortHandle, Failure> {
+/// `GET /health`, `/livez`, `/readyz` and `/metrics`, when the configuration wants them. Aborting it ends it.
+async fn serve_health(
+    config: &Config,
+    live: &Live,
+    receipts: Troubles,
+    figures: health::Figures,
+) -> Result<AbortHandle, Failure> {
     let Some(address) = config.health.address() else { return Ok(tokio::spawn(async {}).abort_handle()) };
     let listening = async {
         let listener = TcpListener::bind(address).await?;
@@ -306,7 +313,7 @@ async fn serve_health(config: &Config, live: &Live, receipts: Troubles) -> Resul
     };
     let (address, listener) = listening.await.map_err(|error| cannot_listen(address, &error))?;
     tracing::info!(%address, "GET /health says whether all is well");
-    let daemon = health::Daemon { started_at: clock::now_ms(), live: live.clone(), receipts };
+    let daemon = health::Daemon { started_at: clock::now_ms(), live: live.clone(), receipts, figures };
     Ok(tokio::spawn(health::serve(listener, daemon)).abort_handle())
 }
 

@@ -11,7 +11,7 @@ use crate::library::{Library, LoadedNotice};
 use crate::{clock, telemetry};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owabi_core::address::Lang;
-use owabi_store::{OpenOptions, Store};
+use owabi_store::Store;
 use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -83,7 +83,16 @@ impl Session {
 
     /// Opens the database to change something; an empty one gets its schema. A queue that was moved is refused.
     pub(crate) async fn store(&self, config: &Config) -> Result<Store, Failure> {
-        let store = open_store(config, false).await?;
+        self.opened(config, false).await
+    }
+
+    /// The same for a verb with which a queue may begin.
+    pub(crate) async fn store_to_begin(&self, config: &Config) -> Result<Store, Failure> {
+        self.opened(config, true).await
+    }
+
+    async fn opened(&self, config: &Config, begins: bool) -> Result<Store, Failure> {
+        let store = open_store(config, begins).await?;
         if let Some(to) = store.moved_to().await? {
             return Err(moved(&to));
         }
@@ -227,15 +236,14 @@ pub(super) fn same_name(name: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Opens the database of the configuration.
+/// Opens the database of the configuration; `begins`: a new queue may begin with it.
 ///
 /// # Errors
 /// 69 when it cannot be reached, 75 when it is locked, 78 when its file is lost, its schema does not fit or its password cannot be
 /// read.
-pub(crate) async fn open_store(config: &Config, migrate: bool) -> Result<Store, Failure> {
-    refuse_lost(config, false)?;
-    let options = OpenOptions { migrate, ..config.open_options()? };
-    let store = Store::open(&options).await?;
+pub(crate) async fn open_store(config: &Config, begins: bool) -> Result<Store, Failure> {
+    refuse_lost(config, begins)?;
+    let store = Store::open(&config.open_options()?).await?;
     if store.is_shared() {
         // What is due is due by the database's clock, whatever this host thinks the time is.
         clock::follow(store.clock_ms().await?);

@@ -45,7 +45,7 @@ fn what(error: &clap::Error) -> Text {
         ErrorKind::InvalidValue => {
             let valid = of(error, ContextKind::ValidValue);
             say!(
-                ja: "{argument} に {value} は指定できません。指定できるもの: {valid}",
+                ja: "{argument} に {value} は指定できません。指定できるもの: {valid}。",
                 en: "{argument} cannot be {value}; it can be: {valid}"
             )
         }
@@ -87,16 +87,30 @@ fn suggested(error: &clap::Error) -> Option<String> {
     kinds.into_iter().map(|kind| of(error, kind)).find(|meant| !meant.is_empty())
 }
 
-/// The command as far as it is one.
+/// The command as far as it is one. The value of an option may read like a command, and is none.
 fn verb(arguments: &[OsString]) -> String {
     let (mut command, mut words) = (super::command(), vec!["owabi".to_owned()]);
-    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
+    let globals = command.clone();
+    let mut arguments = arguments.iter().skip(1).filter_map(|word| word.to_str());
+    while let Some(word) = arguments.next() {
         if let Some(inner) = command.find_subcommand(word) {
             words.push(word.to_owned());
             command = inner.clone();
+        } else if takes_value(&command, word) || takes_value(&globals, word) {
+            arguments.next();
         }
     }
     words.join(" ")
+}
+
+/// Whether the word is an option whose value is the next word.
+fn takes_value(command: &clap::Command, word: &str) -> bool {
+    let named = |argument: &clap::Arg| {
+        let long = word.strip_prefix("--").is_some_and(|name| argument.get_long() == Some(name));
+        let mut short = word.strip_prefix('-').unwrap_or_default().chars();
+        long || (argument.get_short().is_some() && argument.get_short() == short.next() && short.next().is_none())
+    };
+    command.get_arguments().any(|argument| named(argument) && argument.get_action().takes_values())
 }
 
 /// What the options that hold for every verb say, as far as they can be read: `--json`, `--lang` and `--config`.
@@ -170,6 +184,18 @@ mod tests {
                 "--as <DECISION> に x は指定できません。",
                 "cannot be x; it can be: accepted, resend, letter",
                 "owabi resolve --help",
+            ),
+            (
+                "owabi resolve 1 --as letters --reason y",
+                "letter。もしかして: letter",
+                "it can be: accepted, resend, letter; perhaps letter?",
+                "owabi resolve --help",
+            ),
+            (
+                "owabi --config status hold set --reason lift --wach",
+                "--wach という引数はありません。",
+                "there is no argument --wach",
+                "owabi hold set --help",
             ),
             (
                 "owabi log --since",

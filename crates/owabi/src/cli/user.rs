@@ -79,7 +79,7 @@ struct Add {
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
-    let store = session.store(&config).await?;
+    let store = session.store_to_begin(&config).await?;
     let person = match &options.verb {
         Verb::Password { name, .. } => session.person_about(&store, Action::Users, &same_name(name)).await?,
         _ => session.person(&store, Action::Users).await?,

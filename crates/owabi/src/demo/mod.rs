@@ -46,7 +46,7 @@ pub(crate) async fn run(session: &Session, people: u32, keep: Option<PathBuf>) -
     let config = site::load(&dir)?;
     // A second start of the log changes nothing, and a bad filter in $OWABI_LOG is no reason to stop here.
     let _ = telemetry::init(&config.log, None, &session.environment);
-    let store = open_store(&config, false).await?;
+    let store = open_store(&config, true).await?;
     let keys = keys::load(&config, &store).await?;
     let library = Arc::new(Library::load(&config));
     let notice =

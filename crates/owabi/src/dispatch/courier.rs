@@ -8,7 +8,7 @@ use super::feed::{Feed, Held, Taken};
 use super::fleet::Fleet;
 use super::recorder::{Note, Recorder, before};
 use super::seats::Seat;
-use super::{Counters, Settings, jitter};
+use super::{Counters, Measured, Settings, jitter};
 use crate::alerts::Alerts;
 use crate::clock::{monotonic, now_ms};
 use crate::outgoing::Outgoing;
@@ -33,6 +33,7 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) settings: Arc<Settings>,
     pub(super) counters: Arc<Counters>,
+    pub(super) measured: Measured,
     pub(super) fleet: Fleet,
     pub(super) database: Arc<Database>,
     pub(super) board: Arc<Board>,

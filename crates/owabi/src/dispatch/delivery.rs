@@ -8,6 +8,7 @@ use super::desk::{Consequence, Desk};
 use super::feed::{Held, Taken};
 use super::jitter;
 use super::job::NoticeRun;
+use super::measured::Meter;
 use super::recorder::{Grants, Note};
 use super::seats::Seat;
 use crate::alerts::Kind;
@@ -34,6 +35,7 @@ pub(super) struct Delivery<'a> {
     shared: &'a Shared,
     seat: Seat,
     session: Outgoing,
+    meter: Meter,
     /// The mails under way, by the number under which the session knows them.
     jobs: HashMap<u64, Held>,
     /// Mails whose intent is durable.
@@ -61,6 +63,7 @@ impl<'a> Delivery<'a> {
             shared,
             seat,
             session,
+            meter: shared.measured.relay(&desk.relay.name),
             jobs: HashMap::new(),
             granted: HashSet::new(),
             denied: HashSet::new(),
@@ -274,6 +277,7 @@ impl<'a> Delivery<'a> {
         let at = self.circumstances(&job, &finished.outcome, now, suspect);
         let settlement = settle(&finished.outcome, &at);
         self.shared.counters.count(settlement.word);
+        self.meter.count(settlement.word, finished.elapsed);
         if let Ok(row) = self.row(&job, &settlement, finished, now) {
             self.note.settles.push(row);
         }

@@ -16,6 +16,7 @@ mod desk;
 mod feed;
 mod fleet;
 mod job;
+mod measured;
 mod pace;
 mod recorder;
 mod resources;
@@ -28,6 +29,8 @@ mod watch;
 
 pub use database::{DatabaseState, Trouble};
 pub use desk::RelayState;
+pub(crate) use measured::Labels;
+pub use measured::Measured;
 
 use crate::alerts::Alerts;
 use crate::clock::{monotonic, now_ms};
@@ -116,6 +119,7 @@ struct Seen {
     notices: Mutex<BTreeMap<String, String>>,
     paused: Mutex<Vec<String>>,
     alerts: Alerts,
+    measured: Measured,
 }
 
 #[derive(Debug, Default)]
@@ -184,6 +188,11 @@ impl Live {
     /// What happened that a person should know of.
     pub fn alerts(&self) -> &Alerts {
         &self.0.alerts
+    }
+
+    /// How many attempts ended how, and what took how long.
+    pub fn measured(&self) -> &Measured {
+        &self.0.measured
     }
 
     fn desks(&self) -> MutexGuard<'_, Vec<Arc<Desk>>> {
@@ -316,12 +325,31 @@ pub async fn run(
         database: Arc::clone(&database),
         spool,
         board: Arc::clone(&board),
+        measured: live.measured().clone(),
         abandon: abandon.clone(),
         end: end.clone(),
     };
     let (recorder, writing) = Recorder::start(writer);
-    let shared =
-        Shared { feed, recorder, store, settings, counters, fleet, database, board, alerts, stop, abandon, end };
+    let measured = live.measured().clone();
+    for desk in &desks {
+        // Its series are there before its first mail.
+        measured.relay(&desk.relay.name);
+    }
+    let shared = Shared {
+        feed,
+        recorder,
+        store,
+        settings,
+        counters,
+        measured,
+        fleet,
+        database,
+        board,
+        alerts,
+        stop,
+        abandon,
+        end,
+    };
     let couriers = start_couriers(config, &desks, &shared);
     let missing = BTreeMap::new();
     let until_idle = options.until_idle;

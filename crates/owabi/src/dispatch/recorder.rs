@@ -6,8 +6,9 @@
 
 use super::board::Board;
 use super::database::{Database, Write, harmless};
+use super::measured::Measured;
 use super::spool::Spool;
-use crate::clock::now_ms;
+use crate::clock::{monotonic, now_ms};
 use owabi_core::lifecycle::Status;
 use owabi_store::{Claim, Grant, Group, Intent, Recorded, Settle, Store, StoreError};
 use std::collections::HashSet;
@@ -94,6 +95,7 @@ pub(super) struct Writer {
     pub(super) database: Arc<Database>,
     pub(super) spool: Spool,
     pub(super) board: Arc<Board>,
+    pub(super) measured: Measured,
     pub(super) abandon: CancellationToken,
     /// Not even an answer of the database.
     pub(super) end: CancellationToken,
@@ -170,7 +172,7 @@ impl Writer {
         if group.settles.is_empty() && group.intents.is_empty() {
             return Ok(HashSet::new());
         }
-        let write = |again| self.store.record(&group, now_ms(), now_ms() + self.lease_at_least_ms, again);
+        let write = |again| self.write(&group, again);
         let what = if group.settles.is_empty() { Write::Intents } else { Write::Outcomes };
         match self.until_written(what, write).await {
             Ok(recorded) => Ok(self.recorded(&group, recorded)),
@@ -182,6 +184,13 @@ impl Writer {
                 Err(why)
             }
         }
+    }
+
+    async fn write(&self, group: &Group, again: bool) -> Result<Recorded, StoreError> {
+        let begun = monotonic();
+        let recorded = self.store.record(group, now_ms(), now_ms() + self.lease_at_least_ms, again).await?;
+        self.measured.committed(monotonic().saturating_duration_since(begun));
+        Ok(recorded)
     }
 
     fn recorded(&self, group: &Group, recorded: Recorded) -> HashSet<Grant> {

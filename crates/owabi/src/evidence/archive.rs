@@ -90,10 +90,13 @@ impl Archive {
             let file = zip.by_index_raw(at).map_err(|error| unreadable(&error))?;
             let name = file.name().map_err(|error| unreadable(&error))?.into_owned();
             whole = whole.saturating_add(file.size());
-            if !is_ours(&name) || file.is_symlink() || file.encrypted() {
+            let folder = name.strip_suffix('/').is_some_and(is_folder) && file.size() == 0;
+            if !(folder || is_ours(&name)) || file.is_symlink() || file.encrypted() {
                 return Err(ArchiveError::Name(name));
             }
-            names.insert(name);
+            if !folder {
+                names.insert(name);
+            }
         }
         if whole > size.saturating_mul(RATIO).max(ALWAYS) {
             return Err(ArchiveError::TooLarge);
@@ -163,6 +166,15 @@ impl Octets {
     }
 }
 
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether this is a folder of a bundle: it has an entry of its own when another program packed the files again.
+fn is_folder(name: &str) -> bool {
+    matches!(name, "notice" | "seals") || name.strip_prefix("notice/").is_some_and(digits)
+}
+
 /// Whether a bundle may have a file of this name.
 fn is_ours(name: &str) -> bool {
     use super::name as of;
@@ -181,7 +193,6 @@ fn is_ours(name: &str) -> bool {
         of::MANIFEST,
         of::SIGNATURE,
     ];
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let of_release = |rest: &str| rest.split_once('/').is_some_and(|(n, file)| digits(n) && of::TEXTS.contains(&file));
     let of_seal = |rest: &str| rest.rsplit_once('.').is_some_and(|(n, end)| digits(n) && ["txt", "sig"].contains(&end));
     fixed.contains(&name)

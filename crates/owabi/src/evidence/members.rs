@@ -38,7 +38,8 @@ pub(super) fn compare(
         return Err(Bad { entry: Some(seq), member, ..Bad::new(name::ROSTER, Fault::MemberMissing) });
     }
     let of = |batch: &String| sums.by_batch.get(batch).copied().unwrap_or(0);
-    if brought.iter().any(|(batch, count)| of(batch) != *count) {
+    let unknown = |batch: &String| !batch.is_empty() && !brought.contains_key(batch);
+    if brought.iter().any(|(batch, count)| of(batch) != *count) || sums.by_batch.keys().any(unknown) {
         return Err(Bad::new(name::ROSTER, Fault::Count));
     }
     if archive.has(name::REPORT[1]) {

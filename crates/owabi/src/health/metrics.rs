@@ -1,57 +1,180 @@
-//! `GET /metrics`: counts in Prometheus's text format (version 0.0.4), written by hand. No member, no word of a relay.
+//! `GET /metrics`: counts for Prometheus, as OpenMetrics text where that is asked for, else in its text format 0.0.4. No member, no
+//! word of a relay.
 
-use crate::alerts::Alerts;
+use super::families::{
+    ALERTS, ATTEMPT_SECONDS, ATTEMPTS, BUILD, COMMIT_SECONDS, DATABASE_UP, DELIVERIES, FIGURES_AGE, IN_DOUBT, MEMORY,
+    MOST_FILES, OLDEST_DUE, OPEN_FILES, PAUSED, PAUSED_ITSELF, RELAY_UP, SEALED_AT, SOURCES, STARTED_AT, UNSEALED,
+    WAITING,
+};
+pub use super::families::{Described, FAMILIES, Kind};
+use super::figures::Found;
+use super::{Daemon, process};
+use crate::dispatch::Labels;
+use owabi_core::lifecycle::Status;
+use owabi_store::Store;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Metric, Registry, Unit};
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
-/// The format's name.
-pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The whole text; `notices` has each notice's state.
-pub(super) fn text(alerts: &Alerts, notices: &BTreeMap<String, String>) -> String {
+/// The answer and its media type, for what the question accepts.
+pub(super) async fn answer(daemon: &Daemon, accept: &str, now: i64) -> (&'static str, String) {
+    let figures = daemon.figures.newest().await;
+    let sheet = sheet(daemon, figures.as_ref().map(|(found, age)| (found.as_ref(), *age)), now);
     let mut text = String::new();
-    head(&mut text, "owabi_alerts_total", "counter", "Alerts raised since the daemon started.");
-    for (kind, told) in alerts.told() {
-        line(&mut text, "owabi_alerts_total", ("kind", kind.as_str()), told.count);
-    }
-    head(&mut text, "owabi_notice_paused", "gauge", "1 while the notice is paused.");
-    for (notice, state) in notices {
-        line(&mut text, "owabi_notice_paused", ("notice", notice), u64::from(state == "paused"));
-    }
-    text
-}
-
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
     // Writing into a String cannot fail.
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    let _ = encode(&mut text, &sheet.0);
+    if accept.contains("application/openmetrics-text") { (OPENMETRICS, text) } else { (PLAIN, plain(&text)) }
 }
 
-fn line(text: &mut String, name: &str, (label, value): (&str, &str), number: u64) {
-    let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let _ = writeln!(text, "{name}{{{label}=\"{value}\"}} {number}");
+/// The same in the older format, in which a counter's family is called as its samples are.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for line in text.lines().filter(|line| !line.starts_with("# UNIT ") && *line != "# EOF") {
+        plain.push_str(&named_as_sampled(line).unwrap_or_else(|| line.to_owned()));
+        plain.push('\n');
+    }
+    plain
+}
+
+fn named_as_sampled(line: &str) -> Option<String> {
+    let (kind, rest) = line.strip_prefix("# ")?.split_once(' ')?;
+    let (name, rest) = rest.split_once(' ')?;
+    let counter = |of: &&Described| of.kind == Kind::Counter && of.name.strip_suffix("_total") == Some(name);
+    FAMILIES.iter().find(counter).map(|of| format!("# {kind} {} {rest}", of.name))
+}
+
+/// What is told, in the order of [`FAMILIES`].
+#[derive(Default)]
+struct Sheet(Registry);
+
+impl Sheet {
+    fn put(&mut self, of: &Described, metric: impl Metric) {
+        let name = if of.kind == Kind::Counter { of.name.trim_end_matches("_total") } else { of.name };
+        let unit = match of.unit {
+            Some("seconds") => Unit::Seconds,
+            Some("bytes") => Unit::Bytes,
+            _ => return self.0.register(name, of.help, metric),
+        };
+        let name = name.trim_end_matches(unit.as_str()).trim_end_matches('_');
+        self.0.register_with_unit(name, of.help, unit, metric);
+    }
+
+    fn whole<const N: usize>(&mut self, of: &Described, values: impl IntoIterator<Item = ([String; N], i64)>) {
+        let family = Family::<Labels, Gauge>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labelled(of, labels)).set(value);
+        }
+        self.put(of, family);
+    }
+
+    fn one(&mut self, of: &Described, value: i64) {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(value);
+        self.put(of, gauge);
+    }
+
+    fn seconds(&mut self, of: &Described, seconds: f64) {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(seconds);
+        self.put(of, gauge);
+    }
+}
+
+fn labelled<const N: usize>(of: &Described, values: [String; N]) -> Labels {
+    of.labels.iter().copied().zip(values).collect()
+}
+
+fn sheet(daemon: &Daemon, figures: Option<(&Found, Duration)>, now: i64) -> Sheet {
+    let mut sheet = Sheet::default();
+    let schema = Store::newest_schema().to_string();
+    sheet.whole(&BUILD, [([env!("CARGO_PKG_VERSION").to_owned(), schema], 1)]);
+    dispatcher(&mut sheet, daemon, now);
+    told(&mut sheet, daemon);
+    if let Some((found, age)) = figures {
+        database(&mut sheet, found);
+        sheet.seconds(&FIGURES_AGE, age.as_secs_f64());
+    }
+    sheet.seconds(&STARTED_AT, seconds(daemon.started_at));
+    let figures =
+        [(MEMORY, process::memory()), (OPEN_FILES, process::open_files()), (MOST_FILES, process::most_files())];
+    for (of, value) in figures {
+        if let Some(value) = value {
+            sheet.one(&of, value);
+        }
+    }
+    sheet
+}
+
+fn dispatcher(sheet: &mut Sheet, daemon: &Daemon, now: i64) {
+    let (live, database) = (&daemon.live, daemon.live.database(now));
+    let measured = live.measured();
+    sheet.put(&ATTEMPTS, measured.attempts.clone());
+    sheet.put(&ATTEMPT_SECONDS, measured.durations.clone());
+    sheet.put(&COMMIT_SECONDS, measured.commits.clone());
+    sheet.one(&WAITING, i64::try_from(database.waiting_outcomes).unwrap_or(i64::MAX));
+    sheet.one(&DATABASE_UP, i64::from(database.trouble().is_none()));
+    sheet.whole(&RELAY_UP, live.relays(now).into_iter().map(|relay| ([relay.name], i64::from(relay.up))));
+    sheet.one(&SOURCES, i64::try_from(daemon.receipts.list().len()).unwrap_or(i64::MAX));
+}
+
+fn told(sheet: &mut Sheet, daemon: &Daemon) {
+    let alerts = Family::<Labels, Counter>::default();
+    for (kind, told) in daemon.live.alerts().told() {
+        alerts.get_or_create(&labelled(&ALERTS, [kind.as_str().to_owned()])).inc_by(told.count);
+    }
+    sheet.put(&ALERTS, alerts);
+    let (notices, itself) = (daemon.live.notices(), daemon.live.notices_paused());
+    sheet.whole(&PAUSED, notices.iter().map(|(notice, state)| ([notice.clone()], i64::from(state == "paused"))));
+    sheet.whole(&PAUSED_ITSELF, notices.keys().map(|notice| ([notice.clone()], i64::from(itself.contains(notice)))));
+}
+
+fn database(sheet: &mut Sheet, found: &Found) {
+    let notices = || found.counts.iter();
+    let members = |of: &BTreeMap<Status, i64>, status| of.get(&status).copied().unwrap_or(0);
+    let each = |status: Status| {
+        notices().map(move |(notice, of)| ([notice.clone(), status.as_str().to_owned()], members(of, status)))
+    };
+    sheet.whole(&DELIVERIES, Status::ALL.into_iter().flat_map(each));
+    sheet.whole(&IN_DOUBT, notices().map(|(notice, of)| ([notice.clone()], members(of, Status::InDoubt))));
+    sheet.seconds(&OLDEST_DUE, seconds(found.late_ms));
+    sheet.one(&UNSEALED, found.unsealed);
+    sheet.seconds(&SEALED_AT, seconds(found.sealed_at));
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::Kind;
-    use crate::cli::say::Text;
 
     #[test]
-    fn alerts_are_counted_by_kind_and_each_notice_is_paused_or_not() {
-        let alerts = Alerts::default();
-        alerts.raise(Kind::CanaryFailed, Some("leak"), Text { ja: "x".into(), en: "x".into() });
-        let notices = [("leak", "paused"), ("o\"dd", "released")].map(|(id, state)| (id.to_owned(), state.to_owned()));
-        let said = text(&alerts, &notices.into());
-        for expected in [
-            "# TYPE owabi_alerts_total counter\n",
-            "owabi_alerts_total{kind=\"canary_failed\"} 1\n",
-            "owabi_alerts_total{kind=\"breaker_tripped\"} 0\n",
-            "# TYPE owabi_notice_paused gauge\n",
-            "owabi_notice_paused{notice=\"leak\"} 1\n",
-            "owabi_notice_paused{notice=\"o\\\"dd\"} 0\n",
-        ] {
-            assert!(said.contains(expected), "{expected}{said}");
+    fn the_older_format_calls_a_counter_by_its_samples_name_and_has_no_units() {
+        let text = "# HELP owabi_alerts x.\n# TYPE owabi_alerts counter\nowabi_alerts_total{kind=\"x\"} 1\n\
+                    # TYPE owabi_figures_age_seconds gauge\n# UNIT owabi_figures_age_seconds seconds\n# EOF\n";
+        let plain = plain(text);
+        assert_eq!(
+            plain,
+            "# HELP owabi_alerts_total x.\n# TYPE owabi_alerts_total counter\nowabi_alerts_total{kind=\"x\"} 1\n\
+             # TYPE owabi_figures_age_seconds gauge\n"
+        );
+    }
+
+    #[test]
+    fn names_follow_the_conventions_of_prometheus() {
+        for of in FAMILIES {
+            assert_eq!(of.kind == Kind::Counter, of.name.ends_with("_total"), "{}", of.name);
+            assert!(of.unit.is_none_or(|unit| of.name.ends_with(unit)), "{}", of.name);
+            assert!(!of.help.ends_with('.') && !of.help.is_empty(), "{}", of.name);
         }
     }
 }

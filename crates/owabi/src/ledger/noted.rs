@@ -3,7 +3,8 @@
 //! One line a queue, mode 0600, replaced as a whole.
 
 use crate::config::Config;
-use owabi_core::ledger::Head;
+use owabi_core::ledger::{Head, Seal};
+use owabi_store::{Store, StoreError};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -38,16 +39,45 @@ impl Noted {
         self.file.display().to_string()
     }
 
+    /// The head of this queue that was noted, when its chain of seals does not hold it: the queue is older than the head, or another
+    /// one was put in its place.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn missing_from(&self, store: &Store, queue: &str) -> Result<Option<Head>, StoreError> {
+        let Some(head) = self.read(queue).filter(|head| head.number > 0) else { return Ok(None) };
+        let there = store.seals_after(head.number - 1, 1).await?.into_iter().next();
+        let holds = there.is_some_and(|seal| seal.number == head.number && Seal::hash_of(&seal.text) == head.hash);
+        Ok((!holds).then_some(head))
+    }
+
     /// The head of this queue that was noted last, if it can be read.
     pub fn read(&self, queue: &str) -> Option<Head> {
         let text = fs::read_to_string(&self.file).ok()?;
         text.lines().filter_map(Head::find).find(|head| head.queue == queue)
     }
 
-    /// Whether a sealed head of any queue was noted.
+    /// Whether a sealed head of any queue was noted; one that may not be read was.
     pub fn any(&self) -> bool {
-        let text = fs::read_to_string(&self.file).unwrap_or_default();
-        text.lines().filter_map(Head::find).any(|head| head.number > 0)
+        match fs::read_to_string(&self.file) {
+            Ok(text) => text.lines().filter_map(Head::find).any(|head| head.number > 0),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Puts the head of this queue aside, so that another chain may go on: its line is appended to a file beside, which is named.
+    ///
+    /// # Errors
+    /// When that file or this one cannot be written.
+    pub fn put_aside(&self, head: &Head) -> io::Result<PathBuf> {
+        let mut name = self.file.clone().into_os_string();
+        name.push(".before-restore");
+        let aside = PathBuf::from(name);
+        let mut kept = OpenOptions::new().append(true).create(true).mode(0o600).open(&aside)?;
+        writeln!(kept, "{head}")?;
+        kept.sync_all()?;
+        self.rewrite(&head.queue, None)?;
+        Ok(aside)
     }
 
     /// Notes a head. What cannot be written is said once: sealing goes on.
@@ -63,15 +93,21 @@ impl Noted {
     }
 
     fn replace(&self, head: &Head) -> io::Result<()> {
+        self.rewrite(&head.queue, Some(head))
+    }
+
+    /// The lines of the other queues, and this one's.
+    fn rewrite(&self, queue: &str, head: Option<&Head>) -> io::Result<()> {
         let text = fs::read_to_string(&self.file).unwrap_or_default();
-        let others = text.lines().filter(|line| Head::find(line).is_some_and(|other| other.queue != head.queue));
-        let lines: String = others.flat_map(|line| [line, "\n"]).collect();
+        let others = text.lines().filter(|line| Head::find(line).is_some_and(|other| other.queue != queue));
+        let others = others.map(|line| format!("{line}\n"));
+        let lines: String = others.chain(head.map(|head| format!("{head}\n"))).collect();
         let mut name = self.file.clone().into_os_string();
         name.push(format!(".{}.new", std::process::id()));
         let beside = PathBuf::from(name);
         let write = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-            writeln!(file, "{lines}{head}")?;
+            file.write_all(lines.as_bytes())?;
             file.sync_all()?;
             fs::rename(&beside, &self.file)
         };

@@ -129,13 +129,10 @@ impl Sealer {
         if self.trusted {
             return Ok(());
         }
-        if let Some(head) = self.noted.as_ref().and_then(|noted| noted.read(&self.queue)).filter(|head| head.number > 0)
+        if let Some(noted) = &self.noted
+            && let Some(head) = noted.missing_from(&self.store, &self.queue).await?
         {
-            let there = self.store.seals_after(head.number - 1, 1).await?.into_iter().next();
-            if !there.is_some_and(|seal| seal.number == head.number && Seal::hash_of(&seal.text) == head.hash) {
-                let number = head.number;
-                return Err(StoreError::SealsGone { number });
-            }
+            return Err(StoreError::SealsGone { number: head.number });
         }
         self.trusted = true;
         Ok(())

@@ -4,7 +4,7 @@ use super::Verdict;
 use super::item::{Item, What, Word};
 use super::matching::{Meant, Nobody, Seen, meant};
 use owabi_core::bounce::Kind;
-use owabi_core::ids::{Keys, Subject};
+use owabi_core::ids::{CHECK, Keys, Subject};
 use owabi_core::lifecycle::{Event, Status};
 use owabi_core::receipt::{Effect, Says, Standing, effect};
 use owabi_store::{MemberChange, MemberStanding, NewReceipt, Received, SentMail};
@@ -42,6 +42,12 @@ pub(super) fn decide(items: &[Item], seen: &Seen, rules: &Rules) -> Decision {
     table.finish()
 }
 
+/// A test mail of `owabi check`, or what came back of one: about no member, and nobody needs to look at it.
+fn is_of_check(item: &Item, keys: &Keys) -> bool {
+    let tokens = item.clues().tokens;
+    matches!(item.what, What::Mail(..)) && tokens.iter().any(|token| keys.verify_verp(token, CHECK).is_some())
+}
+
 /// Decides as a person says: `item` says `says` of the member in row `id`.
 pub(super) fn decide_by_hand(item: &Item, id: i64, says: Says, seen: &Seen, rules: &Rules) -> Decision {
     let mut table = Table { seen, rules, members: BTreeMap::new(), decision: Decision::default() };
@@ -74,6 +80,9 @@ impl Table<'_> {
             }
             // Parked, or in review: newer knowledge may decide it.
             _ => {}
+        }
+        if is_of_check(item, &self.rules.keys) {
+            return self.keep(item, "ignored", "test_mail", None);
         }
         match (&item.what, meant(item, self.seen, &self.rules.keys)) {
             (What::Log(_), Err(_)) => Verdict::Ignored,

@@ -5,6 +5,7 @@
 
 mod connect;
 mod connection;
+mod find;
 mod folders;
 mod moving;
 mod response;
@@ -169,4 +170,15 @@ pub(crate) async fn follow(mailbox: Mailbox, intake: Intake, poll: Duration, sto
 /// Why the mailbox cannot be read, and what to do.
 pub(crate) async fn check(mailbox: &Mailbox) -> Result<Offer, Failed> {
     Session::check(mailbox).await.map_err(|trouble| mailbox.failed(trouble))
+}
+
+/// The mail with these words, if it is among the newest of the folder or of where mails are put away; changes nothing.
+///
+/// # Errors
+/// Why the mailbox cannot be read, and what to do.
+pub(crate) async fn find(mailbox: &Mailbox, words: &str) -> Result<Option<Vec<u8>>, String> {
+    find::find(mailbox, words).await.map_err(|trouble| match mailbox.failed(trouble) {
+        Failed::Source(why) => why,
+        Failed::Store(error) => error.to_string(),
+    })
 }

@@ -1,10 +1,11 @@
 //! The report as JSON.
 
-use super::Report;
 use super::pauses::{self, Pause};
+use super::{Report, words};
 use crate::japan;
 use owabi_core::lifecycle::Status;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 pub(super) fn of(report: &Report) -> Value {
     let (rows, figures) = (&report.rows, &report.figures);
@@ -104,16 +105,18 @@ fn releases(report: &Report) -> Vec<Value> {
     one.collect()
 }
 
-/// Reasons of those who were not told; what a person wrote is said as in the report.
+/// Reasons of those who were not told: in the report's words, and as queue and log write them where the words are ours.
 fn reasons(report: &Report) -> Vec<Value> {
     let given = report.rows.notice.state_reason.as_deref();
-    let mut found: std::collections::BTreeMap<(Status, String), i64> = std::collections::BTreeMap::new();
+    let mut found: BTreeMap<(Status, String, Option<&str>), i64> = BTreeMap::new();
     let told = [Status::Accepted, Status::Delivered];
     for row in report.rows.members.iter().filter(|row| !told.contains(&row.status)) {
-        let said = super::words::reason(row.reason.as_deref(), given).en;
-        *found.entry((row.status, said)).or_default() += row.count;
+        let said = words::reason(row.reason.as_deref(), given).en;
+        let code = row.reason.as_deref().filter(|word| words::is_ours(word));
+        *found.entry((row.status, said, code)).or_default() += row.count;
     }
-    found.iter().map(|((status, why), n)| json!({ "status": status.as_str(), "reason": why, "count": n })).collect()
+    let one = |((status, why, code), n): (&(Status, String, Option<&str>), &i64)| json!({ "status": status.as_str(), "reason": why, "code": code, "count": n });
+    found.iter().map(one).collect()
 }
 
 fn resends(report: &Report) -> Vec<Value> {
@@ -129,7 +132,7 @@ fn resends(report: &Report) -> Vec<Value> {
             "at": japan::iso(batch.at),
             "actor": batch.actor,
             "reason": batch.reason,
-            "selection": super::words::selection(batch.selection.as_deref()),
+            "selection": words::selection(batch.selection.as_deref()).en,
             "members": became.map(|row| row.count).sum::<i64>(),
             "now": now,
         })

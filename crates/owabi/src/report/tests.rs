@@ -51,7 +51,7 @@ fn sample_batches() -> Vec<BatchRow> {
             kind: "resend".into(),
             actor: "鈴木 花子".into(),
             reason: Some("受信箱がいっぱいだった方に送り直す".into()),
-            selection: Some(r#"{"status":["bounced"],"reason":"mailbox_full"}"#.into()),
+            selection: Some(r#"{"status":["bounced"],"reason_code":"mailbox_full"}"#.into()),
             at: at("2022-03-07T09:00"),
             ..BatchRow::default()
         },

@@ -19,15 +19,19 @@ pub(super) fn reason(word: Option<&str>, of_the_notice: Option<&str>) -> Text {
     if Some(word) == of_the_notice {
         return Text::same(word);
     }
-    let said = reason::words(word);
-    if said.ja != word {
-        return said;
+    if is_ours(word) {
+        return reason::words(word);
     }
     match word.split_once(':') {
         Some(("render_failed", _)) => say!(ja: "メールを作成できない", en: "the mail could not be written"),
         Some(("unreadable_row", _)) => say!(ja: "データの行を読めない", en: "the row could not be read"),
         _ => say!(ja: "個別の理由(記録を参照)", en: "an individual reason (see the log)"),
     }
+}
+
+/// Whether a reason is one of the words that queue and log have for it.
+pub(super) fn is_ours(word: &str) -> bool {
+    reason::words(word).ja != word
 }
 
 /// A way of telling somebody that is no mail.
@@ -63,17 +67,40 @@ pub(super) fn percent(part: i64, whole: i64) -> String {
 }
 
 /// Whom a resend was for. A list is counted, and an address not repeated.
-pub(super) fn selection(json: Option<&str>) -> String {
-    let value = json.and_then(|text| serde_json::from_str::<Value>(text).ok());
-    match value {
-        Some(Value::Object(parts)) => {
-            let said = parts.iter().filter(|(_, value)| !is_empty(value)).map(|(key, value)| {
-                if key == "member" { "members: 1".to_owned() } else { format!("{key}: {}", part(value)) }
-            });
-            said.collect::<Vec<_>>().join("; ")
+pub(super) fn selection(json: Option<&str>) -> Text {
+    let Some(value) = json.and_then(|text| serde_json::from_str::<Value>(text).ok()) else { return Text::same("-") };
+    let Value::Object(parts) = &value else { return Text::same(part(&value, str::to_owned)) };
+    let said = parts.iter().filter(|(_, value)| !is_empty(value)).map(|(key, value)| {
+        let Text { ja, en } = label_of(key);
+        if key == "member" {
+            return say!(ja: "{ja}: 1", en: "{en}: 1");
         }
-        Some(other) => part(&other),
-        None => "-".to_owned(),
+        let (value_ja, value_en) = (part(value, |word| word_ja(key, word)), part(value, str::to_owned));
+        say!(ja: "{ja}: {value_ja}", en: "{en}: {value_en}")
+    });
+    let (ja, en): (Vec<String>, Vec<String>) = said.map(|text| (text.ja, text.en)).unzip();
+    Text { ja: ja.join("、"), en: en.join("; ") }
+}
+
+fn label_of(key: &str) -> Text {
+    match key {
+        "status" => say!(ja: "状況", en: "status"),
+        "domain" => say!(ja: "ドメイン", en: "domain"),
+        "cohort" => say!(ja: "対象区分", en: "cohort"),
+        "reason_code" => say!(ja: "理由", en: "reason"),
+        "since" => say!(ja: "いつから", en: "since"),
+        "until" => say!(ja: "いつまで", en: "until"),
+        "member" => say!(ja: "会員番号の指定", en: "members"),
+        "list" => say!(ja: "一覧", en: "list"),
+        other => Text::same(other),
+    }
+}
+
+fn word_ja(key: &str, word: &str) -> String {
+    match key {
+        "status" => word.parse().map_or_else(|_| word.to_owned(), |of: Status| label(of).to_owned()),
+        "reason_code" => reason::words(word).ja,
+        _ => word.to_owned(),
     }
 }
 
@@ -81,12 +108,12 @@ fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
-fn part(value: &Value) -> String {
+fn part(value: &Value, said: impl Fn(&str) -> String + Copy) -> String {
     match value {
         Value::String(text) if text.contains('@') => "…".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => said(text),
         Value::Array(many) if many.len() > 8 => format!("[{}]", many.len()),
-        Value::Array(some) => some.iter().map(part).collect::<Vec<_>>().join(", "),
+        Value::Array(some) => some.iter().map(|one| part(one, said)).collect::<Vec<_>>().join(", "),
         Value::Object(_) => "…".to_owned(),
         other => other.to_string(),
     }
@@ -108,10 +135,8 @@ mod tests {
         assert_eq!(reason(Some("山田様のご希望"), None).ja, "個別の理由(記録を参照)");
         assert_eq!(reason(Some("文面の誤り"), Some("文面の誤り")).en, "文面の誤り");
         assert_eq!(reason(Some("mailbox_full"), None).en, "the mailbox is full");
-        assert_eq!(
-            selection(Some(r#"{"status":["failed"],"to":"a@example.jp","domain":null}"#)),
-            "status: failed; to: …"
-        );
-        assert_eq!(selection(Some(r#"{"member":"10001"}"#)), "members: 1");
+        let Text { ja, en } = selection(Some(r#"{"status":["failed"],"to":"a@example.jp","domain":null}"#));
+        assert_eq!((ja.as_str(), en.as_str()), ("状況: 送信失敗、to: …", "status: failed; to: …"));
+        assert_eq!(selection(Some(r#"{"member":"10001"}"#)).en, "members: 1");
     }
 }

@@ -5,7 +5,7 @@ use crate::cli::ledger::noted;
 use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
 use crate::evidence::archive::Archive;
-use crate::evidence::check::{Outside, Verdict, check};
+use crate::evidence::check::{Fault, Outside, Verdict, check};
 use owabi_core::ledger::PublicKey;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,11 @@ pub(super) fn run(session: &Session, options: &Options) -> Answer {
     let document = serde_json::to_value(&verdict).map_err(std::io::Error::from)?;
     session.answer(&document);
     tell(session, &verdict);
-    Ok(if verdict.ok { Exit::Done } else { Exit::Failed })
+    Ok(match &verdict.first_bad {
+        _ if verdict.ok => Exit::Done,
+        Some(bad) if bad.fault == Fault::Unreadable && bad.file.is_empty() => Exit::BadData,
+        _ => Exit::Failed,
+    })
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
@@ -53,7 +57,7 @@ fn key(file: &Path) -> Result<PublicKey, Failure> {
     PublicKey::from_pem(&text).map_err(|_| {
         let file = file.display();
         Failure::new(
-            Exit::Usage,
+            Exit::BadData,
             say!(ja: "{file} は Ed25519 の公開鍵(PEM)ではありません。", en: "{file} is no Ed25519 public key (PEM)"),
         )
     })
@@ -67,13 +71,13 @@ fn tell(session: &Session, verdict: &Verdict) {
     }
     let Verdict { entries, unsealed, seals, members, mails, mails_rebuilt, .. } = verdict;
     session.tell(&say!(
-        ja: "OK: 台帳 {entries} 項目、封印 {seals}、対象者 {members} 人、メール {mails} 通",
-        en: "OK: {entries} entries, {seals} seals, {members} members, {mails} mails"
+        ja: "OK: 台帳 {entries} 項目、封印 {seals}、対象者 {members} 人、送信の試み {mails} 件",
+        en: "OK: {entries} entries, {seals} seals, {members} members, {mails} attempts"
     ));
     if verdict.full {
         session.tell(&say!(
-            ja: "{mails} 通のうち {mails_rebuilt} 通を組み立て直し、記録と一致しました。",
-            en: "{mails_rebuilt} of {mails} mails were rebuilt and are the ones that were recorded"
+            ja: "{mails} 件のうち {mails_rebuilt} 件のメールを組み立て直し、記録と一致しました。",
+            en: "the mails of {mails_rebuilt} of {mails} attempts were rebuilt and are the ones that were recorded"
         ));
         if mails_rebuilt < mails {
             session.tell(&say!(

@@ -2,12 +2,14 @@
 
 use super::super::exit::{Answer, Exit, Failure};
 use super::super::log::{json_or_lines, known_notice};
+use super::super::say::say;
 use super::super::session::Session;
 use crate::japan;
 use owabi_core::ledger::{Body, Entry};
 use owabi_core::people::Action;
 use owabi_store::{LedgerRow, Store};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
 const PAGE: i64 = 2_000;
@@ -24,7 +26,7 @@ pub(super) struct Options {
     /// Only this notice
     #[arg(long, value_name = "ID")]
     notice: Option<String>,
-    /// Only entries of this kind: import, approve, release, attempt, receipt, status …
+    /// Only entries of this kind: import, approve, release, attempt, receipt, status … (one that is not there is said, with those that are)
     #[arg(long)]
     kind: Option<String>,
     /// Only what happened since
@@ -63,10 +65,23 @@ pub(super) async fn run(session: &Session, store: &Store, options: &Options) -> 
             && options.kind.as_ref().is_none_or(|kind| entry.kind == *kind)
             && since.is_none_or(|since| entry.at >= since)
     };
-    match write(store, newest, form, wanted).await? {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(Exit::Done),
+    let mut kinds = BTreeSet::new();
+    match write(store, newest, form, wanted, &mut kinds).await? {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+        Ok(()) => warn_of_no_such_kind(session, options.kind.as_deref(), &kinds),
+        Err(_) => {}
     }
+    Ok(Exit::Done)
+}
+
+/// A misspelt kind must not look like a ledger in which nothing of it happened.
+fn warn_of_no_such_kind(session: &Session, asked: Option<&str>, kinds: &BTreeSet<String>) {
+    let Some(kind) = asked.filter(|kind| !kinds.contains(*kind)) else { return };
+    let there = kinds.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    session.warn(&say!(
+        ja: "種類 {kind} の記録は、この台帳に一つもありません。あるもの: {there}",
+        en: "no entry of this ledger is of the kind {kind}; its kinds are: {there}"
+    ));
 }
 
 async fn write(
@@ -74,10 +89,16 @@ async fn write(
     newest: i64,
     form: Form,
     wanted: impl Fn(&Entry) -> bool,
+    kinds: &mut BTreeSet<String>,
 ) -> Result<io::Result<()>, Failure> {
     let (mut out, mut from, mut first) = (BufWriter::new(io::stdout().lock()), 1, true);
     while from <= newest {
         let rows = store.ledger_entries(from, from + PAGE - 1).await?;
+        for entry in rows.iter().filter_map(|row| row.entry.as_ref()) {
+            if !kinds.contains(&entry.kind) {
+                kinds.insert(entry.kind.clone());
+            }
+        }
         let mut rows = rows.iter().filter(|row| row.entry.as_ref().is_none_or(&wanted));
         let written = rows.try_for_each(|row| match form {
             Form::Text => writeln!(out, "{}", as_line(row)),

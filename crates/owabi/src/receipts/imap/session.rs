@@ -300,7 +300,7 @@ pub(super) async fn keep_those_there(connection: &mut Connection, uids: &mut Vec
 }
 
 /// Opens the folder; whether it may be changed.
-async fn select(connection: &mut Connection, naming: &Naming, folder: &str) -> Result<bool, Trouble> {
+pub(super) async fn select(connection: &mut Connection, naming: &Naming, folder: &str) -> Result<bool, Trouble> {
     let Some(name) = naming.find(connection, folder).await? else {
         return Err(Trouble::Setup(format!("there is no folder {folder}: see receipts.imap.folder")));
     };
@@ -315,7 +315,7 @@ async fn select(connection: &mut Connection, naming: &Naming, folder: &str) -> R
 }
 
 /// Politeness: whatever comes of it, the connection is over.
-async fn goodbye(mut connection: Connection) {
+pub(super) async fn goodbye(mut connection: Connection) {
     let bounds = Bounds { time: Duration::from_secs(5), ..connection.small("LOGOUT") };
     let _ = connection.command("LOGOUT", bounds, |_| {}).await;
 }

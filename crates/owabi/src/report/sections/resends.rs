@@ -25,7 +25,7 @@ fn resend(report: &Report, batch: &BatchRow) -> Table {
             say!(ja: "理由", en: "Reason").into(),
             Cell::same(batch.reason.clone().unwrap_or_else(|| "-".to_owned())),
         ]),
-        row([say!(ja: "選択の条件", en: "Selection").into(), Cell::same(words::selection(batch.selection.as_deref()))]),
+        row([say!(ja: "選択の条件", en: "Selection").into(), words::selection(batch.selection.as_deref()).into()]),
         row([Text::same("id").into(), Cell::Code(batch.id.clone())]),
         sum([say!(ja: "再送した人", en: "People sent to again").into(), total.into()]),
     ];

@@ -1,0 +1,103 @@
+//! `check`: the database, and whether keys and people are its own.
+
+use super::{Found, notices};
+use crate::cli::exit::Exit;
+use crate::cli::say::say;
+use crate::cli::session::{Session, moved, open_store};
+use crate::cli::trouble;
+use crate::config::{Config, Target};
+use crate::keys;
+use crate::ledger::key;
+use crate::library::Library;
+use owabi_store::{Server, Store, StoreError};
+use serde_json::{Value, json};
+
+/// A SQLite file is always looked at; a PostgreSQL server only with `--connect`, as the relays.
+pub(super) async fn check(
+    session: &Session,
+    config: &Config,
+    library: &Library,
+    connect: bool,
+    found: &mut Found,
+) -> Option<Value> {
+    if !connect && matches!(config.database.target(), Some(Target::Postgres(_))) {
+        session.tell(&say!(
+            ja: "・ データベースと鍵の照合は `owabi check --connect` で調べます。",
+            en: "- the database, and whether the key is its own, are checked with `owabi check --connect`"
+        ));
+        if let Err(error) = key::look_at_file(config) {
+            found.failure(session, "ledger", &error.into());
+        }
+        return None;
+    }
+    let store = match open_store(config, false).await {
+        Ok(store) => store,
+        Err(failure) => {
+            found.failure(session, "database", &failure);
+            return None;
+        }
+    };
+    match store.moved_to().await {
+        Ok(None) => {}
+        Ok(Some(to)) => found.failure(session, "database", &moved(&to)),
+        Err(error) => found.failure(session, "database", &error.into()),
+    }
+    if let Err(error) = store.check_integrity().await {
+        found.failure(session, "database", &error.into());
+    }
+    if let Err(error) = keys::load(config, &store).await {
+        found.failure(session, "keys", &error.into());
+    }
+    if let Err(error) = key::look(config, &store).await {
+        found.failure(session, "ledger", &error.into());
+    }
+    warn_of_nobody(session, &store, found).await;
+    if let Err(error) = notices::check_released(session, &store, library, found).await {
+        found.failure(session, "database", &error.into());
+    }
+    let seen = look_at_server(session, &store, found).await;
+    store.close().await;
+    seen.unwrap_or_else(|error| {
+        found.failure(session, "database", &error.into());
+        None
+    })
+}
+
+/// Without users everybody who may start owabi may do everything.
+async fn warn_of_nobody(session: &Session, store: &Store, found: &mut Found) {
+    match store.users().await {
+        Ok(users) if users.iter().all(|user| user.disabled) => found.warning(
+            session,
+            "users",
+            &say!(
+                ja: "利用者が登録されていません。owabi を動かせる人は、だれでもすべての操作ができます。`owabi user add 氏名 --role admin` で登録できます。",
+                en: "no users are defined: everybody who can start owabi may do everything. Define them with `owabi user add NAME --role admin`"
+            ),
+        ),
+        Ok(_) => {}
+        Err(error) => found.failure(session, "database", &error.into()),
+    }
+}
+
+/// What a PostgreSQL server says about itself.
+async fn look_at_server(session: &Session, store: &Store, found: &mut Found) -> Result<Option<Value>, StoreError> {
+    let Some(server) = store.server().await? else { return Ok(None) };
+    let Server { version, database, tls, read_only, durability } = server;
+    let schema = store.schema_version().await?;
+    if read_only {
+        let what = say!(
+            ja: "データベース {database} は読み取り専用です(スタンバイ、または default_transaction_read_only)。",
+            en: "the database {database} is read-only: a standby, or default_transaction_read_only is on"
+        );
+        found.problem(session, Exit::Unavailable, "database", &what);
+    }
+    for what in durability {
+        found.warning(session, "database", &trouble::durability(what));
+    }
+    let shown = tls.as_deref().unwrap_or("none");
+    session.tell(&say!(
+        ja: "○ データベース {database}: PostgreSQL {version}、TLS {shown}、スキーマ {schema}",
+        en: "ok database {database}: PostgreSQL {version}, TLS {shown}, schema {schema}"
+    ));
+    Ok(Some(json!({ "name": database, "version": version, "tls": tls, "schema": schema })))
+}
