@@ -53,6 +53,7 @@ mod database_away;
 mod database_trouble;
 mod dispatch;
 mod doctor;
+mod documents;
 mod evidence;
 mod failures;
 mod fleet;

@@ -4,6 +4,7 @@
 //! resolves relative paths against the file's folder. It reports every problem it can find at once.
 
 mod alerts;
+mod commented;
 mod database;
 mod dispatch;
 mod environment;
@@ -22,6 +23,7 @@ mod smtp;
 mod tests;
 
 pub use alerts::Alerts;
+pub use commented::{CommentedKey, commented_keys};
 pub(crate) use database::UrlProblem;
 pub use database::{Database, DatabaseTls, Keys, Notices, Target};
 pub use dispatch::{Dispatch, Jitter, Retry};

@@ -28,6 +28,41 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, by their codes.
+    pub const ALL: [Self; 7] =
+        [Self::Done, Self::Failed, Self::Usage, Self::BadData, Self::Unavailable, Self::TryAgain, Self::BadConfig];
+
+    /// What it means, for the manual page and the reference.
+    pub fn meaning(self) -> Text {
+        match self {
+            Self::Done => say!(ja: "終わりました。", en: "done"),
+            Self::Failed => say!(
+                ja: "できなかったか、断りました(原因を取り除くか、できる役割の人が実行します)。report・ledger verify・evidence verify では、合わないところがあります。",
+                en: "failed, or refused for a reason that you can remove or by your role; report, ledger verify or evidence verify found that something does not agree"
+            ),
+            Self::Usage => say!(
+                ja: "コマンドの書き方の誤り、ないお知らせの指定、端末なしで --yes が必要なとき。",
+                en: "the command line is wrong, names a notice that is not there, or needs --yes without a terminal"
+            ),
+            Self::BadData => say!(
+                ja: "入力データの誤り。拒否した行、問題のある文面、使えないアドレス。",
+                en: "bad input data: refused lines, letters with problems, an address that cannot be used"
+            ),
+            Self::Unavailable => say!(
+                ja: "中継サーバーかデータベースに届きません。",
+                en: "the relay or the database cannot be reached"
+            ),
+            Self::TryAgain => say!(
+                ja: "ほかの owabi が使用中です。もう一度実行してください。",
+                en: "another owabi is at work: try again"
+            ),
+            Self::BadConfig => say!(
+                ja: "設定、お知らせ、鍵、データベースのスキーマのどれかに誤りがあります。",
+                en: "the configuration, a notice, a key or the database's schema is wrong"
+            ),
+        }
+    }
+
     /// The process's exit code.
     pub fn code(self) -> u8 {
         match self {
@@ -193,5 +228,25 @@ impl From<StoreError> for Failure {
             }
         };
         Self::with(exit, trouble::what(&error), next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_exit_codes_are_listed_once_and_in_order() {
+        let place = |exit: Exit| match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::BadData => 3,
+            Exit::Unavailable => 4,
+            Exit::TryAgain => 5,
+            Exit::BadConfig => 6,
+        };
+        assert!(Exit::ALL.iter().enumerate().all(|(n, exit)| place(*exit) == n));
+        assert!(Exit::ALL.windows(2).all(|two| two[0].code() < two[1].code()));
     }
 }

@@ -99,7 +99,7 @@ Examples:
   owabi status; owabi log --status failed             what became of it
   owabi unreachable --notice metaps-2022              whom mail did not reach
   owabi report --notice metaps-2022 --html report.html   for the board
-  owabi user add hanako --role admin --os-user hanako from now on owabi asks who you are
+  owabi user add hanako --role admin --os-user hanako   from now on owabi asks who you are
   owabi ledger verify                                 whether any record was changed
 
 Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data, 69 relay or database unavailable,
