@@ -1,6 +1,7 @@
 //! owabi as a service: the units, their sandbox, and what owabi really asks of the kernel.
 
 mod calls;
+mod container;
 mod units;
 
 use std::path::{Path, PathBuf};

@@ -253,6 +253,7 @@ const VERBS: &[Verb] = &[
     ("user password", &["user", "password", "x", "--stdin"], May(Action::Users), Entries(&[], &["user"])),
     ("user disable", &["user", "disable", "x"], May(Action::Users), Entries(&[], &["user"])),
     ("user enable", &["user", "enable", "x"], May(Action::Users), Entries(&[], &["user"])),
+    ("db migrate --dry-run", &["db", "migrate", "--dry-run"], Nobody, Nothing(NO_MEMBERS)),
     ("db migrate", &["db", "migrate"], Nobody, Nothing("here the schema is the newest one")),
     ("db backup", &["db", "backup", "copy.db"], May(Action::Database), Entries(&[], &["export", "backup"])),
     ("db accept-restored", &["db", "accept-restored"], May(Action::Database), Nothing("here nothing was restored")),

@@ -206,9 +206,10 @@ async fn a_whole_job_and_the_work_of_every_timer_ask_the_kernel_for_nothing_that
     assert!(asked.executed.iter().any(|path| path.ends_with("/journalctl")), "{:?}", asked.executed);
 
     drop_into(&office.program.path("bounces"), &bounce);
+    std::fs::create_dir(office.program.path("backups")).unwrap();
     office.give_away();
     let state = office.program.path("");
-    for unit in ["owabi-track.service", "owabi-report.service"] {
+    for unit in ["owabi-track.service", "owabi-report.service", "owabi-backup.service"] {
         let trace = office.program.path(&format!("{unit}.trace"));
         let line = command_line(unit, state.to_str().unwrap().trim_end_matches('/'));
         let line: Vec<&str> = line.iter().map(String::as_str).collect();
@@ -220,4 +221,5 @@ async fn a_whole_job_and_the_work_of_every_timer_ask_the_kernel_for_nothing_that
     }
     assert_eq!(files(&office.program.path("bounces/new"), &[""]), Vec::<PathBuf>::new());
     assert_eq!(files(&office.program.path("reports"), &[".html"]).len(), 1);
+    assert_eq!(files(&office.program.path("backups"), &[""]).len(), 1);
 }
