@@ -94,7 +94,7 @@ mod tests {
         };
         let in_use = read("");
         let other = read(
-            "log: { level: debug }\nalerts: { daily: \"09:00\" }\ndispatch: { poll: 2s }\npacing: { presets: none }",
+            "log: { level: debug }\nalerts: { mail: [o@example.jp], daily: \"09:00\" }\ndispatch: { poll: 2s }\npacing: { presets: none }",
         );
         assert_eq!(fixed(&in_use, &other), Vec::<String>::new());
         let other = read("language: en\nhealth:\n  listen: :8025\ndatabase: { readers: 9 }");
