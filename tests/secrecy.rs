@@ -2,7 +2,7 @@
 
 use crate::support::journald::{self, Journald};
 use crate::support::program::Program;
-use crate::support::world::CAREFUL;
+use crate::support::world::{CAREFUL, eventually};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Hangup, Moment, Point, Script, Then, When};
 
@@ -40,6 +40,18 @@ async fn no_address_or_name_is_ever_logged_even_at_trace_level() {
     let heard = everything_logged(&stderr_of).await;
     assert!(heard.contains("DEBUG") && heard.contains("the relay is paused"), "the log was not heard: {heard}");
     no_secret_in(&heard);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_is_aborted_leaves_no_image_of_its_memory_on_a_disk() {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let program = Program::released(relay.addr().port(), "", &["one@example.jp".to_owned()]);
+    let running = program.start(&["run"]);
+    assert!(eventually(&async || relay.stats().mails == 1).await, "{}", program.said());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.number())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "soft and hard: {core}");
+    assert!(running.terminate().success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

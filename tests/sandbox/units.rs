@@ -107,6 +107,7 @@ fn all_services_have_the_same_sandbox_word_for_word() {
     };
     let services = files(&units(), &[".service"]);
     assert_eq!(services.len(), 5);
+    assert_eq!(values(&services[0], "LimitCORE"), ["0"], "an abort of the watchdog leaves no names on a disk");
     for unit in &services {
         assert_eq!(sandbox(unit), sandbox(&services[0]), "{}", unit.display());
     }
