@@ -119,6 +119,7 @@ async fn nobody_is_told_twice_after_an_older_backup_was_put_back_until_a_person_
         let words = ["older than what was sealed last", "ledger.key.head", "owabi pause ID", "accept-restored"];
         ends(&program.output(arguments), 78, &words);
     }
+    ends(&program.output(&["check"]), 78, &["older than what was sealed last"]);
     assert_eq!(relay.stats().mails, 2, "nobody was told twice");
     ends(&program.output(&["db", "accept-restored"]), 2, &["Is everybody withdrawn", "nothing was changed"]);
     // Whoever was sent to since the backup is left out first.

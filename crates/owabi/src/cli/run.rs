@@ -22,6 +22,7 @@ use ending::{Ended, Left, finish};
 use owabi_store::Store;
 use reload::Reloader;
 use shift::Place;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -219,8 +220,10 @@ async fn serve_health(config: &Config, watched: Watched<'_>) -> Result<AbortHand
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
+    // A port that another program has for a moment is no reason to stay down.
+    let exit = if error.kind() == ErrorKind::AddrInUse { Exit::TryAgain } else { Exit::BadConfig };
     Failure::with(
-        Exit::BadConfig,
+        exit,
         say!(ja: "health.listen の {address} で待ち受けできません: {error}", en: "health.listen: cannot listen at {address}: {error}"),
         say!(
             ja: "使われていないポートと、この機械のアドレスを書いてください。使わないなら null にします。",
