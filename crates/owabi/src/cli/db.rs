@@ -41,9 +41,9 @@ enum Verb {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Write a consistent copy of a SQLite file  控えを取る
+    /// Write a consistent copy of a SQLite file  バックアップを取る
     Backup(backup::Options),
-    /// Say that an older copy was put back on purpose, so that sending goes on  控えから戻したことを認める
+    /// Say that an older copy was put back on purpose, so that sending goes on  バックアップから戻したことを認める
     AcceptRestored(restored::Options),
     /// Look for damage  壊れていないか調べる
     Check,

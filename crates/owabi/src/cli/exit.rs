@@ -37,8 +37,8 @@ impl Exit {
         match self {
             Self::Done => say!(ja: "終わりました。", en: "done"),
             Self::Failed => say!(
-                ja: "できなかったか、断りました(原因を取り除くか、できる役割の人が実行します)。report・ledger verify・evidence verify では、合わないところがあります。",
-                en: "failed, or refused for a reason that you can remove or by your role; report, ledger verify or evidence verify found that something does not agree"
+                ja: "できなかったか、断りました(原因を取り除くか、できる役割の人が実行します)。report・ledger verify・evidence verify では、合わないところがあります。doctor では悪いところが、db migrate --dry-run では変わるところがあります。",
+                en: "failed, or refused for a reason that you can remove or by your role; report, ledger verify or evidence verify found that something does not agree, doctor that something is wrong, db migrate --dry-run that something would change"
             ),
             Self::Usage => say!(
                 ja: "コマンドの書き方の誤り、ないお知らせの指定、端末なしで --yes が必要なとき。",
@@ -164,8 +164,8 @@ impl From<ImportError> for Failure {
 /// What to do when the database has less than the head that was noted outside.
 pub(crate) fn after_a_restore() -> Text {
     say!(
-        ja: "バックアップから戻したのでなければ、何も変えず、送信を止めて(`owabi pause`)調べてください。\n戻した場合:\n  1. すぐに `owabi pause お知らせID` で止める。バックアップより後に送った方も「未送信」に戻っており、そのままではもう一度送ります\n  2. より新しいデータベースが残っていれば、それに戻す。手順はここで終わり\n  3. なければ、中継サーバーのログから、バックアップより後に送った方の会員番号の一覧を作り、`owabi withdraw --notice お知らせID --file 一覧.csv --reason …` で除く\n  4. `owabi db accept-restored` で、戻したことを認める(鍵の隣の ledger.key.head にあった控えは、別のファイルに残る)。それまで `owabi run` は送信も封印もしない\n  5. 一時停止のまま `owabi run` を始める。バックアップの時点で送信中だった方は取り下げられず、「結果不明」になる。`owabi log --status in_doubt` で確かめ、送信済みと分かった方を `owabi resolve 会員番号 --as accepted --reason …` で決める\n  6. `owabi resume お知らせID`。3 で除いた方には、通知済みであることを `owabi substitute add` で記録する",
-        en: "unless a backup was restored: change nothing, stop sending (`owabi pause`) and find out.\nafter a restore:\n  1. `owabi pause ID` at once: whoever was sent to after the backup counts as not sent to again, and would get it twice\n  2. if a newer database is still there, put it back; that is all\n  3. else list the member numbers of those whose mails left after the backup, from the relay's log, and leave them out: `owabi withdraw --notice ID --file LIST --reason …`\n  4. `owabi db accept-restored` says that it was meant (what was noted in ledger.key.head beside the key is kept in another file); until then `owabi run` neither sends nor seals\n  5. start `owabi run` while the notice is paused. Whoever was being sent to when the backup was made cannot be withdrawn and becomes in doubt: look at `owabi log --status in_doubt`, and for each whose mail left say `owabi resolve NO --as accepted --reason …`\n  6. `owabi resume ID`. Record for those left out in 3 that they were told: `owabi substitute add`"
+        ja: "バックアップから戻したのでなければ、何も変えず、送信を止めて(`owabi pause`)調べてください。\n戻した場合:\n  1. すぐに `owabi pause お知らせID` で止める。バックアップより後に送った方も「未送信」に戻っており、そのままではもう一度送ります\n  2. より新しいデータベースが残っていれば、それに戻す。手順はここで終わり\n  3. なければ、中継サーバーのログから、バックアップより後に送った方の会員番号の一覧を作り、`owabi withdraw --notice お知らせID --file 一覧.csv --reason …` で除く\n  4. `owabi db accept-restored` で、戻したことを認める(鍵の隣の ledger.key.head にあった控えは、別のファイルに残る)。それまで `owabi run` は送信も封印もしない\n  5. `owabi run` を始める。送信中だった方は除けず、結果不明になる。`owabi log --status in_doubt` で見て、中継サーバーのログにある方を `owabi resolve 会員番号 --as accepted --reason …` で決める\n  6. `owabi resume お知らせID`",
+        en: "unless a backup was restored: change nothing, stop sending (`owabi pause`) and find out.\nafter a restore:\n  1. `owabi pause ID` at once: whoever was sent to after the backup counts as not sent to again, and would get it twice\n  2. if a newer database is still there, put it back; that is all\n  3. else list the member numbers of those whose mails left after the backup, from the relay's log, and leave them out: `owabi withdraw --notice ID --file LIST --reason …`\n  4. `owabi db accept-restored` says that it was meant (what was noted in ledger.key.head beside the key is kept in another file); until then `owabi run` neither sends nor seals\n  5. start `owabi run`; members who were `sending` could not be left out and become in doubt: `owabi log --status in_doubt`, and `owabi resolve NO --as accepted --reason …` for each whom the relay's log shows\n  6. `owabi resume ID`"
     )
 }
 
@@ -176,7 +176,7 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_) => trouble::unavailable(error.trouble()),
             StoreError::SchemaOlder { .. } => (
                 Exit::BadConfig,
-                say!(ja: "控えを取り(`owabi db backup`、PostgreSQL では pg_dump)、`owabi db migrate` を実行してください。", en: "make a copy (`owabi db backup`; pg_dump on PostgreSQL), then run `owabi db migrate`"),
+                say!(ja: "バックアップを取り(`owabi db backup`、PostgreSQL では pg_dump)、`owabi db migrate` を実行してください。", en: "make a copy (`owabi db backup`; pg_dump on PostgreSQL), then run `owabi db migrate`"),
             ),
             StoreError::SchemaNewer { .. } => (
                 Exit::BadConfig,

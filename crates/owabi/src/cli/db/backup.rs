@@ -186,17 +186,17 @@ fn tell(session: &Session, config: &Config, file: &Path, copied: &Copied, remove
     };
     let Text { ja, en } = sealed;
     session.tell(&say!(
-        ja: "{shown} に控えを取り、壊れていないことを確かめました。\n  {mib:.1} MiB、会員 {members} 名、スキーマ {schema}、{ja}",
+        ja: "{shown} にバックアップを取り、壊れていないことを確かめました。\n  {mib:.1} MiB、会員 {members} 名、スキーマ {schema}、{ja}",
         en: "copied to {shown}, and read through: no damage\n  {mib:.1} MiB, {members} members, schema {schema}, {en}"
     ));
     for old in removed {
         let old = old.display();
-        session.tell(&say!(ja: "  古い控えを消しました: {old}", en: "  removed an older one: {old}"));
+        session.tell(&say!(ja: "  古いバックアップを消しました: {old}", en: "  removed an older one: {old}"));
     }
     let keys = keys(config);
     let listed = keys.iter().map(|key| key.display().to_string()).collect::<Vec<_>>().join(", ");
     session.tell(&say!(
-        ja: "鍵は控えに入っていません。次のファイルの写しを、別の安全な場所に保管してください: {listed}",
+        ja: "鍵はバックアップに入っていません。次のファイルの写しを、別の安全な場所に保管してください: {listed}",
         en: "the keys are not in it: keep copies of these in another safe place: {listed}"
     ));
     let mut document = copied.document();
@@ -217,7 +217,7 @@ fn with_pg_dump(url: &str) -> Failure {
         Exit::Failed,
         say!(ja: "`db backup` は SQLite のためのものです。PostgreSQL では pg_dump を使います。", en: "`db backup` is for SQLite; on PostgreSQL pg_dump makes the copy"),
         say!(
-            ja: "`umask 077; pg_dump --format=custom --file=owabi.dump '{url}'`(送信中でも一貫した控えになります。サーバー全体なら pg_basebackup)。鍵ファイル(keys.file と ledger.key_file)は別に保管してください。",
+            ja: "`umask 077; pg_dump --format=custom --file=owabi.dump '{url}'`(送信中でも一貫したバックアップになります。サーバー全体なら pg_basebackup)。鍵ファイル(keys.file と ledger.key_file)は別に保管してください。",
             en: "`umask 077; pg_dump --format=custom --file=owabi.dump '{url}'` (consistent, also while sending; of the whole server: pg_basebackup). Keep keys.file and ledger.key_file apart from it"
         ),
     )
@@ -245,7 +245,7 @@ fn not_copied(file: &Path, error: &StoreError) -> Failure {
     let (shown, said) = (file.display(), error.said().unwrap_or_default());
     Failure::with(
         Exit::Failed,
-        say!(ja: "{shown} に控えを取れませんでした({said})。書きかけのものは消しました。", en: "no copy was made at {shown} ({said}); what was written of it is removed"),
+        say!(ja: "{shown} にバックアップを取れませんでした({said})。書きかけのものは消しました。", en: "no copy was made at {shown} ({said}); what was written of it is removed"),
         say!(
             ja: "空き容量を確かめてください。元のデータベースは `owabi doctor --deep` で調べられます。",
             en: "see whether there is room; `owabi doctor --deep` looks through the database itself"

@@ -68,7 +68,7 @@ fn tell(session: &Session, to: &str, copied: &[CopiedTable]) {
         session.tell(&Text::same(format!("{table:<17} {rows:>9}  {sha256}")));
     }
     session.tell(&say!(
-        ja: "どの表も、写した先で読み直した内容が元と一致しました(上は行数と SHA-256)。\n次に: owabi.yaml の database.url を {to} にし、鍵ファイル(keys.file と ledger.key_file)はそのまま使い、`owabi check --connect` を実行してください。\n元のデータベースは控えとしてそのまま残してください。もう送信には使えません。",
+        ja: "どの表も、写した先で読み直した内容が元と一致しました(上は行数と SHA-256)。\n次に: owabi.yaml の database.url を {to} にし、鍵ファイル(keys.file と ledger.key_file)はそのまま使い、`owabi check --connect` を実行してください。\n元のデータベースはバックアップとしてそのまま残してください。もう送信には使えません。",
         en: "every table was read back and is the same (rows and SHA-256 above).\nNext: set database.url in owabi.yaml to {to}, keep the key files (keys.file and ledger.key_file), and run `owabi check --connect`.\nLeave the old database as it is, as a copy; nothing is sent from it any more"
     ));
     session.answer(&json!({ "to": to, "tables": copied }));

@@ -43,7 +43,7 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
     let newest = store.newest_seal().await?.map_or(0, |seal| seal.number);
     let (number, at) = (head.number, japan::short(head.at));
     let question = say!(
-        ja: "{at} の封印 {number} まで進んでいた待ち行列を、封印 {newest} までの古い控えに戻したことを認め、送信を再開できるようにします。控えより後に送った方を除いてありますか? [yes/no]",
+        ja: "{at} の封印 {number} まで進んでいた待ち行列を、封印 {newest} までの古いバックアップに戻したことを認め、送信を再開できるようにします。バックアップより後に送った方を除いてありますか? [yes/no]",
         en: "the queue had come to seal {number} of {at}, and is now an older copy with {newest} seals. Accept that, so that it is sent from again? Is everybody withdrawn who was sent to after the copy? [yes/no]"
     );
     session.confirm(options.yes, &question)?;

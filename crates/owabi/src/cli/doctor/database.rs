@@ -119,12 +119,12 @@ async fn look_at_backup(store: &Store, now: i64, found: &mut Findings) -> Result
     match at {
         None => found.careful(
             "backup",
-            say!(ja: "控えを取った記録がありません。", en: "no backup of this queue is known"),
+            say!(ja: "バックアップを取った記録がありません。", en: "no backup of this queue is known"),
             next,
         ),
         Some(at) => {
             let when = japan::short(at);
-            let message = say!(ja: "最後の控えは {when} のものです。", en: "the newest backup is of {when}");
+            let message = say!(ja: "最後のバックアップは {when} のものです。", en: "the newest backup is of {when}");
             if now - at > DAY_MS { found.careful("backup", message, next) } else { found.good("backup", message) }
         }
     }

@@ -13,6 +13,8 @@ pub(super) fn of(command: &Command) -> String {
     let _ = man.render_title(&mut page);
     page.extend_from_slice(b".ad l\n");
     let _ = man.render_name_section(&mut page);
+    // `whatis` reads the name as it stands.
+    let name = String::from_utf8_lossy(&std::mem::take(&mut page)).into_owned();
     let _ = man.render_synopsis_section(&mut page);
     let _ = man.render_description_section(&mut page);
     let _ = man.render_options_section(&mut page);
@@ -27,7 +29,22 @@ pub(super) fn of(command: &Command) -> String {
         section(&mut more, "SEE ALSO");
         more.text([roman("owabi(1), owabi.yaml(5)")]);
     }
-    String::from_utf8_lossy(&page).into_owned() + &more.render()
+    name + &breakable(&String::from_utf8_lossy(&page)) + &breakable(&more.render())
+}
+
+/// With a place for a line's end (`\:`, groff(7)) between any two kana or kanji: troff finds none in Japanese.
+fn breakable(page: &str) -> String {
+    let is_japanese = |one: char| matches!(one, '\u{3041}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}');
+    let mut last = ' ';
+    let mut to = String::with_capacity(page.len());
+    for one in page.chars() {
+        if is_japanese(last) && is_japanese(one) {
+            to.push_str("\\:");
+        }
+        to.push(one);
+        last = one;
+    }
+    to
 }
 
 /// A heading.

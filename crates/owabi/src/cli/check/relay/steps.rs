@@ -95,7 +95,7 @@ impl Look<'_> {
     fn greeting_step(&self, step: &Step) -> Seen {
         let Some(fault) = &step.fault else {
             let said = self.probe.greeting.as_ref().map(ToString::to_string).unwrap_or_default();
-            return Seen::fine("greeting", say!(ja: "挨拶: {said}", en: "greeting: {said}"));
+            return Seen::fine("greeting", say!(ja: "最初の応答: {said}", en: "greeting: {said}"));
         };
         let next = match (fault.kind, self.relay.tls) {
             (FaultKind::Busy, _) => say!(
@@ -110,7 +110,7 @@ impl Look<'_> {
                 say!(ja: "host と port が SMTP サーバーのものか確かめてください。", en: "see whether host and port are those of an SMTP server")
             }
         };
-        let what = say!(ja: "挨拶がありません: {fault}", en: "no greeting: {fault}");
+        let what = say!(ja: "最初の応答がありません: {fault}", en: "no greeting: {fault}");
         Seen::failed("greeting", Exit::Unavailable, what, next)
     }
 
