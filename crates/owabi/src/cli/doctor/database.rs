@@ -132,7 +132,7 @@ async fn look_at_backup(store: &Store, now: i64, found: &mut Findings) -> Result
 }
 
 async fn look_at_seals(config: &Config, store: &Store, found: &mut Findings) -> Result<(), Failure> {
-    let Some(noted) = Noted::of(config) else { return Ok(()) };
+    let noted = Noted::of(config);
     if let Some(head) = noted.missing_from(store, &store.queue_id().await?).await? {
         let (number, place) = (head.number, noted.place());
         found.bad(
