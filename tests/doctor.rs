@@ -128,6 +128,18 @@ async fn an_older_copy_in_the_place_of_the_queue_is_found() {
 }
 
 #[test]
+fn a_daemon_at_work_is_told_and_another_doctor_is_not_taken_for_one() {
+    let program = program();
+    assert_eq!(program.output(&["run", "--until-idle"]).status.code(), Some(69), "no relay listens there");
+    let lock = std::fs::File::open(program.path("owabi.db.lock")).unwrap();
+    lock.lock_shared().unwrap();
+    finds(&doctor(&program), "ok", &["no owabi is sending from it now"]);
+    lock.unlock().unwrap();
+    lock.lock().unwrap();
+    finds(&doctor(&program), "ok", &["owabi is at work on this database"]);
+}
+
+#[test]
 fn too_few_open_files_are_found() {
     let output = in_shell(&program(), &["/bin/sh"], "ulimit -n 50; exec \"$@\"");
     finds(&output, "error", &["limits", "50 files may be open", "LimitNOFILE="]);

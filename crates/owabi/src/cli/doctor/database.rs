@@ -104,7 +104,8 @@ async fn look_at_file(store: &Store, file: &Path, found: &mut Findings) -> Resul
         found.good(AREA, say!(ja: "データベースのファイルは {all}、うち空き {free}、書き込みログ {ja}。", en: "the database's file has {all}, of which {free} are free; write-ahead log {en}"));
     }
     let lock = std::fs::canonicalize(file).map(|file| file.with_added_extension("lock"));
-    match lock.and_then(File::open).map(|lock| lock.try_lock()) {
+    // Shared: another doctor does not see this one, and a daemon that starts waits for it (`lock`).
+    match lock.and_then(File::open).map(|lock| lock.try_lock_shared()) {
         Ok(Err(TryLockError::WouldBlock)) => {
             found.good(AREA, say!(ja: "owabi がこのデータベースを使っています(.lock)。", en: "owabi is at work on this database (.lock)"));
         }
