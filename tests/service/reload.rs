@@ -1,7 +1,7 @@
 //! SIGHUP: a good configuration is used from then on, a bad one is not, and nobody is lost or told twice.
 
 use super::*;
-use crate::release_control::{Queue, Stage, on_both_databases};
+use crate::release_control::{Queue, Stage, metrics, on_both_databases};
 use std::collections::HashMap;
 
 /// Waits for the answer to so many reloads.
@@ -87,6 +87,8 @@ async fn a_bad_configuration_is_refused_with_its_place_and_the_old_one_stays_unt
         let (code, said) = ask(health);
         let why = said["configuration"]["why"].as_str().unwrap();
         assert!(code == 200 && said["configuration"]["ok"] == false && why.contains(place), "{place}: {said}");
+        assert_eq!(said["alerts"]["configuration_refused"]["count"], 1, "once, until a good one comes");
+        assert!(metrics(health).contains("owabi_configuration_refused 1\n"));
         let line = program.said().lines().rfind(|line| line.contains("ERROR")).unwrap().to_owned();
         assert!(line.contains("refused") && line.contains(place.as_str()), "{line}");
         program.write("owabi.yaml", &good);
@@ -102,7 +104,10 @@ async fn a_bad_configuration_is_refused_with_its_place_and_the_old_one_stays_unt
     running.signal(Signal::HUP);
     reloaded(&manager, mistakes.len() + 1).await;
     assert_eq!(ask(health).1["configuration"], serde_json::json!({ "ok": true, "since": null, "why": null }));
+    assert!(metrics(health).contains("owabi_configuration_refused 0\n"));
     assert!(running.terminate().success());
+    let alerts = program.json(&["ledger", "show", "--kind", "alert"])["entries"].clone();
+    assert_eq!((alerts.as_array().unwrap().len(), &alerts[0]["body"]["kind"]), (1, &"configuration_refused".into()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -111,7 +111,8 @@ impl Place<'_> {
         let counting = keep_counting(service.clone(), self.live.clone(), self.store.clone());
         let counting = manager.listens().then(|| tokio::spawn(counting));
         let asked = AtomicBool::new(false);
-        let reloader = Reloader { session: self.session, signals, manager, service, store: &self.store, asked };
+        let (session, store, alerts) = (self.session, &self.store, self.live.alerts());
+        let reloader = Reloader { session, signals, manager, service, store, alerts, asked };
         let alive = self.live.pulses().begin("run", Longest::of(&first.config).alive);
         let ended = alive.waits_for(Box::pin(self.one_after_the_other(first, &reloader))).await;
         alive.retire();

@@ -1,8 +1,10 @@
 //! The configuration is read again: all of it is looked at before any of it is used.
 
 use super::built::Built;
+use crate::alerts::{Alerts, Kind};
 use crate::cli::check;
 use crate::cli::exit::Failure;
+use crate::cli::say::say;
 use crate::cli::session::Session;
 use crate::clock;
 use crate::config::Config;
@@ -22,6 +24,7 @@ pub(super) struct Reloader<'a> {
     pub(super) manager: &'a Manager,
     pub(super) service: &'a Service,
     pub(super) store: &'a Store,
+    pub(super) alerts: &'a Alerts,
     /// Somebody asked, and has no answer yet.
     pub(super) asked: AtomicBool,
 }
@@ -45,12 +48,13 @@ impl Reloader<'_> {
                         "the configuration is read again: it is used as soon as the mails under way are done"
                     );
                     self.service.configuration(None, clock::now_ms());
+                    self.alerts.over(Kind::ConfigurationRefused, "");
                     self.service.enter(Phase::Reloading);
                     return built;
                 }
                 Err(why) => {
                     tracing::error!(why, "the new configuration is refused; the old one is used");
-                    self.service.configuration(Some(why), clock::now_ms());
+                    self.refused(why);
                     // Else it is told when the one that was accepted before is in use.
                     if self.service.phase() == Phase::Running {
                         self.manager.ready();
@@ -65,7 +69,17 @@ impl Reloader<'_> {
         let why = failure.what.en.clone();
         tracing::error!(why, "the new configuration cannot be used; the old one is used again");
         telemetry::configure(&before.log);
+        self.refused(why);
+    }
+
+    /// The reason stands in the log and in `/health`. It may quote a file, and so has no place in the ledger.
+    fn refused(&self, why: String) {
         self.service.configuration(Some(why), clock::now_ms());
+        let text = say!(
+            ja: "再読み込みした設定は使えないため、それまでの設定のまま動いています。理由は owabi のログと `/health` にあります。直して `owabi check` で確かめ、もう一度再読み込みしてください。",
+            en: "the configuration that was to be loaded cannot be used, and the old one is in use. The log and `/health` say why: put it right, look at it with `owabi check`, and reload again"
+        );
+        self.alerts.raise(Kind::ConfigurationRefused, None, text);
     }
 
     /// What `check` finds without asking a relay, and what cannot change while owabi runs.
