@@ -222,3 +222,28 @@ async fn nothing_is_ready_while_an_accepted_configuration_waits_whatever_is_refu
     program.configure("language: klingon", "language: en");
     assert_eq!(changed(&program), ["language"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_about_an_alert_that_a_silent_relay_holds_up_is_sent_through_the_relay_of_the_next_configuration() {
+    let silent = Script::new().always(When::at(Point::Greeting), Then::PauseUntil(HERE.into(), Moment::BeforeReply));
+    let silent = CaptureRelay::start(CaptureOptions { script: silent, ..CaptureOptions::default() }).await.unwrap();
+    let second = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let more = "alerts: { mail: [operator@example.jp] }\n";
+    let (program, manager) = (Program::new(silent.addr().port(), more), Manager::new());
+    let running = started(&program, &manager);
+    manager.hears("READY=1").await;
+    program.configure("dispatch:", "language: klingon\ndispatch:");
+    running.signal(Signal::HUP);
+    silent.wait_reached(HERE).await;
+    program.configure("language: klingon", "language: en");
+    let (from, to) = (format!("port: {}", silent.addr().port()), format!("port: {}", second.addr().port()));
+    program.configure(&from, &to);
+    running.signal(Signal::HUP);
+    reloaded(&manager, 2).await;
+    assert!(eventually(&async || second.captured().len() == 1).await, "{}", program.said());
+    let letter = second.captured().remove(0);
+    assert_eq!(letter.rcpt_to(), ["operator@example.jp"]);
+    assert!(String::from_utf8_lossy(&letter.bytes).contains("Auto-Submitted: auto-generated"));
+    assert!(silent.captured().is_empty());
+    assert!(running.terminate().success());
+}

@@ -88,21 +88,22 @@ const LAST_ALERTS: Duration = Duration::from_secs(10);
 /// Whoever tells of alerts, and writes the daily report.
 struct Telling {
     stop: CancellationToken,
+    over: CancellationToken,
     deliverer: JoinHandle<Unsent>,
     daily: Option<(JoinHandle<()>, Pulse)>,
 }
 
 impl Telling {
     fn start(config: &Config, relays: &[Relay], store: &Store, live: &Live, until_idle: bool, unsent: Unsent) -> Self {
-        let (stop, (letters, inbox)) = (CancellationToken::new(), mpsc::channel(4));
+        let (stop, over, (letters, inbox)) = (CancellationToken::new(), CancellationToken::new(), mpsc::channel(4));
         let deliverer =
             Deliverer::new(config, relays.to_vec(), store.clone(), live.alerts().clone(), inbox, live.pulses());
-        let deliverer = tokio::spawn(deliverer.taking_over(unsent).work(stop.clone()));
+        let deliverer = tokio::spawn(deliverer.taking_over(unsent).work(stop.clone(), over.clone()));
         let daily = (!until_idle).then(|| {
             let pulse = live.pulses().begin("daily report", Longest::of(config).database);
             (tokio::spawn(alerts::follow_daily(config.clone(), store.clone(), letters, pulse.clone())), pulse)
         });
-        Self { stop, deliverer, daily }
+        Self { stop, over, deliverer, daily }
     }
 
     async fn end(self) -> Unsent {
@@ -117,8 +118,8 @@ impl Telling {
         if let Ok(unsent) = tokio::time::timeout(LAST_ALERTS, &mut deliverer).await {
             return unsent.unwrap_or_default();
         }
-        deliverer.abort();
-        tracing::warn!("an alert could not be told before the end");
-        Unsent::default()
+        tracing::warn!("an alert could not be told in time; it is tried again after a reload");
+        self.over.cancel();
+        deliverer.await.unwrap_or_default()
     }
 }
