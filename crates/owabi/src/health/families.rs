@@ -70,6 +70,11 @@ pub(super) const RELAY_UP: Described =
     gauge("owabi_relay_up", &["relay"], "0 while the relay is paused for its faults, or being tried again");
 pub(super) const SOURCES: Described =
     gauge("owabi_receipt_sources_in_trouble", &[], "Sources of receipts that cannot be read");
+pub(super) const CONFIGURATION_REFUSED: Described = gauge(
+    "owabi_configuration_refused",
+    &[],
+    "1 while the configuration on disk is not the one in use, since it was refused or could not be used",
+);
 pub(super) const ALERTS: Described = counter("owabi_alerts_total", &["kind"], "Alerts raised since the daemon started");
 pub(super) const PAUSED: Described =
     gauge("owabi_notice_paused", &["notice"], "1 while the notice is paused, by whomever");
@@ -121,6 +126,7 @@ pub const FAMILIES: [Described; 22] = [
     DATABASE_UP,
     RELAY_UP,
     SOURCES,
+    CONFIGURATION_REFUSED,
     ALERTS,
     PAUSED,
     PAUSED_ITSELF,

@@ -2,9 +2,9 @@
 //! word of a relay.
 
 use super::families::{
-    ALERTS, ATTEMPT_SECONDS, ATTEMPTS, BUILD, COMMIT_SECONDS, DATABASE_UP, DELIVERIES, FIGURES_AGE, FIGURES_UP,
-    IN_DOUBT, MEMORY, MOST_FILES, OLDEST_DUE, OPEN_FILES, PAUSED, PAUSED_ITSELF, RELAY_UP, SEALED_AT, SOURCES,
-    STARTED_AT, UNSEALED, WAITING,
+    ALERTS, ATTEMPT_SECONDS, ATTEMPTS, BUILD, COMMIT_SECONDS, CONFIGURATION_REFUSED, DATABASE_UP, DELIVERIES,
+    FIGURES_AGE, FIGURES_UP, IN_DOUBT, MEMORY, MOST_FILES, OLDEST_DUE, OPEN_FILES, PAUSED, PAUSED_ITSELF, RELAY_UP, SEALED_AT,
+    SOURCES, STARTED_AT, UNSEALED, WAITING,
 };
 pub use super::families::{Described, FAMILIES, Kind};
 use super::figures::{Found, Told};
@@ -125,6 +125,7 @@ fn dispatcher(sheet: &mut Sheet, daemon: &Daemon, now: i64) {
     sheet.one(&DATABASE_UP, i64::from(database.trouble().is_none()));
     sheet.whole(&RELAY_UP, live.relays(now).into_iter().map(|relay| ([relay.name], i64::from(relay.up))));
     sheet.one(&SOURCES, i64::try_from(daemon.receipts.list().len()).unwrap_or(i64::MAX));
+    sheet.one(&CONFIGURATION_REFUSED, i64::from(daemon.service.refused().is_some()));
 }
 
 fn told(sheet: &mut Sheet, daemon: &Daemon) {
