@@ -159,6 +159,9 @@ fn a_name_without_an_address_and_a_port_where_nobody_listens_are_told() {
 async fn the_steps_are_told_in_japanese_too() {
     let (_relay, site) = relayed(refusing(Point::Rcpt, 554, "5.7.1 Relay access denied"), PLAIN).await;
     let said = site.run(&["--lang", "ja", "check", "--connect"]).exits(78).stdout;
-    assert!(said.contains("  ○ 最初の応答: 220") && said.contains("ミリ秒") && said.contains("  × 宛先 bounces+"), "{said}");
+    assert!(
+        said.contains("  ○ 最初の応答: 220") && said.contains("ミリ秒") && said.contains("  × 宛先 bounces+"),
+        "{said}"
+    );
     assert!(said.contains("    → 中継が許されていないか"), "{said}");
 }

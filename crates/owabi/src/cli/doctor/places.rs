@@ -102,7 +102,7 @@ fn kind(place: &Path, found: &mut Findings) {
         found.bad(
             AREA,
             say!(ja: "{shown} はネットワーク上のファイルシステム({name})です。SQLite の排他も記録の確実さも保証されません。", en: "{shown} is on a network file system ({name}): SQLite's locks do not hold there, nor do commits"),
-            say!(ja: "データベースをこの機械のディスクに置くか、PostgreSQL を使ってください。", en: "keep the database on a disk of this machine, or use PostgreSQL"),
+            say!(ja: "データベースをこのマシンのディスクに置くか、PostgreSQL を使ってください。", en: "keep the database on a disk of this machine, or use PostgreSQL"),
         );
     } else if MEMORY.contains(&magic) {
         let Text { ja, en } = say!(ja: "メモリー上", en: "in memory");
