@@ -119,6 +119,7 @@ async fn nobody_is_told_twice_after_an_older_backup_was_put_back_until_a_person_
         let words = ["older than what was sealed last", "ledger.key.head", "owabi pause ID", "accept-restored"];
         ends(&program.output(arguments), 78, &words);
     }
+    ends(&program.output(&["check"]), 78, &["older than what was sealed last"]);
     assert_eq!(relay.stats().mails, 2, "nobody was told twice");
     ends(&program.output(&["db", "accept-restored"]), 2, &["Is everybody withdrawn", "nothing was changed"]);
     // Whoever was sent to since the backup is left out first.
@@ -137,4 +138,25 @@ async fn nobody_is_told_twice_after_an_older_backup_was_put_back_until_a_person_
     let restored = program.json(&["ledger", "show", "--kind", "restored"]).to_string();
     assert!(restored.contains("missing"), "{restored}");
     assert_eq!(program.json(&["db", "accept-restored", "--yes"])["accepted"], json!(false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_backup_is_told_also_where_the_seals_key_is_a_credential() {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let program = Program::released(relay.addr().port(), "ledger: { key_credential: seal }\n", &addresses(2));
+    program.write("seal", &format!("{}\n", "ab".repeat(32)));
+    let run = |arguments: &[&str]| {
+        program.command(arguments).env("CREDENTIALS_DIRECTORY", program.path("")).output().unwrap()
+    };
+    program.json(&["db", "backup", "copy.db"]);
+    ends(&run(&["run", "--until-idle"]), 0, &[]);
+    assert_eq!((relay.stats().mails, mode(&program.path("owabi.head"))), (2, 0o600));
+    restore(&program, "copy.db");
+    let words = ["older than what was sealed last", "owabi.head", "accept-restored"];
+    ends(&run(&["run", "--until-idle"]), 78, &words);
+    ends(&run(&["doctor"]), 1, &["older than what was sealed", "owabi.head"]);
+    assert_eq!(relay.stats().mails, 2, "nobody was told twice");
+    // What a person types gets no credentials.
+    assert_eq!(program.json(&["db", "accept-restored", "--yes"])["accepted"], json!(true));
+    assert!(program.path("owabi.head.before-restore").exists());
 }

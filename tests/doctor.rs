@@ -128,6 +128,47 @@ async fn an_older_copy_in_the_place_of_the_queue_is_found() {
 }
 
 #[test]
+fn what_a_killed_backup_left_is_found_and_removed_by_the_next_one_but_not_what_is_being_written() {
+    let program = program();
+    std::fs::create_dir(program.path("kept")).unwrap();
+    let file = program.json(&["db", "backup", "kept"])["file"].as_str().unwrap().to_owned();
+    std::fs::remove_file(program.path(&file)).unwrap();
+    let queue = &file["kept/".len()..file.len() - "-20220302-090000.db".len()];
+    let names = [format!("{queue}-20200101-000000.db"), "copy.db".to_owned(), format!("{queue}-20200102-000000.db")];
+    let [left, other, written] = names.map(|name| program.write(&format!("kept/.{name}.7.new"), "x"));
+    let writer = std::fs::File::open(&written).unwrap();
+    writer.lock().unwrap();
+    let output = doctor(&program);
+    for file in [&left, &other] {
+        finds(
+            &output,
+            "warning",
+            &["left of a backup that was interrupted", file.file_name().unwrap().to_str().unwrap()],
+        );
+    }
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("20200102-000000"), "{output:?}");
+    assert!(left.exists(), "it changes nothing");
+    let backup = program.json(&["db", "backup", "kept", "--keep", "5"]);
+    let removed = backup["unfinished"].as_array().unwrap();
+    assert!(removed.len() == 1 && removed[0].as_str().unwrap().ends_with("-20200101-000000.db.7.new"), "{backup}");
+    assert_eq!((left.exists(), other.exists(), written.exists()), (false, true, true));
+    program.json(&["db", "backup", "kept/copy.db"]);
+    assert_eq!((other.exists(), written.exists()), (false, true));
+}
+
+#[test]
+fn a_daemon_at_work_is_told_and_another_doctor_is_not_taken_for_one() {
+    let program = program();
+    assert_eq!(program.output(&["run", "--until-idle"]).status.code(), Some(69), "no relay listens there");
+    let lock = std::fs::File::open(program.path("owabi.db.lock")).unwrap();
+    lock.lock_shared().unwrap();
+    finds(&doctor(&program), "ok", &["no owabi is sending from it now"]);
+    lock.unlock().unwrap();
+    lock.lock().unwrap();
+    finds(&doctor(&program), "ok", &["owabi is at work on this database"]);
+}
+
+#[test]
 fn too_few_open_files_are_found() {
     let output = in_shell(&program(), &["/bin/sh"], "ulimit -n 50; exec \"$@\"");
     finds(&output, "error", &["limits", "50 files may be open", "LimitNOFILE="]);

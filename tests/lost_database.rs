@@ -154,6 +154,9 @@ async fn after_a_restore_from_a_backup_verify_says_what_is_to_be_done() {
         "`owabi pause ID` at once",
         "withdraw --notice ID --file LIST",
         "owabi db accept-restored",
+        "owabi log --status in_doubt",
+        "owabi resolve NO --as accepted",
+        "owabi substitute add",
         "owabi resume ID",
     ];
     assert!(steps.iter().all(|step| said.contains(step)), "{said}");

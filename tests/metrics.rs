@@ -90,6 +90,7 @@ async fn metrics_are_those_of_the_list_count_what_happened_and_name_no_member() 
         ("owabi_oldest_due_age_seconds", 0.0),
         ("owabi_relay_up{relay=\"main\"}", 1.0),
         ("owabi_database_up", 1.0),
+        ("owabi_figures_up", 1.0),
         ("owabi_notice_paused{notice=\"leak\"}", 0.0),
         ("owabi_notice_paused_itself{notice=\"leak\"}", 0.0),
     ] {

@@ -32,6 +32,7 @@ macro_rules! on_both_databases {
         }
     };
 }
+pub(crate) use alerts::metrics;
 pub(crate) use on_both_databases;
 
 /// Where the queue is.

@@ -90,6 +90,23 @@ async fn what_is_wrong_with_spf_is_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_receivers_refuse_never_cover_an_address() {
+    let ((_relay, site), dns) = (site().await, well());
+    let look = |record: &str, words: &str| {
+        dns.txt("example.jp", record);
+        let said = checked(&site, &dns, &["--sending-ip", "192.0.2.1"], 78);
+        has(&said, "spf", "failed", words);
+        assert!(!said.0.to_string().contains("covers 192.0.2.1"), "{}", said.0);
+    };
+    look("v=spf1 ip4:192.0.2.1 ipv4:192.0.2.2 -all", "ipv4:192.0.2.2");
+    look("v=spf1 ip4:192.0.2.1 ip4:2001:db8::1 -all", "is no SPF term");
+    look("v=spf1 ip4:192.0.2.1 redirect=_spf.relay.test redirect=_spf.relay.test", "redirect= stands there twice");
+    look("v=spf1 a:one.test a:two.test a:three.test ip4:192.0.2.1 -all", "more than 2 DNS lookups without an answer");
+    dns.set("many.test", "MX", Says::Mx(vec!["mx.example.jp."; 11]));
+    look("v=spf1 mx:many.test ip4:192.0.2.1 -all", "many.test has more than 10 MX records");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_that_is_not_there_a_resolver_that_fails_and_one_that_is_silent_are_told_apart() {
     let ((_relay, site), dns) = (site().await, well());
     dns.forget("_dmarc.example.jp");
@@ -116,6 +133,7 @@ async fn bounces_that_have_nowhere_to_go_and_a_bounce_domain_of_another_house_ar
     let said = checked(&site, &dns, &[], 0);
     let of_from = said.0["dns"].as_array().unwrap().iter().find(|one| one["domain"] == "example.jp").unwrap();
     assert!(of_from.to_string().contains("bounce.relay.test is not aligned with example.jp"), "{of_from}");
+    assert!(of_from.to_string().contains("(about: the organisation's domain is guessed"), "{of_from}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,4 +150,18 @@ async fn the_key_of_a_selector_is_there_or_it_is_said_why_not() {
     has(&look(78), "dkim_key", "failed", "revoked");
     dns.set(name, "TXT", Says::ServFail);
     has(&look(69), "dkim_key", "failed", "SERVFAIL");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_in_the_dns_never_reaches_the_terminal_as_a_command() {
+    let ((_relay, site), dns) = (site().await, well());
+    dns.txt("_dmarc.example.jp", "v=DMARC1; p=none; rua=mailto:\u{1b}]0,all is well\u{7}\u{1b}[2J\rok");
+    dns.txt("example.jp", "v=spf1 mx \u{1b}[2J -all");
+    let said = site.run(&["check", "--connect", "--resolver", &dns.resolver()]);
+    assert!(
+        said.stdout.contains("rua=mailto:\u{fffd}]0,all is well\u{fffd}\u{fffd}[2J\u{fffd}ok"),
+        "{:?}",
+        said.stdout
+    );
+    assert!(!said.stdout.contains(['\u{1b}', '\u{7}', '\r']) && !said.stderr.contains('\u{1b}'), "{:?}", said.stdout);
 }

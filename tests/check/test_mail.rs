@@ -1,14 +1,18 @@
 //! The test mail: one to ourselves, in the ledger, found again, and nobody's bounce.
 
 use super::relayed;
+use crate::support::dovecot::{Dovecot, PASSWORD};
 use crate::support::site::Site;
-use owabi_smtp::capture::{CaptureOptions, Point, Script, Then};
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Point, Script, Then};
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
 
 const PLAIN: &str = "host: 127.0.0.1, port: PORT, tls: none";
 
 /// A relay that puts what it takes into the Maildir that the site reads.
-async fn to_ourselves(script: Script) -> (owabi_smtp::capture::CaptureRelay, Site, tempfile::TempDir) {
+async fn to_ourselves(script: Script) -> (CaptureRelay, Site, tempfile::TempDir) {
     let mail = tempfile::tempdir().unwrap();
     for name in ["new", "cur", "tmp"] {
         std::fs::create_dir(mail.path().join(name)).unwrap();
@@ -72,4 +76,66 @@ async fn whoever_may_not_send_test_mails_may_not_send_this_one() {
     site.run(&["check", "--connect"]).exits(0);
     site.run(&["check", "--connect", "--test-mail"]).exits(1);
     assert_eq!(relay.captured().len(), 0);
+}
+
+/// As a server does that knows nobody of this address: it returns the first mail that the relay took.
+fn bounce(relay: &CaptureRelay) -> String {
+    while relay.captured().is_empty() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mail = relay.captured()[0].clone();
+    let to = mail.rcpt_to().join(",");
+    format!(
+        "Delivered-To: {to}\nFrom: MAILER-DAEMON@mx.test\nTo: {to}\nSubject: Undelivered Mail\nMessage-ID: <bounce@mx.test>\n\
+         MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=x\n\n\
+         --x\n\nYour message could not be delivered.\n\n--x\nContent-Type: message/delivery-status\n\n\
+         Reporting-MTA: dns; mx.test\n\nFinal-Recipient: rfc822; {to}\nAction: failed\nStatus: 5.1.1\n\
+         Diagnostic-Code: smtp; 550 5.1.1 no such user here\n\n--x\nContent-Type: message/rfc822\n\n{}\n--x--\n",
+        String::from_utf8_lossy(&mail.bytes).replace("\r\n", "\n"),
+    )
+}
+
+/// What `check` says when such a bounce comes into the mailbox.
+fn while_it_bounces(relay: &CaptureRelay, site: &Site, maildir: &Path) -> serde_json::Value {
+    std::thread::scope(|scope| {
+        scope.spawn(|| std::fs::write(maildir.join("new/1.bounce"), bounce(relay)).unwrap());
+        site.run(&["--json", "check", "--connect", "--test-mail", "--wait", "20s"]).exits(78).json()
+    })
+}
+
+#[track_caller]
+fn says_that_it_bounced(said: &serde_json::Value) {
+    let one = &said["test_mails"][0];
+    assert_eq!((&one["outcome"], &one["arrived"]), (&json!("accepted"), &json!(false)), "{said:#}");
+    let steps = one["steps"].to_string();
+    assert!(steps.contains("it bounced: bounces+") && steps.contains("550 5.1.1 no such user here"), "{steps}");
+    assert!(!steps.contains("dkim"), "{steps}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bounce_of_the_test_mail_is_no_test_mail_that_came_in_a_maildir() {
+    let (relay, site) = relayed(CaptureOptions::default(), PLAIN).await;
+    let mail = tempfile::tempdir().unwrap();
+    for name in ["new", "cur", "tmp"] {
+        std::fs::create_dir(mail.path().join(name)).unwrap();
+    }
+    let text = site.read("owabi.yaml");
+    site.write("owabi.yaml", &format!("{text}receipts: {{ maildir: {} }}\n", mail.path().display()));
+    says_that_it_bounced(&while_it_bounces(&relay, &site, mail.path()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bounce_of_the_test_mail_is_no_test_mail_that_came_over_imap() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (relay, site) = relayed(CaptureOptions::default(), PLAIN).await;
+    let (port, authority) = (dovecot.tls_port(), dovecot.authority());
+    let imap = format!(
+        "host: localhost, port: {port}, ca_file: \"{}\", user: somebody, password_file: pw",
+        authority.display()
+    );
+    let text = site.read("owabi.yaml");
+    site.write("owabi.yaml", &format!("{text}receipts: {{ imap: {{ {imap} }} }}\n"));
+    site.write("pw", PASSWORD);
+    std::fs::set_permissions(site.path("pw"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    says_that_it_bounced(&while_it_bounces(&relay, &site, dovecot.maildir()));
 }

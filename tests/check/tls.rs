@@ -40,6 +40,14 @@ fn leaf(by: &Authority, name: &str, days: i64) -> (String, String) {
     (made.signed_by(&key, &by.issuer).unwrap().pem(), key.serialize_pem())
 }
 
+/// A certificate for localhost whose subject would clear a terminal.
+fn hostile(by: &Authority) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let mut made = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    made.distinguished_name.push(DnType::CommonName, "mx\u{1b}[2J\u{1b}]0;all is well\u{7}");
+    (made.signed_by(&key, &by.issuer).unwrap().pem(), key.serialize_pem())
+}
+
 async fn serving(chain: &str, key: &str, more: &str) -> (CaptureRelay, Site) {
     let starttls = Some(server_config_from_pem(chain.as_bytes(), key.as_bytes()).unwrap());
     let options = CaptureOptions { starttls, ..CaptureOptions::default() };
@@ -109,4 +117,15 @@ async fn starttls_that_was_stripped_is_told_and_nothing_goes_on_in_the_clear() {
     let (relay, site) = relayed(options, "host: localhost, port: PORT, tls: starttls").await;
     checked(&site, 69).only("failed", "tls", &["STARTTLS is not offered", "strip"]);
     assert!(relay.commands().iter().all(|command| !command.line.starts_with("MAIL")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_certificate_says_never_reaches_the_terminal_as_a_command() {
+    let authority = root("Test\u{1b}[31m Root");
+    let (chain, key) = hostile(&authority);
+    let (_relay, site) = serving(&chain, &key, ", ca_file: ca.pem").await;
+    site.write("ca.pem", &authority.certificate.pem());
+    let said = site.run(&["check", "--connect"]).exits(0);
+    assert!(said.stdout.contains("mx\u{fffd}[2J\u{fffd}]0;all is well"), "{:?}", said.stdout);
+    assert!(!said.stdout.contains(['\u{1b}', '\u{7}']) && !said.stderr.contains('\u{1b}'), "{:?}", said.stdout);
 }

@@ -23,7 +23,7 @@ fn letters(stage: &Stage) -> Vec<(String, String)> {
     stage.relay.captured().iter().filter(|mail| to_operator(mail)).map(text).collect()
 }
 
-fn metrics(at: SocketAddr) -> String {
+pub(crate) fn metrics(at: SocketAddr) -> String {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: owabi\r\n\r\n").unwrap();
     let mut answer = String::new();

@@ -114,14 +114,22 @@ fn all_services_have_the_same_sandbox_word_for_word() {
 }
 
 #[test]
-fn the_template_differs_from_the_first_instance_in_names_alone() {
+fn the_template_differs_from_the_first_instance_in_names_alone_and_hides_its_files() {
     let all = |name: &str| assignments(&units().join(name));
     let named = |(key, value): (String, String)| {
         let value = value.replace("/%i/", "/").replace("-%i", "").replace(", instance %i", "");
         (key, value)
     };
-    let template: Vec<_> = all("owabi@.service").into_iter().map(named).collect();
-    assert_eq!(template, all("owabi.service"));
+    let (hidden, template): (Vec<_>, Vec<_>) =
+        all("owabi@.service").into_iter().partition(|(key, _)| key == "InaccessiblePaths");
+    assert_eq!(template.into_iter().map(named).collect::<Vec<_>>(), all("owabi.service"));
+    // And it does not see what is the first one's.
+    let first = values(&units().join("owabi.service"), "StateDirectory").remove(0);
+    let config =
+        all("owabi.service").into_iter().find_map(|(_, value)| value.strip_prefix("OWABI_CONFIG=").map(str::to_owned));
+    for path in [format!("-/var/lib/{first}"), format!("-{}", config.unwrap())] {
+        assert!(hidden.iter().any(|(_, paths)| paths.split(' ').any(|hidden| hidden == path)), "{path}: {hidden:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! SIGHUP: a good configuration is used from then on, a bad one is not, and nobody is lost or told twice.
 
 use super::*;
-use crate::release_control::{Queue, Stage, on_both_databases};
+use crate::release_control::{Queue, Stage, metrics, on_both_databases};
 use std::collections::HashMap;
 
 /// Waits for the answer to so many reloads.
@@ -87,6 +87,8 @@ async fn a_bad_configuration_is_refused_with_its_place_and_the_old_one_stays_unt
         let (code, said) = ask(health);
         let why = said["configuration"]["why"].as_str().unwrap();
         assert!(code == 200 && said["configuration"]["ok"] == false && why.contains(place), "{place}: {said}");
+        assert_eq!(said["alerts"]["configuration_refused"]["count"], 1, "once, until a good one comes");
+        assert!(metrics(health).contains("owabi_configuration_refused 1\n"));
         let line = program.said().lines().rfind(|line| line.contains("ERROR")).unwrap().to_owned();
         assert!(line.contains("refused") && line.contains(place.as_str()), "{line}");
         program.write("owabi.yaml", &good);
@@ -102,7 +104,10 @@ async fn a_bad_configuration_is_refused_with_its_place_and_the_old_one_stays_unt
     running.signal(Signal::HUP);
     reloaded(&manager, mistakes.len() + 1).await;
     assert_eq!(ask(health).1["configuration"], serde_json::json!({ "ok": true, "since": null, "why": null }));
+    assert!(metrics(health).contains("owabi_configuration_refused 0\n"));
     assert!(running.terminate().success());
+    let alerts = program.json(&["ledger", "show", "--kind", "alert"])["entries"].clone();
+    assert_eq!((alerts.as_array().unwrap().len(), &alerts[0]["body"]["kind"]), (1, &"configuration_refused".into()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,4 +156,94 @@ async fn a_notice_s_changed_policy_and_the_log_s_level_are_taken_by_a_reload() {
     let noted = program.json(&["ledger", "show", "--kind", "configuration"])["entries"].to_string();
     assert!(noted.contains("notices.leak.policy") && noted.contains("log.level"), "{noted}");
     assert!(program.said().contains("what is logged has changed level=\"debug\""), "{}", program.said());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_was_accepted_is_used_though_its_password_is_gone_when_the_mails_under_way_are_done() {
+    let Service { relay, program, manager, running } = Service::held().await;
+    let password = program.write("password", "secret\n");
+    std::fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let imap = "receipts: { imap: { host: 127.0.0.1, port: 1, user: b, password_file: password } }";
+    program.configure("dispatch:", &format!("{imap}\ndispatch:"));
+    running.signal(Signal::HUP);
+    manager.hears("STATUS=reloading: 1 mail under way").await;
+    std::fs::remove_file(password).unwrap();
+    relay.release(HERE);
+    reloaded(&manager, 1).await;
+    manager.hears("STATUS=idle: 5 of 5 accepted").await;
+    assert!(running.terminate().success(), "{}", program.said());
+    assert!(changed(&program).iter().any(|key| key == "receipts.imap.password_file"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_cannot_begin_after_all_gives_way_to_the_one_before_it_and_the_reason_is_told() {
+    let Service { relay, program, manager, running } = Service::start(HEALTH, 1, Script::new()).await;
+    let health = health_address(&program).await;
+    manager.hears("STATUS=idle: 1 of 1 accepted").await;
+    let mut queue = audit::connect(&program.url()).await;
+    let refuses = "CREATE TRIGGER refuses BEFORE UPDATE ON meta WHEN NEW.key LIKE 'configuration:%' \
+                   BEGIN SELECT RAISE(ABORT, 'no other configuration'); END";
+    sqlx::query(refuses).execute(&mut queue).await.unwrap();
+    program.configure("dispatch:", "language: en\ndispatch:");
+    running.signal(Signal::HUP);
+    reloaded(&manager, 1).await;
+    let (code, said) = ask(health);
+    let why = said["configuration"]["why"].as_str().unwrap();
+    assert!(code == 200 && why.contains("no other configuration"), "{said}");
+    assert!(program.said().contains("the old one is used again"), "{}", program.said());
+    program.import(&program.write("more.csv", "会員番号,氏名,メールアドレス\nX1,山田 花子,x1@example.jp\n"));
+    program.release();
+    assert!(eventually(&async || relay.captured().len() == 2).await, "{}", program.said());
+    sqlx::query("DROP TRIGGER refuses").execute(&mut queue).await.unwrap();
+    running.signal(Signal::HUP);
+    reloaded(&manager, 2).await;
+    assert_eq!(ask(health).1["configuration"]["ok"], true);
+    assert!(running.terminate().success());
+    assert_eq!(changed(&program), ["language"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_ready_while_an_accepted_configuration_waits_whatever_is_refused_meanwhile() {
+    let Service { relay: _relay, program, manager, running } = Service::start("", 1, Script::new()).await;
+    manager.hears("STATUS=idle: 1 of 1 accepted").await;
+    let mut lock = audit::connect(&program.url()).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+    program.configure("dispatch:", "language: en\ndispatch:");
+    running.signal(Signal::HUP);
+    assert!(eventually(&async || program.said().contains("waits for the database")).await, "{}", program.said());
+    program.configure("language: en", "language: klingon");
+    running.signal(Signal::HUP);
+    assert!(eventually(&async || program.said().contains("is refused")).await, "{}", program.said());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(manager.count("READY=1"), 1);
+    sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+    manager.hears_times("READY=1", 2).await;
+    assert!(running.terminate().success());
+    program.configure("language: klingon", "language: en");
+    assert_eq!(changed(&program), ["language"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_about_an_alert_that_a_silent_relay_holds_up_is_sent_through_the_relay_of_the_next_configuration() {
+    let silent = Script::new().always(When::at(Point::Greeting), Then::PauseUntil(HERE.into(), Moment::BeforeReply));
+    let silent = CaptureRelay::start(CaptureOptions { script: silent, ..CaptureOptions::default() }).await.unwrap();
+    let second = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let more = "alerts: { mail: [operator@example.jp] }\n";
+    let (program, manager) = (Program::new(silent.addr().port(), more), Manager::new());
+    let running = started(&program, &manager);
+    manager.hears("READY=1").await;
+    program.configure("dispatch:", "language: klingon\ndispatch:");
+    running.signal(Signal::HUP);
+    silent.wait_reached(HERE).await;
+    program.configure("language: klingon", "language: en");
+    let (from, to) = (format!("port: {}", silent.addr().port()), format!("port: {}", second.addr().port()));
+    program.configure(&from, &to);
+    running.signal(Signal::HUP);
+    reloaded(&manager, 2).await;
+    assert!(eventually(&async || second.captured().len() == 1).await, "{}", program.said());
+    let letter = second.captured().remove(0);
+    assert_eq!(letter.rcpt_to(), ["operator@example.jp"]);
+    assert!(String::from_utf8_lossy(&letter.bytes).contains("Auto-Submitted: auto-generated"));
+    assert!(silent.captured().is_empty());
+    assert!(running.terminate().success());
 }

@@ -36,9 +36,7 @@ type Zone = HashMap<(String, &'static str), Says>;
 
 impl Dns {
     pub(crate) fn start() -> Self {
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = udp.local_addr().unwrap().port();
-        let tcp = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let (port, udp, tcp) = (0..100).find_map(|_| one_port()).unwrap();
         let zone = Arc::new(Mutex::new(Zone::new()));
         let (of_udp, of_tcp) = (Arc::clone(&zone), Arc::clone(&zone));
         std::thread::spawn(move || serve_udp(&udp, &of_udp));
@@ -65,6 +63,13 @@ impl Dns {
     pub(crate) fn forget(&self, name: &str) {
         self.zone.lock().unwrap().retain(|(known, _), _| known != name);
     }
+}
+
+/// A port that is free for both; of a free one for UDP another may have that for TCP.
+fn one_port() -> Option<(u16, UdpSocket, TcpListener)> {
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = udp.local_addr().unwrap().port();
+    Some((port, udp, TcpListener::bind(("127.0.0.1", port)).ok()?))
 }
 
 fn serve_udp(socket: &UdpSocket, zone: &Mutex<Zone>) {

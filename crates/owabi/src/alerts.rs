@@ -41,11 +41,13 @@ pub enum Kind {
     TextChanged,
     /// The ledger cannot be sealed.
     SealTrouble,
+    /// The configuration on disk was refused at a reload, or could not be used: the old one is in use.
+    ConfigurationRefused,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::BreakerTripped,
         Self::CanaryFailed,
         Self::CanaryPassed,
@@ -54,6 +56,7 @@ impl Kind {
         Self::DatabaseAway,
         Self::TextChanged,
         Self::SealTrouble,
+        Self::ConfigurationRefused,
     ];
 
     /// Its word.
@@ -67,12 +70,20 @@ impl Kind {
             Self::DatabaseAway => "database_away",
             Self::TextChanged => "text_changed",
             Self::SealTrouble => "seal_trouble",
+            Self::ConfigurationRefused => "configuration_refused",
         }
     }
 
     /// It lasts, and is found again and again; the others happen once.
     fn lasts(self) -> bool {
-        matches!(self, Self::RelayPaused | Self::DatabaseAway | Self::TextChanged | Self::SealTrouble)
+        match self {
+            Self::RelayPaused
+            | Self::DatabaseAway
+            | Self::TextChanged
+            | Self::SealTrouble
+            | Self::ConfigurationRefused => true,
+            Self::BreakerTripped | Self::CanaryFailed | Self::CanaryPassed | Self::MessageTooLarge => false,
+        }
     }
 }
 

@@ -74,10 +74,20 @@ pub async fn note(config: &Config, library: &Library, store: &Store, actor: &str
     if before.as_ref() == Some(&keys) {
         return Ok(());
     }
-    // Of the first configuration nothing has changed.
-    let changed = before.map(|before| keys.changed_since(&before));
-    let body = json!({ "host": host, "sha256": keys.sha256(), "changed": changed });
+    // Of the first configuration nothing has changed, and neither has the policy of a notice that was released since, or withdrawn.
+    let (changed, released) = before.map_or((None, Vec::new()), |before| {
+        let (changed, others): (Vec<String>, Vec<String>) = keys
+            .changed_since(&before)
+            .into_iter()
+            .partition(|name| !is_policy(name) || (keys.0.contains_key(name) && before.0.contains_key(name)));
+        (Some(changed), others.into_iter().filter(|name| keys.0.contains_key(name)).collect())
+    });
+    let body = json!({ "host": host, "sha256": keys.sha256(), "changed": changed, "released": released });
     store.note_with_entry((&place, &json!(keys).to_string()), (now, actor, "configuration"), &body).await
+}
+
+fn is_policy(name: &str) -> bool {
+    name.starts_with("notices.") && name.ends_with(".policy")
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ mod tidy;
 
 pub use lookalike::Warning;
 pub use problem::{AddressProblem, Invalid};
-pub use tidy::Change;
+pub use tidy::{Change, is_bidi_control};
 
-pub(crate) use tidy::{is_bidi_control, is_invisible};
+pub(crate) use tidy::is_invisible;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -108,7 +108,7 @@ fn in_quotes(text: &str) -> Option<&str> {
 }
 
 /// Characters that turn the direction of text, so that a name or an address reads other than it is.
-pub(crate) fn is_bidi_control(c: char) -> bool {
+pub fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

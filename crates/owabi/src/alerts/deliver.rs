@@ -23,6 +23,8 @@ const LEDGER: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_mins(1);
 /// So many letters wait for a relay at the most.
 const UNSENT: usize = 20;
+/// Why something was not told.
+const OVER: &str = "the time is over";
 
 /// Letters that no relay took, for whoever tells next.
 #[derive(Debug, Default)]
@@ -98,31 +100,36 @@ impl Deliverer {
         self
     }
 
-    /// Tells until `stop`, and then what is left. Returns the letters that no relay took.
-    pub async fn work(self, stop: CancellationToken) -> Unsent {
-        tokio::join!(self.teller.work(stop), self.postman.work()).1
+    /// Tells until `stop`, and then what is left, for as long as it is not `over`. Returns the letters that no relay took; alerts
+    /// that nobody was told of yet stay where they were raised.
+    pub async fn work(self, stop: CancellationToken, over: CancellationToken) -> Unsent {
+        tokio::join!(self.teller.work(&stop, &over), self.postman.work(&over)).1
     }
 }
 
 impl Teller {
-    async fn work(self, stop: CancellationToken) {
+    async fn work(self, stop: &CancellationToken, over: &CancellationToken) {
         loop {
             let news = self.alerts.0.news.notified();
-            while let Some(alert) = self.alerts.next() {
-                self.tell(&alert).await;
-            }
+            self.tell_all(over).await;
             tokio::select! {
                 () = self.pulse.waits_for(news) => {}
                 () = stop.cancelled() => break,
             }
         }
-        while let Some(alert) = self.alerts.next() {
-            self.tell(&alert).await;
-        }
+        self.tell_all(over).await;
         self.pulse.retire();
     }
 
-    async fn tell(&self, alert: &Alert) {
+    async fn tell_all(&self, over: &CancellationToken) {
+        while !over.is_cancelled()
+            && let Some(alert) = self.alerts.next()
+        {
+            self.tell(&alert, over).await;
+        }
+    }
+
+    async fn tell(&self, alert: &Alert, over: &CancellationToken) {
         self.pulse.beat();
         let (kind, notice) = (alert.kind.as_str(), alert.notice.as_deref());
         self.write_to_readers(alert);
@@ -132,7 +139,9 @@ impl Teller {
             let text = alert.text.of(self.lang);
             let at = japan::iso(alert.at);
             let said = json!({ "kind": kind, "notice": notice, "text": text, "text_ja": ja, "text_en": en, "at": at });
-            if let Err(why) = program::run(command, kind, notice.unwrap_or_default(), &said.to_string()).await {
+            let said = said.to_string();
+            let told = over.run_until_cancelled(program::run(command, kind, notice.unwrap_or_default(), &said)).await;
+            if let Err(why) = told.unwrap_or_else(|| Err(OVER.to_owned())) {
                 tracing::error!(command = %command.display(), kind, why, "alerts.command failed");
             }
         }
@@ -167,17 +176,18 @@ impl Teller {
 
 impl Postman {
     /// Until the teller is gone, and then what is left. Returns what no relay took.
-    async fn work(mut self) -> Unsent {
+    async fn work(mut self, over: &CancellationToken) -> Unsent {
         let pulse = self.pulse.clone();
+        self.try_again(over).await;
         loop {
             match pulse.waits_for(self.next()).await {
-                Next::Letter(letter) => self.mail(letter).await,
-                Next::Again => self.try_again().await,
+                Next::Letter(letter) => self.mail(letter, over).await,
+                Next::Again => self.try_again(over).await,
                 Next::End => break,
             }
         }
         while let Ok(letter) = self.others.try_recv() {
-            self.mail(letter).await;
+            self.mail(letter, over).await;
         }
         pulse.retire();
         Unsent(self.unsent)
@@ -191,15 +201,16 @@ impl Postman {
         }
     }
 
-    async fn mail(&mut self, letter: Letter) {
+    async fn mail(&mut self, letter: Letter, over: &CancellationToken) {
         for to in self.post.readers().to_vec() {
-            self.mail_to(to, letter.clone()).await;
+            self.mail_to(to, letter.clone(), over).await;
         }
     }
 
-    async fn mail_to(&mut self, to: Listed, letter: Letter) {
+    async fn mail_to(&mut self, to: Listed, letter: Letter, over: &CancellationToken) {
         self.pulse.beat();
-        if let Err(why) = self.post.send(&to, &letter).await {
+        let sent = over.run_until_cancelled(self.post.send(&to, &letter)).await;
+        if let Err(why) = sent.unwrap_or_else(|| Err(OVER.to_owned())) {
             tracing::error!(why, "a mail to an operator was not sent; it is tried again");
             if self.unsent.len() < UNSENT {
                 self.unsent.push_back((to, letter));
@@ -209,9 +220,9 @@ impl Postman {
         }
     }
 
-    async fn try_again(&mut self) {
+    async fn try_again(&mut self, over: &CancellationToken) {
         for (to, letter) in std::mem::take(&mut self.unsent) {
-            self.mail_to(to, letter).await;
+            self.mail_to(to, letter, over).await;
         }
     }
 }
@@ -262,7 +273,7 @@ alerts: { mail: [night@example.jp, day@example.jp], command: tell.sh }
         let (config, pulses) = (config(folder.path()), Pulses::default());
         let mut deliverer = Deliverer::new(&config, vec![at], store.clone(), alerts.clone(), inbox, &pulses);
         deliverer.postman.again = Duration::from_millis(50);
-        let work = tokio::spawn(deliverer.work(stop.clone()));
+        let work = tokio::spawn(deliverer.work(stop.clone(), CancellationToken::new()));
         alerts.raise_about(Kind::RelayPaused, None, "main", Text::same("the relay is down"));
         alerts.raise(Kind::CanaryFailed, Some("leak"), Text::same("the canary failed"));
         let told = || std::fs::read_to_string(folder.path().join("told")).unwrap_or_default();

@@ -4,6 +4,7 @@ mod alerts;
 mod certificates;
 mod database;
 mod dns;
+mod health;
 mod notices;
 mod receipts;
 mod relay;
@@ -155,6 +156,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     receipts::check(session, &config, options.connect, &mut found).await;
     alerts::check(session, &config, &mut found);
+    health::check(session, &config, &mut found);
     if let Some(dns) = &options.resolver {
         let wanted = dns::Wanted { dns, sending: &options.sending_ip, selectors: &options.dkim_selector };
         told.dns = dns::check(session, &config, &library, &wanted, &mut found).await;

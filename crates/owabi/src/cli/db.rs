@@ -1,9 +1,10 @@
 //! `db`: the database itself.
 
-mod backup;
+pub(super) mod backup;
 mod copy;
 mod look;
 mod restored;
+pub(super) mod unfinished;
 
 use super::exit::{Answer, Exit, Failure};
 use super::lock::lock;

@@ -4,6 +4,12 @@ use super::exit::{Exit, Failure};
 use super::say::say;
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// How often a lock is tried that somebody has, and the pause between: whoever only looks (`doctor`) has it for less.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Takes the lock of a SQLite file, by whatever name it is found. It ends with the process, however that ends.
 ///
@@ -13,7 +19,14 @@ pub(super) fn lock(file: &Path) -> Result<File, Failure> {
     let path = std::fs::canonicalize(file)?.with_added_extension("lock");
     let lock = File::options().create(true).truncate(false).write(true).open(&path)?;
     let shown = path.display();
-    match lock.try_lock() {
+    let mut taken = lock.try_lock();
+    for _ in 1..TRIES {
+        if matches!(taken, Err(TryLockError::WouldBlock)) {
+            sleep(PAUSE);
+            taken = lock.try_lock();
+        }
+    }
+    match taken {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(Failure::with(
             Exit::TryAgain,
@@ -24,5 +37,28 @@ pub(super) fn lock(file: &Path) -> Result<File, Failure> {
             Exit::Failed,
             say!(ja: "{shown} をロックできません: {error}", en: "{shown} cannot be locked: {error}"),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_only_looks_at_the_lock_keeps_no_daemon_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("owabi.db");
+        std::fs::write(&file, "").unwrap();
+        let first = lock(&file).unwrap();
+        assert_eq!(lock(&file).unwrap_err().exit, Exit::TryAgain);
+        drop(first);
+        let looking = File::open(file.with_added_extension("lock")).unwrap();
+        looking.lock_shared().unwrap();
+        let looks = std::thread::spawn(move || {
+            sleep(PAUSE);
+            drop(looking);
+        });
+        lock(&file).unwrap();
+        looks.join().unwrap();
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn refuse_lost(config: &Config, begins: bool) -> Result<(), Failure> 
     }
     match trace(config, &file) {
         Some(trace) => Err(lost(&file, &trace)),
-        // Beside a credential no head can be noted: nobody would know that there was a queue.
+        // Where the key is a credential earlier versions noted no head: nobody may know that there was a queue.
         None if !begins && config.ledger.key_credential.is_some() => Err(not_there(&file)),
         None => Ok(()),
     }
@@ -37,7 +37,7 @@ fn trace(config: &Config, file: &Path) -> Option<PathBuf> {
     if let Some(lock) = locks.into_iter().find(|lock| lock.exists()) {
         return Some(lock);
     }
-    let noted = Noted::of(config)?;
+    let noted = Noted::of(config);
     noted.any().then(|| PathBuf::from(noted.place()))
 }
 

@@ -47,6 +47,7 @@ mod trouble;
 mod unreachable;
 mod usage;
 mod user;
+mod visible;
 mod withdraw;
 
 pub(crate) use session::Session;

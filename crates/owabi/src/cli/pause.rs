@@ -45,7 +45,8 @@ pub(super) async fn resume(session: &Session, options: &Resume) -> Answer {
 
 async fn change(session: &Session, id: &str, action: Action, reason: Option<&str>) -> Answer {
     let (from, to) = if action == Action::Pause { ("released", "paused") } else { ("paused", "released") };
-    let config = session.config()?;
+    let config =
+        session.config().map_err(|failure| if action == Action::Pause { or_stop(failure) } else { failure })?;
     let store = session.store(&config).await?;
     let person = session.person(&store, action).await?;
     if action == Action::Resume {
@@ -69,6 +70,16 @@ async fn change(session: &Session, id: &str, action: Action, reason: Option<&str
     session.answer(&json!({ "state": to, "was": state }));
     store.close().await;
     Ok(Exit::Done)
+}
+
+/// A daemon goes on with the configuration that it read: whoever is in a hurry must know how else it is stopped.
+fn or_stop(failure: Failure) -> Failure {
+    let Text { ja, en } = failure.next.unwrap_or_else(|| Text::same(String::new()));
+    let next = say!(
+        ja: "{ja}\nまだ何も止まっていません。動いている `owabi run` は、前に読んだ設定のまま送り続けます。すぐに止めるには、それを終わらせてください: sudo systemctl stop owabi",
+        en: "{en}\nnothing is stopped yet: an `owabi run` at work goes on with the configuration that it read. To stop it at once, end it: sudo systemctl stop owabi"
+    );
+    Failure { next: Some(next), ..failure }
 }
 
 /// Nobody is sent to, and nothing personal is added, once a purge has begun.

@@ -1,5 +1,6 @@
 //! `run`: the daemon.
 
+mod built;
 mod ending;
 mod reload;
 mod shift;
@@ -18,11 +19,14 @@ use crate::ledger::{self, Noted, Sealer};
 use crate::receipts::Troubles;
 use crate::service::{Keeper, Longest, Manager, Phase, Service, Signals, keep_counting, stopping, watchdog};
 use crate::{clock, health, keys};
+use built::Built;
 use ending::{Ended, Left, finish};
 use owabi_store::Store;
 use reload::Reloader;
 use shift::Place;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -53,40 +57,41 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let signals = Signals::listen()?;
     let config = session.config()?;
-    config.check_secrets()?;
     refuse_lost(&config, false)?;
+    let built = Built::of(config)?;
+    let config = &built.config;
     if options.migrate {
-        db::migrate_first(session, &config).await?;
+        db::migrate_first(session, config).await?;
     }
-    let store = session.store(&config).await?;
+    let store = session.store(config).await?;
     session.needs_no_seal();
     store.check_integrity().await?;
     warn_of_durability(session, &store).await?;
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
-    db::refuse_restored(&config, &store).await?;
-    let keys = keys::load(&config, &store).await?;
-    let seal_key = ledger::key::load(&config, &store).await?;
+    db::refuse_restored(config, &store).await?;
+    let keys = keys::load(config, &store).await?;
+    let seal_key = ledger::key::load(config, &store).await?;
     let (live, service, troubles) = (Live::default(), Service::default(), Troubles::default());
     let figures = health::Figures::new(store.clone());
     let watched = Watched { live: &live, service: &service, receipts: &troubles, figures: &figures };
-    let health = serve_health(&config, watched).await?;
+    let health = serve_health(config, watched).await?;
     let begun = clock::monotonic();
     let bar = session.bar(Left::of(&store).await?.to_send(), &say!(ja: "送信", en: "sending"));
     let follower = tokio::spawn(follow(bar.clone(), live.clone()));
-    let sealer = Sealer::new(store.clone(), keys.clone(), seal_key).await?.noting(Noted::of(&config));
-    let seals = live.pulses().begin("sealer", Longest::of(&config).database);
+    let sealer = Sealer::new(store.clone(), keys.clone(), seal_key).await?.noting(Noted::of(config));
+    let seals = live.pulses().begin("sealer", Longest::of(config).database);
     let sealing = sealer.keep_sealing(live.alerts().clone(), seals);
     let manager = Manager::of(&session.environment);
     let fed = watchdog(&session.environment, std::process::id());
     let keeper = Keeper::start(manager.clone(), fed, live.clone(), service.clone())?;
     let (store_too, stop) = (store.clone(), signals.stop.clone());
     let place = Place { session, options, store: store_too, keys, live, troubles, figures, stop };
-    let (summary, config) = place.serve(config, (&signals, &manager, &service)).await;
+    let (summary, built) = place.serve(built, (&signals, &manager, &service)).await;
     sealing.finish().await;
     follower.abort();
     bar.finish_and_clear();
-    let ended = Ended::look(&config, &store).await;
+    let ended = Ended::look(&built.config, &store).await;
     store.close().await;
     health.abort();
     keeper.end();
@@ -97,61 +102,78 @@ impl Place<'_> {
     /// Works by one configuration after the other until the stop. Returns the last one, too.
     async fn serve(
         &self,
-        first: Config,
+        first: Built,
         (signals, manager, service): (&Signals, &Manager, &Service),
-    ) -> (Result<Summary, Failure>, Config) {
-        let (mut config, mut summary, mut unsent) = (first, None, Unsent::default());
+    ) -> (Result<Summary, Failure>, Built) {
         let told = [
             tokio::spawn(tell_of_beginnings(self.live.clone(), manager.clone(), service.clone())),
             tokio::spawn(tell_of_the_end(self.live.clone(), manager.clone(), service.clone(), self.stop.clone())),
         ];
         let counting = keep_counting(service.clone(), self.live.clone(), self.store.clone());
         let counting = manager.listens().then(|| tokio::spawn(counting));
-        let reloader = Reloader { session: self.session, signals, manager, service, store: &self.store };
-        let alive = self.live.pulses().begin("run", Longest::of(&config).alive);
-        let done = loop {
-            let (done, next) = alive.waits_for(Box::pin(self.until_the_next(&config, &reloader, &mut unsent))).await;
-            let begins_again = summary.is_some() && !self.stop.is_cancelled();
-            match done {
-                Ok(of_this) => summary = Some(of_this.after(summary.unwrap_or_default())),
-                Err(failure) if begins_again && matches!(failure.exit, Exit::Unavailable | Exit::TryAgain) => {
-                    tracing::error!(
-                        why = failure.what.en,
-                        "the new configuration waits for the database; trying again"
-                    );
-                    self.stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
-                    config = next.unwrap_or(config);
-                    continue;
-                }
-                Err(failure) => break Err(failure),
-            }
-            match next {
-                Some(next) if !self.stop.is_cancelled() => config = next,
-                _ => break Ok(summary.unwrap_or_default()),
-            }
-        };
+        let asked = AtomicBool::new(false);
+        let (session, store, alerts) = (self.session, &self.store, self.live.alerts());
+        let reloader = Reloader { session, signals, manager, service, store, alerts, asked };
+        let alive = self.live.pulses().begin("run", Longest::of(&first.config).alive);
+        let ended = alive.waits_for(Box::pin(self.one_after_the_other(first, &reloader))).await;
         alive.retire();
         told.into_iter().chain(counting).for_each(|task| task.abort());
         if service.phase() != Phase::Stopping {
             tell_that_it_ends(&self.live, manager, service);
         }
-        (done, config)
+        ended
+    }
+
+    /// One that cannot begin waits for the database, or gives way to the one that worked before it.
+    async fn one_after_the_other(&self, first: Built, reloader: &Reloader<'_>) -> (Result<Summary, Failure>, Built) {
+        let (mut built, mut before, mut summary, mut unsent) = (first, None, None, Unsent::default());
+        loop {
+            let (done, next) = self.until_the_next(&built, reloader, &mut unsent).await;
+            let goes_on = !self.stop.is_cancelled();
+            let failed = match done {
+                Ok(of_this) => {
+                    let sum = of_this.after(summary.unwrap_or_default());
+                    match next {
+                        Some(next) if goes_on => before = Some(std::mem::replace(&mut built, next)),
+                        _ => return (Ok(sum), built),
+                    }
+                    summary = Some(sum);
+                    continue;
+                }
+                Err(failure) if summary.is_some() && goes_on => failure,
+                Err(failure) => return (Err(failure), built),
+            };
+            match (next, before.take()) {
+                (next, worked) if matches!(failed.exit, Exit::Unavailable | Exit::TryAgain) => {
+                    let why = failed.what.en;
+                    tracing::error!(why, "the new configuration waits for the database; trying again");
+                    self.stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+                    (built, before) = (next.unwrap_or(built), worked);
+                }
+                (Some(next), worked) => (built, before) = (next, worked),
+                (None, Some(worked)) => {
+                    reloader.takes_back(&worked.config, &failed);
+                    built = worked;
+                }
+                (None, None) => return (Err(failed), built),
+            }
+        }
     }
 
     /// Works by this configuration until it ends, or is to be replaced.
     async fn until_the_next(
         &self,
-        config: &Config,
+        built: &Built,
         reloader: &Reloader<'_>,
         unsent: &mut Unsent,
-    ) -> (Result<Summary, Failure>, Option<Config>) {
+    ) -> (Result<Summary, Failure>, Option<Built>) {
         let (wind_down, mut next) = (self.stop.child_token(), None);
-        let work = self.work(config, wind_down.clone(), unsent);
+        let work = self.work(built, wind_down.clone(), unsent);
         tokio::pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return (done, next),
-                new = reloader.next(config), if next.is_none() => {
+                new = reloader.next(&built.config), if next.is_none() => {
                     next = Some(new);
                     wind_down.cancel();
                 }
@@ -219,8 +241,10 @@ async fn serve_health(config: &Config, watched: Watched<'_>) -> Result<AbortHand
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
+    // A port that another program has for a moment is no reason to stay down.
+    let exit = if error.kind() == ErrorKind::AddrInUse { Exit::TryAgain } else { Exit::BadConfig };
     Failure::with(
-        Exit::BadConfig,
+        exit,
         say!(ja: "health.listen の {address} で待ち受けできません: {error}", en: "health.listen: cannot listen at {address}: {error}"),
         say!(
             ja: "使われていないポートと、このマシンのアドレスを書いてください。使わないなら null にします。",

@@ -6,6 +6,7 @@ use super::lost::refuse_lost;
 use super::person::Person;
 use super::purged;
 use super::say::{Text, say};
+use super::visible::visible;
 use crate::config::{Config, ConfigError, Environment, Language, LogFormat};
 use crate::library::{Library, LoadedNotice};
 use crate::{clock, telemetry};
@@ -147,13 +148,13 @@ impl Session {
     /// For people, on stdout; nothing with `--json`.
     pub(crate) fn tell(&self, text: &Text) {
         if !self.json {
-            write_line(&mut std::io::stdout().lock(), &purged::shown(text.of(self.lang()), self.lang()));
+            write_line(&mut std::io::stdout().lock(), &visible(&purged::shown(text.of(self.lang()), self.lang())));
         }
     }
 
     /// For people, on stderr, whatever the format.
     pub(crate) fn warn(&self, text: &Text) {
-        write_line(&mut std::io::stderr().lock(), text.of(self.lang()));
+        write_line(&mut std::io::stderr().lock(), &visible(text.of(self.lang())));
     }
 
     /// The one JSON document, with `--json`.
@@ -168,9 +169,9 @@ impl Session {
         let (lang, what) = (self.lang(), failure.what.of(self.lang()));
         let next = failure.next.as_ref().map(|next| next.of(lang));
         let mut stderr = std::io::stderr().lock();
-        write_line(&mut stderr, &format!("owabi: {what}"));
+        write_line(&mut stderr, &visible(&format!("owabi: {what}")));
         if let Some(next) = next {
-            write_line(&mut stderr, &format!("  → {next}"));
+            write_line(&mut stderr, &visible(&format!("  → {next}")));
         }
         self.answer(&serde_json::json!({ "error": { "message": what, "next": next }, "exit": failure.exit.code() }));
     }
@@ -200,7 +201,7 @@ impl Session {
             return Err(Failure::with(Exit::Usage, what, next));
         }
         let mut stderr = std::io::stderr().lock();
-        let _ = write!(stderr, "{} ", question.of(self.lang()));
+        let _ = write!(stderr, "{} ", visible(question.of(self.lang())));
         let _ = stderr.flush();
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line)?;

@@ -122,7 +122,7 @@ async fn forget(session: &Session, host: &str, source: &str) -> Answer {
 }
 
 async fn all(session: &Session, config: &Config, intake: Intake) -> Answer {
-    let sources = sources::Sources::new(config, intake.clone())?;
+    let sources = sources::Sources::new(config, sources::mailbox(config)?, intake.clone());
     if sources.len() == 0 {
         return Err(Failure::with(
             Exit::BadConfig,

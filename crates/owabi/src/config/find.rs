@@ -2,6 +2,7 @@
 
 use super::Environment;
 use super::problem::{ConfigError, Problem};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where a configuration is looked for when nobody names one.
@@ -12,20 +13,36 @@ pub(super) fn find(named: Option<&Path>, environment: &Environment) -> Result<Pa
     let by_name = named.map(|path| (path.to_owned(), "--config"));
     let by_variable = || environment.get("OWABI_CONFIG").map(|path| (PathBuf::from(path), "$OWABI_CONFIG"));
     match by_name.or_else(by_variable) {
-        Some((file, _)) if file.is_file() => Ok(file),
-        Some((file, by)) => {
+        Some((file, by)) if !is_there(&file)? => {
             Err(not_found(&file.display().to_string(), format!("there is no such file ({by} names it)")))
         }
+        Some((file, _)) => Ok(file),
         None => usual_place(),
     }
 }
 
+/// Whether the file is there. One that may not be looked at is not passed over: another place's configuration would be taken.
+fn is_there(file: &Path) -> Result<bool, ConfigError> {
+    match file.metadata() {
+        Ok(found) => Ok(found.is_file()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(ConfigError::one(Problem {
+            file: file.display().to_string(),
+            message: format!("cannot be looked at: {error}"),
+            hint: Some("run owabi as the account that may read it: sudo -u owabi owabi …".to_owned()),
+            ..Problem::default()
+        })),
+    }
+}
+
 fn usual_place() -> Result<PathBuf, ConfigError> {
-    let found = PLACES.iter().map(PathBuf::from).find(|file| file.is_file());
-    found.ok_or_else(|| {
-        let tried = PLACES.join(", ");
-        not_found("configuration", format!("none found; tried --config, $OWABI_CONFIG, {tried}"))
-    })
+    for file in PLACES.map(PathBuf::from) {
+        if is_there(&file)? {
+            return Ok(file);
+        }
+    }
+    let tried = PLACES.join(", ");
+    Err(not_found("configuration", format!("none found; tried --config, $OWABI_CONFIG, {tried}")))
 }
 
 fn not_found(file: &str, message: String) -> ConfigError {
@@ -35,4 +52,24 @@ fn not_found(file: &str, message: String) -> ConfigError {
         hint: Some("`owabi init DIR` writes one that works".to_owned()),
         ..Problem::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_from_one_that_cannot_be_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, round) = (folder.path().join("owabi.yaml"), folder.path().join("round"));
+        let said = |file: &Path| find(Some(file), &Environment::default()).map_err(|error| error.to_string());
+        assert!(said(&file).unwrap_err().contains("there is no such file (--config names it)"));
+        // Whoever runs the tests as root may look at everything, but for a link that leads to itself.
+        symlink(&round, &round).unwrap();
+        let error = said(&round).unwrap_err();
+        assert!(error.contains("cannot be looked at") && error.contains("sudo -u owabi"), "{error}");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(said(&file).unwrap(), file);
+    }
 }

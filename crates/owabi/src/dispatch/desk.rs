@@ -179,6 +179,11 @@ impl Desk {
         self.lock().pace.allow(wanted, now)
     }
 
+    /// Whether the next mail has its turn only later.
+    pub(super) fn is_paced(&self, now: i64) -> bool {
+        self.lock().pace.waits(now)
+    }
+
     /// This daemon's part of the relay's rate, in mails a second.
     pub(super) fn set_rate(&self, rate: f64) {
         self.lock().pace.allow_up_to(rate);

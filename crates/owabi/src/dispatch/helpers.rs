@@ -16,10 +16,10 @@ use tokio::task::JoinHandle;
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// The helpers at work.
-pub(super) struct Helpers(Vec<(JoinHandle<()>, Pulse)>);
+pub(super) struct Helpers(Vec<(JoinHandle<()>, Vec<Pulse>)>);
 
 impl Helpers {
-    /// Whoever looks at the notices' states, counts failures, looks whether rows are handed out and, where others share the queue,
+    /// Whoever looks at the notices' states, counts failures, looks whether mails move and, where others share the queue,
     /// listens to them.
     pub(super) fn start(
         config: &Config,
@@ -31,25 +31,27 @@ impl Helpers {
         let begin = |name, within| live.pulses().begin(name, within);
         let pulse = begin("watch", longest.watch);
         let watching = watch::Watch::new(shared.clone(), live.clone(), config.clone(), pulse.clone());
-        let mut helpers = vec![(tokio::spawn(watching.work()), pulse)];
+        let mut helpers = vec![(tokio::spawn(watching.work()), vec![pulse])];
         let pulse = begin("breaker", longest.database);
-        helpers.push((tokio::spawn(breaker::work(failures.clone(), pulse.clone())), pulse));
-        let pulse = begin("handing out", longest.database);
-        helpers.push((tokio::spawn(handing_out::work(shared.clone(), desks.to_vec(), pulse.clone())), pulse));
+        helpers.push((tokio::spawn(breaker::work(failures.clone(), pulse.clone())), vec![pulse]));
+        let (hands, moves) = (begin("handing out", longest.database), begin("mails under way", longest.wind_down));
+        let proofs = handing_out::Proofs { handing_out: hands.clone(), under_way: moves.clone() };
+        let looking = tokio::spawn(handing_out::work(shared.clone(), desks.to_vec(), proofs));
+        helpers.push((looking, vec![hands, moves]));
         if shared.store.is_shared() {
             let pulse = begin("news", longest.alive);
-            helpers.push((tokio::spawn(listen(shared.clone(), pulse.clone())), pulse));
+            helpers.push((tokio::spawn(listen(shared.clone(), pulse.clone())), vec![pulse]));
         }
         Self(helpers)
     }
 
     /// Ends them.
     pub(super) async fn end(self) {
-        for (helper, pulse) in self.0 {
+        for (helper, pulses) in self.0 {
             helper.abort();
             // Its connection is back in the pool when it has ended.
             let _ = helper.await;
-            pulse.retire();
+            pulses.iter().for_each(Pulse::retire);
         }
     }
 }

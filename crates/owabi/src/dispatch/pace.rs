@@ -87,6 +87,12 @@ impl Pace {
         Ok(granted)
     }
 
+    /// Whether the next mail may leave only later.
+    pub(super) fn waits(&self, now: i64) -> bool {
+        let (rate, last_at) = (lower(self.allowed, self.learned), self.turns.last_at.min(now as f64));
+        Turns { rate, last_at }.next_at(now) > now
+    }
+
     /// Counts seconds; each one without throttling raises the pace a little, and lifts it when it no longer binds.
     fn tick(&mut self, now: i64) {
         let second = now / 1000;
@@ -165,6 +171,14 @@ mod tests {
         pace.allow_up_to(100.0);
         let sent = (1_001..2_000).filter(|now| pace.allow(1, *now).is_ok()).count();
         assert!((50..=56).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn a_turn_is_waited_for_no_longer_than_until_it_has_come() {
+        let mut pace = Pace::new(Some(0.1));
+        assert_eq!((pace.waits(0), pace.allow(1, 0)), (false, Ok(1)));
+        assert_eq!((pace.waits(9_000), pace.waits(10_001)), (true, false));
+        assert!(!Pace::new(None).waits(0));
     }
 
     #[test]

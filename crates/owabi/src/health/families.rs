@@ -70,6 +70,11 @@ pub(super) const RELAY_UP: Described =
     gauge("owabi_relay_up", &["relay"], "0 while the relay is paused for its faults, or being tried again");
 pub(super) const SOURCES: Described =
     gauge("owabi_receipt_sources_in_trouble", &[], "Sources of receipts that cannot be read");
+pub(super) const CONFIGURATION_REFUSED: Described = gauge(
+    "owabi_configuration_refused",
+    &[],
+    "1 while the configuration on disk is not the one in use, since it was refused or could not be used",
+);
 pub(super) const ALERTS: Described = counter("owabi_alerts_total", &["kind"], "Alerts raised since the daemon started");
 pub(super) const PAUSED: Described =
     gauge("owabi_notice_paused", &["notice"], "1 while the notice is paused, by whomever");
@@ -94,10 +99,15 @@ pub(super) const SEALED_AT: Described = measure(
     "seconds",
     "When the newest seal was made (since the epoch); 0 before the first, by the database",
 );
+pub(super) const FIGURES_UP: Described = gauge(
+    "owabi_figures_up",
+    &[],
+    "0 while the figures that come from the database could not be read when that was last tried, or not yet; they are then old or absent",
+);
 pub(super) const FIGURES_AGE: Described = measure(
     "owabi_figures_age_seconds",
     "seconds",
-    "How old the figures are that come from the database: it is asked at most every 10 s, and the last ones stay while it is away",
+    "How old the figures are that come from the database: it is asked at most every 10 s, and more seldom (20 times as long as that took, so up to 20 min) where that takes long; the last ones stay while it is away",
 );
 pub(super) const STARTED_AT: Described =
     measure("process_start_time_seconds", "seconds", "When the daemon started (since the epoch)");
@@ -107,7 +117,7 @@ pub(super) const OPEN_FILES: Described = gauge("process_open_fds", &[], "File de
 pub(super) const MOST_FILES: Described = gauge("process_max_fds", &[], "File descriptors that may be in use");
 
 /// All of them, in the order of the answer.
-pub const FAMILIES: [Described; 21] = [
+pub const FAMILIES: [Described; 22] = [
     BUILD,
     ATTEMPTS,
     ATTEMPT_SECONDS,
@@ -116,6 +126,7 @@ pub const FAMILIES: [Described; 21] = [
     DATABASE_UP,
     RELAY_UP,
     SOURCES,
+    CONFIGURATION_REFUSED,
     ALERTS,
     PAUSED,
     PAUSED_ITSELF,
@@ -124,6 +135,7 @@ pub const FAMILIES: [Described; 21] = [
     OLDEST_DUE,
     UNSEALED,
     SEALED_AT,
+    FIGURES_UP,
     FIGURES_AGE,
     STARTED_AT,
     MEMORY,

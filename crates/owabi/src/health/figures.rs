@@ -7,7 +7,7 @@ use crate::library::Library;
 use owabi_core::lifecycle::Status;
 use owabi_store::{Store, StoreError};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Figures of this age are good enough.
@@ -35,19 +35,51 @@ pub(super) struct Found {
     pub(super) sealed_at: i64,
 }
 
-#[derive(Debug)]
-struct Last {
-    found: Arc<Found>,
-    at: Instant,
-    took: Duration,
+/// What a scrape tells of the database.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    /// Whether the last look succeeded.
+    pub(super) up: bool,
+    /// What the last one that succeeded found, and its age.
+    pub(super) found: Option<(Arc<Found>, Duration)>,
 }
 
-/// The last look, and how to look again. Cheap to clone.
+/// The looks so far.
+#[derive(Debug, Default)]
+struct Looks {
+    /// When the last one ended, how long it took, and whether it succeeded.
+    last: Option<(Instant, Duration, bool)>,
+    found: Option<(Arc<Found>, Instant)>,
+}
+
+impl Looks {
+    /// A look ended: `found` is what it found, if it succeeded.
+    fn note(&mut self, begun: Instant, ended: Instant, found: Option<Found>) {
+        self.last = Some((ended, ended.saturating_duration_since(begun), found.is_some()));
+        if let Some(found) = found {
+            self.found = Some((Arc::new(found), ended));
+        }
+    }
+
+    /// Whether to look again. One that failed is not repeated sooner than one that succeeded.
+    fn is_stale(&self, now: Instant) -> bool {
+        self.last.is_none_or(|(ended, took, _)| {
+            now.saturating_duration_since(ended) >= FRESH.max(took.saturating_mul(SHARE))
+        })
+    }
+
+    fn told(&self, now: Instant) -> Told {
+        let age = |(found, at): &(Arc<Found>, Instant)| (Arc::clone(found), now.saturating_duration_since(*at));
+        Told { up: self.last.is_some_and(|(_, _, succeeded)| succeeded), found: self.found.as_ref().map(age) }
+    }
+}
+
+/// The last looks, and how to look again. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Figures {
     store: Store,
     library: Arc<Mutex<Arc<Library>>>,
-    last: Arc<Mutex<Option<Last>>>,
+    looks: Arc<Mutex<Looks>>,
     /// Whoever has it looks.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -55,7 +87,7 @@ pub struct Figures {
 impl Figures {
     /// No look yet, and no notice read.
     pub fn new(store: Store) -> Self {
-        Self { store, library: Arc::default(), last: Arc::default(), turn: Arc::default() }
+        Self { store, library: Arc::default(), looks: Arc::default(), turn: Arc::default() }
     }
 
     /// The notices were read, or read again.
@@ -63,9 +95,9 @@ impl Figures {
         *self.library.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(library);
     }
 
-    /// The newest figures that can be had soon, and their age; `None` before the first look succeeded.
-    pub(super) async fn newest(&self) -> Option<(Arc<Found>, Duration)> {
-        if self.is_stale()
+    /// The newest figures that can be had soon.
+    pub(super) async fn newest(&self) -> Told {
+        if self.looks().is_stale(monotonic())
             && let Ok(turn) = Arc::clone(&self.turn).try_lock_owned()
         {
             let this = self.clone();
@@ -76,27 +108,18 @@ impl Figures {
             // A look that takes longer goes on, and the next scrape has what it found.
             let _ = tokio::time::timeout(PATIENCE, looking).await;
         }
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|last| {
-            let age = monotonic().saturating_duration_since(last.at);
-            (Arc::clone(&last.found), age)
-        })
+        self.looks().told(monotonic())
     }
 
-    fn is_stale(&self) -> bool {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().is_none_or(|last| {
-            monotonic().saturating_duration_since(last.at) >= FRESH.max(last.took.saturating_mul(SHARE))
-        })
+    fn looks(&self) -> MutexGuard<'_, Looks> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn look(&self) {
         let begun = monotonic();
         // Whoever watches the database hears of its absence from the dispatcher.
-        if let Ok(Ok(found)) = tokio::time::timeout(LONGEST, self.find(now_ms())).await {
-            let at = monotonic();
-            let last = Last { found: Arc::new(found), at, took: at.saturating_duration_since(begun) };
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
-        }
+        let found = tokio::time::timeout(LONGEST, self.find(now_ms())).await.ok().and_then(Result::ok);
+        self.looks().note(begun, monotonic(), found);
     }
 
     async fn find(&self, now: i64) -> Result<Found, StoreError> {
@@ -115,5 +138,43 @@ impl Figures {
         }
         let sealed_at = seal.map_or(0, |seal| seal.at);
         Ok(Found { counts, late_ms, unsealed: (newest - sealed_to).max(0), sealed_at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn a_look_that_failed_is_told_keeps_the_older_figures_and_is_not_repeated_at_once() {
+        let mut looks = Looks::default();
+        let begin = monotonic();
+        assert!(looks.is_stale(begin) && !looks.told(begin).up && looks.told(begin).found.is_none());
+        looks.note(begin, begin + MINUTE, None);
+        assert!(!looks.is_stale(begin + 20 * MINUTE) && looks.is_stale(begin + 21 * MINUTE));
+        assert!(!looks.told(begin + MINUTE).up && looks.told(begin + MINUTE).found.is_none());
+        let again = begin + 21 * MINUTE;
+        looks.note(again, again, Some(Found { unsealed: 3, ..Found::default() }));
+        assert!(looks.told(again).up && !looks.is_stale(again + FRESH / 2) && looks.is_stale(again + FRESH));
+        looks.note(again + MINUTE, again + MINUTE, None);
+        let Told { up, found } = looks.told(again + 2 * MINUTE);
+        let (found, age) = found.unwrap();
+        assert_eq!((up, found.unsealed, age), (false, 3, 2 * MINUTE));
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_be_asked_is_told_and_not_only_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("owabi.db").display());
+        let store = Store::open(&owabi_store::OpenOptions::new(url)).await.unwrap();
+        let figures = Figures::new(store.clone());
+        let told = figures.newest().await;
+        assert!(told.up && told.found.is_some());
+        let away = Figures::new(store.clone());
+        store.close().await;
+        let told = away.newest().await;
+        assert!(!told.up && told.found.is_none() && !away.looks().is_stale(monotonic()));
     }
 }

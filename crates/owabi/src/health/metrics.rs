@@ -2,12 +2,12 @@
 //! word of a relay.
 
 use super::families::{
-    ALERTS, ATTEMPT_SECONDS, ATTEMPTS, BUILD, COMMIT_SECONDS, DATABASE_UP, DELIVERIES, FIGURES_AGE, IN_DOUBT, MEMORY,
-    MOST_FILES, OLDEST_DUE, OPEN_FILES, PAUSED, PAUSED_ITSELF, RELAY_UP, SEALED_AT, SOURCES, STARTED_AT, UNSEALED,
-    WAITING,
+    ALERTS, ATTEMPT_SECONDS, ATTEMPTS, BUILD, COMMIT_SECONDS, CONFIGURATION_REFUSED, DATABASE_UP, DELIVERIES,
+    FIGURES_AGE, FIGURES_UP, IN_DOUBT, MEMORY, MOST_FILES, OLDEST_DUE, OPEN_FILES, PAUSED, PAUSED_ITSELF, RELAY_UP, SEALED_AT,
+    SOURCES, STARTED_AT, UNSEALED, WAITING,
 };
 pub use super::families::{Described, FAMILIES, Kind};
-use super::figures::Found;
+use super::figures::{Found, Told};
 use super::{Daemon, process};
 use crate::dispatch::Labels;
 use owabi_core::lifecycle::Status;
@@ -19,7 +19,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,7 +26,7 @@ const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The answer and its media type, for what the question accepts.
 pub(super) async fn answer(daemon: &Daemon, accept: &str, now: i64) -> (&'static str, String) {
     let figures = daemon.figures.newest().await;
-    let sheet = sheet(daemon, figures.as_ref().map(|(found, age)| (found.as_ref(), *age)), now);
+    let sheet = sheet(daemon, &figures, now);
     let mut text = String::new();
     // Writing into a String cannot fail.
     let _ = encode(&mut text, &sheet.0);
@@ -92,14 +91,17 @@ fn labelled<const N: usize>(of: &Described, values: [String; N]) -> Labels {
     of.labels.iter().copied().zip(values).collect()
 }
 
-fn sheet(daemon: &Daemon, figures: Option<(&Found, Duration)>, now: i64) -> Sheet {
+fn sheet(daemon: &Daemon, figures: &Told, now: i64) -> Sheet {
     let mut sheet = Sheet::default();
     let schema = Store::newest_schema().to_string();
     sheet.whole(&BUILD, [([env!("CARGO_PKG_VERSION").to_owned(), schema], 1)]);
     dispatcher(&mut sheet, daemon, now);
     told(&mut sheet, daemon);
-    if let Some((found, age)) = figures {
+    if let Some((found, _)) = &figures.found {
         database(&mut sheet, found);
+    }
+    sheet.one(&FIGURES_UP, i64::from(figures.up));
+    if let Some((_, age)) = &figures.found {
         sheet.seconds(&FIGURES_AGE, age.as_secs_f64());
     }
     sheet.seconds(&STARTED_AT, seconds(daemon.started_at));
@@ -123,6 +125,7 @@ fn dispatcher(sheet: &mut Sheet, daemon: &Daemon, now: i64) {
     sheet.one(&DATABASE_UP, i64::from(database.trouble().is_none()));
     sheet.whole(&RELAY_UP, live.relays(now).into_iter().map(|relay| ([relay.name], i64::from(relay.up))));
     sheet.one(&SOURCES, i64::try_from(daemon.receipts.list().len()).unwrap_or(i64::MAX));
+    sheet.one(&CONFIGURATION_REFUSED, i64::from(daemon.service.refused().is_some()));
 }
 
 fn told(sheet: &mut Sheet, daemon: &Daemon) {

@@ -2,7 +2,7 @@
 //! text as Kubernetes' own, one line a check where `?verbose` asks for it or one fails.
 
 use super::Daemon;
-use crate::service::Wedged;
+use crate::service::{Phase, Wedged};
 use axum::http::StatusCode;
 
 /// One check: what is looked at, and what is wrong with it.
@@ -21,9 +21,11 @@ pub(super) fn live(wedged: &[Wedged]) -> Vec<Check> {
 pub(super) fn ready(daemon: &Daemon, now: i64) -> Vec<Check> {
     let (database, relays) = (daemon.live.database(now), daemon.live.relays(now));
     let begun = !relays.is_empty();
+    let ends = daemon.service.phase() == Phase::Stopping;
+    let dispatcher = if ends { Some("is ending") } else { (!begun).then_some("has not begun") };
     let away = begun && !relays.iter().any(|relay| relay.up);
     vec![
-        ("dispatcher", (!begun).then(|| "has not begun".to_owned())),
+        ("dispatcher", dispatcher.map(str::to_owned)),
         ("database", database.trouble().map(|trouble| trouble.why.clone())),
         ("relays", away.then(|| "none can be used".to_owned())),
     ]

@@ -1,6 +1,7 @@
 //! Over a real socket.
 
 use super::*;
+use crate::service::Phase;
 use std::net::SocketAddr;
 use tempfile::{TempDir, tempdir};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -106,6 +107,16 @@ async fn a_refused_configuration_is_told_and_a_loop_that_does_nothing_is_trouble
     pulse.retire();
     let why = "watch has done nothing for 31 s, and its longest round is 30 s".to_owned();
     assert_eq!(probes::live(&[wedged]), [("loops", Some(why))]);
+}
+
+#[tokio::test]
+async fn whoever_ends_is_not_ready_any_more() {
+    let folder = tempdir().unwrap();
+    let daemon = daemon(&folder, 0).await;
+    daemon.service.enter(Phase::Running);
+    assert_eq!(probes::ready(&daemon, 0)[0], ("dispatcher", Some("has not begun".to_owned())));
+    daemon.service.enter(Phase::Stopping);
+    assert_eq!(probes::ready(&daemon, 0)[0], ("dispatcher", Some("is ending".to_owned())));
 }
 
 async fn of(at: SocketAddr, path: &str) -> (u16, String) {

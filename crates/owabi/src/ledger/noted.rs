@@ -1,4 +1,4 @@
-//! The newest head beside the key, outside the database: whoever cuts off seals, or all of them, does not reach it.
+//! The newest head outside the database, beside the key or the spool file: whoever cuts off seals, or all of them, does not reach it.
 //!
 //! One line a queue, mode 0600, replaced as a whole.
 
@@ -19,14 +19,15 @@ pub struct Noted {
 }
 
 impl Noted {
-    /// The file beside the key's; none where the key is a credential of systemd, beside which nothing can be written.
-    pub fn of(config: &Config) -> Option<Self> {
+    /// The file beside the key's. Beside a credential of systemd nothing can be written: then beside the spool file, with the ending
+    /// `.head` in the place of its own.
+    pub fn of(config: &Config) -> Self {
         if config.ledger.key_credential.is_some() {
-            return None;
+            return Self::at(config.dispatch.spool.with_extension("head"));
         }
         let mut name = config.ledger.key_file.clone().into_os_string();
         name.push(".head");
-        Some(Self::at(name.into()))
+        Self::at(name.into())
     }
 
     /// This file.
@@ -87,7 +88,7 @@ impl Noted {
             && !self.failed
         {
             let file = self.place();
-            tracing::warn!(file, error = %error, "the head of the ledger cannot be noted beside its key");
+            tracing::warn!(file, error = %error, "the head of the ledger cannot be noted outside of the database");
         }
         self.failed = written.is_err();
     }

@@ -107,8 +107,8 @@ impl Sealer {
 
     /// Notes the head outside the database after each seal, and seals no chain that does not hold the head that is noted there.
     #[must_use]
-    pub fn noting(mut self, noted: Option<Noted>) -> Self {
-        self.noted = noted;
+    pub fn noting(mut self, noted: Noted) -> Self {
+        self.noted = Some(noted);
         self
     }
 

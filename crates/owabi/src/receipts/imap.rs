@@ -18,6 +18,7 @@ mod wary;
 mod wire;
 
 use super::counted::{Counted, Failed};
+use super::find::Came;
 use super::patience::Patience;
 use super::{Arrival, Intake, Verdict};
 use crate::clock;
@@ -172,12 +173,13 @@ pub(crate) async fn check(mailbox: &Mailbox) -> Result<Offer, Failed> {
     Session::check(mailbox).await.map_err(|trouble| mailbox.failed(trouble))
 }
 
-/// The mail with these words, if it is among the newest of the folder or of where mails are put away; changes nothing.
+/// What came of the mail with this Message-ID, if it is among the newest of the folder or of where mails are put away; changes
+/// nothing.
 ///
 /// # Errors
 /// Why the mailbox cannot be read, and what to do.
-pub(crate) async fn find(mailbox: &Mailbox, words: &str) -> Result<Option<Vec<u8>>, String> {
-    find::find(mailbox, words).await.map_err(|trouble| match mailbox.failed(trouble) {
+pub(crate) async fn find(mailbox: &Mailbox, message_id: &str) -> Result<Option<Came>, String> {
+    find::find(mailbox, message_id).await.map_err(|trouble| match mailbox.failed(trouble) {
         Failed::Source(why) => why,
         Failed::Store(error) => error.to_string(),
     })

@@ -68,19 +68,16 @@ pub(crate) fn mailbox(config: &Config) -> Result<Option<imap::Mailbox>, ConfigEr
 }
 
 impl Sources {
-    /// The sources that are configured.
-    ///
-    /// # Errors
-    /// When a password cannot be read.
-    pub(crate) fn new(config: &Config, intake: Intake) -> Result<Self, ConfigError> {
+    /// The sources that are configured, with the [`mailbox`] of the same configuration.
+    pub(crate) fn new(config: &Config, mailbox: Option<imap::Mailbox>, intake: Intake) -> Self {
         let receipts = &config.receipts;
         let mut all = Vec::new();
         all.extend(receipts.maildir.as_deref().map(maildir::Maildir::new).map(Source::Maildir));
-        all.extend(mailbox(config)?.map(Box::new).map(Source::Imap));
+        all.extend(mailbox.map(Box::new).map(Source::Imap));
         all.extend(receipts.maillog.clone().map(Source::Maillog));
         all.extend(receipts.journal.then_some(Source::Journal));
         let intake = intake.following();
-        Ok(Self { intake, all, poll: receipts.poll.into() })
+        Self { intake, all, poll: receipts.poll.into() }
     }
 
     /// Begins to read them. From then on a mail in doubt is not sent again before they were looked at.

@@ -14,6 +14,9 @@ use canonical::Form;
 use ring::signature::{ED25519, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, UnparsedPublicKey};
 use sha2::{Digest, Sha256};
 
+/// So many signatures of one mail are looked at: each costs a question to the DNS (RFC 6376 section 6.1).
+pub const MOST_SIGNATURES: usize = 10;
+
 /// A mail taken apart: its header fields as they are, and its body.
 #[derive(Clone, Debug)]
 pub struct Parts<'a> {
@@ -28,6 +31,12 @@ pub struct Parts<'a> {
 pub enum Verified {
     /// Body and header are as they were signed.
     Valid,
+    /// So they are, but `l=` leaves so many octets at the body's end unsigned: anybody may have written them.
+    ValidInPart(usize),
+    /// `l=` is longer than the body (section 6.1.3).
+    BodyTooShort,
+    /// The key is for the domain itself (`t=s`), and the signature for one below it.
+    NotBelow,
     /// The body was changed after signing, or its hash was computed of something else.
     BodyChanged,
     /// The body's hash is right; the signature over the header does not fit the key in the DNS.
@@ -60,9 +69,9 @@ impl<'a> Parts<'a> {
         self.fields.iter().filter(is_it).map(|field| field.1)
     }
 
-    /// Every DKIM signature, from the top; those that cannot be read with their reason.
+    /// The DKIM signatures, from the top, at most [`MOST_SIGNATURES`]; those that cannot be read with their reason.
     pub fn signatures(&self) -> Vec<Result<Signature, Bad>> {
-        self.values("DKIM-Signature").map(Signature::parse).collect()
+        self.values("DKIM-Signature").take(MOST_SIGNATURES).map(Signature::parse).collect()
     }
 }
 
@@ -78,12 +87,16 @@ fn field_end(rest: &[u8]) -> usize {
     rest.len()
 }
 
-/// Verifies a signature of this mail with the key of its selector: first the body's hash, then the header's signature.
+/// Verifies a signature of this mail with the key of its selector: first the body's hash, then the header's signature. Whether
+/// it has expired is not looked at.
 pub fn verify(parts: &Parts<'_>, signature: &Signature, record: &KeyRecord) -> Verified {
-    let mut body = canonical::body(parts.body, signature.body_form);
-    if let Some(length) = signature.body_length {
-        body.truncate(length);
+    if record.is_exact && signature.identity != signature.domain {
+        return Verified::NotBelow;
     }
+    let mut body = canonical::body(parts.body, signature.body_form);
+    let signed = signature.body_length.unwrap_or(body.len());
+    let Some(unsigned) = body.len().checked_sub(signed) else { return Verified::BodyTooShort };
+    body.truncate(signed);
     if STANDARD.encode(Sha256::digest(&body)) != signature.body_hash {
         return Verified::BodyChanged;
     }
@@ -100,6 +113,7 @@ pub fn verify(parts: &Parts<'_>, signature: &Signature, record: &KeyRecord) -> V
     };
     match verified {
         _ if is_rsa != signature.is_rsa => Verified::OtherKind,
+        Ok(()) if unsigned > 0 => Verified::ValidInPart(unsigned),
         Ok(()) => Verified::Valid,
         Err(_) => Verified::HeaderBroken,
     }

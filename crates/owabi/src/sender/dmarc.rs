@@ -1,13 +1,17 @@
 //! DMARC (RFC 7489): a domain's policy, and whether another domain is aligned with it.
 //!
-//! The policy of a domain without one is looked for at the domains above it, up to the last but one label: which of them
-//! is the organisation's is then known without a list of public suffixes.
+//! The policy of a domain without one is looked for at the domains above it, but never at one under which anybody gets
+//! domains. Of those only the top level and Japan's are known here, not the whole list of public suffixes: whoever is
+//! aligned because of a domain above is so approximately.
 
 use super::dns::{Dns, NoAnswer};
 use super::{is_within, tag};
 
 /// The most domains above one that are asked.
 const MOST_ABOVE: usize = 7;
+
+/// Under `jp`, what stands before the domain of an organisation.
+const SECOND_LEVELS_OF_JP: [&str; 9] = ["ac", "ad", "co", "ed", "go", "gr", "lg", "ne", "or"];
 
 /// A policy as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +51,11 @@ pub enum Trouble {
 /// Why there is none.
 pub async fn policy(dns: &Dns, domain: &str) -> Result<Policy, Trouble> {
     let labels: Vec<&str> = domain.split('.').collect();
-    for above in 0..labels.len().saturating_sub(1).min(MOST_ABOVE) {
+    for above in 0..labels.len().min(MOST_ABOVE) {
         let at = labels[above..].join(".");
+        if is_public(&at) {
+            break;
+        }
         let name = format!("_dmarc.{at}");
         let texts = match dns.txt(&name).await {
             Ok(texts) => texts,
@@ -76,13 +83,28 @@ fn read(text: &str, at: String, is_below: bool) -> Result<Policy, Trouble> {
     Ok(Policy { at, policy, strict_spf: is_strict("aspf"), strict_dkim: is_strict("adkim"), reports })
 }
 
+/// Whether anybody gets domains under this one, as far as it is known here.
+fn is_public(domain: &str) -> bool {
+    let domain = domain.to_ascii_lowercase();
+    match domain.split_once('.') {
+        None => true,
+        Some((second, "jp")) => SECOND_LEVELS_OF_JP.contains(&second),
+        Some(_) => false,
+    }
+}
+
+/// Whether alignment of these two hangs on which domain is the organisation's, which is known approximately.
+pub fn is_approximate(from: &str, other: &str, strict: bool) -> bool {
+    !strict && !from.eq_ignore_ascii_case(other)
+}
+
 /// Whether `other` (of the bounce address, or `d=` of a signature) is aligned with the From domain.
 pub fn is_aligned(from: &str, other: &str, strict: bool, policy: Option<&Policy>) -> bool {
     if from.eq_ignore_ascii_case(other) {
         return true;
     }
-    let of_one_house = policy.is_some_and(|policy| is_within(from, &policy.at) && is_within(other, &policy.at));
-    !strict && (is_within(from, other) || is_within(other, from) || of_one_house)
+    let is_above = |above: &str| !is_public(above) && is_within(from, above) && is_within(other, above);
+    !strict && (is_above(from) || is_above(other) || policy.is_some_and(|policy| is_above(&policy.at)))
 }
 
 #[cfg(test)]
@@ -108,8 +130,29 @@ mod tests {
             ("news.example.jp", "bounce.example.jp", false, true),
             ("example.jp", "example.com", false, false),
             ("example.jp", "badexample.jp", false, false),
+            ("example.jp", "jp", false, false),
+            ("example.co.jp", "co.jp", false, false),
+            ("example.co.jp", "news.example.co.jp", false, true),
         ] {
             assert_eq!(is_aligned(from, other, strict, Some(&policy)), aligned, "{from} {other} {strict}");
+        }
+        assert!(is_approximate("example.jp", "news.example.jp", false));
+        assert!(
+            !is_approximate("example.jp", "Example.jp", false) && !is_approximate("example.jp", "a.example.jp", true)
+        );
+    }
+
+    #[test]
+    fn a_domain_under_which_anybody_gets_domains_is_no_organisations() {
+        for (domain, public) in [
+            ("jp", true),
+            ("co.jp", true),
+            ("Lg.JP", true),
+            ("example.jp", false),
+            ("co.com", false),
+            ("a.co.jp", false),
+        ] {
+            assert_eq!(is_public(domain), public, "{domain}");
         }
     }
 }

@@ -3,18 +3,20 @@
 //! One question at a time, over UDP and, for what does not fit, TCP (RFC 1035, RFC 7766). Each wait is bounded.
 
 use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
-use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long one try waits.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Tries at each server.
 const TRIES: usize = 2;
+/// So many aliases are followed from one name.
+const MOST_ALIASES: usize = 8;
 /// The largest answer that is read.
 const LARGEST: usize = 64 * 1024;
 
@@ -22,6 +24,8 @@ const LARGEST: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dns {
     servers: Vec<SocketAddr>,
+    /// Afterwards nobody is asked any more.
+    until: Option<Instant>,
 }
 
 /// Why there is no answer.
@@ -62,11 +66,11 @@ impl std::str::FromStr for Dns {
     fn from_str(text: &str) -> Result<Self, BadResolver> {
         if text == "system" {
             let servers = listed(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
-            return Ok(Self { servers });
+            return Ok(Self { servers, until: None });
         }
         let bare = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
         let server = bare.or_else(|_| text.parse::<SocketAddr>()).map_err(|_| BadResolver(text.to_owned()))?;
-        Ok(Self { servers: vec![server] })
+        Ok(Self { servers: vec![server], until: None })
     }
 }
 
@@ -77,6 +81,13 @@ fn listed(text: &str) -> Vec<SocketAddr> {
 }
 
 impl Dns {
+    /// The same resolvers for questions that together may take no longer than this; then they are [`NoAnswer::Silent`].
+    #[must_use]
+    pub fn within(&self, span: Duration) -> Self {
+        let until = Instant::now() + span;
+        Self { servers: self.servers.clone(), until: Some(self.until.map_or(until, |earlier| earlier.min(until))) }
+    }
+
     /// Its TXT records, each put together from its parts.
     ///
     /// # Errors
@@ -129,10 +140,9 @@ impl Dns {
         let name = Name::from_ascii(format!("{}.", name.trim_end_matches('.'))).map_err(|_| NoAnswer::BadName)?;
         let mut last = NoAnswer::Silent;
         for server in &self.servers {
-            match ask(*server, &name, kind).await {
+            match self.ask(*server, &name, kind).await {
                 Ok(answer) => {
-                    // Only records of the kind that was asked for: an alias stands before them.
-                    let found: Vec<T> = answer.answers.iter().filter_map(|record| take(&record.data)).collect();
+                    let found: Vec<T> = belonging(&answer.answers, &name, kind).filter_map(&take).collect();
                     return if found.is_empty() { Err(NoAnswer::NoRecord) } else { Ok(found) };
                 }
                 Err(NoAnswer::NoSuchName) => return Err(NoAnswer::NoSuchName),
@@ -141,25 +151,50 @@ impl Dns {
         }
         Err(last)
     }
+
+    async fn ask(&self, server: SocketAddr, name: &Name, kind: RecordType) -> Result<Message, NoAnswer> {
+        for _ in 0..TRIES {
+            let mut question = Message::query();
+            question.metadata.recursion_desired = true;
+            question.add_query(Query::query(name.clone(), kind));
+            let Ok(octets) = question.to_vec() else { return Err(NoAnswer::BadName) };
+            let mut said = timeout(self.patience()?, over_udp(server, &octets, &question)).await;
+            if let Ok(Ok(answer)) = &said
+                && answer.metadata.truncation
+            {
+                said = timeout(self.patience()?, over_tcp(server, &octets, &question)).await;
+            }
+            if let Ok(Ok(answer)) = said {
+                return judged(answer);
+            }
+        }
+        Err(NoAnswer::Silent)
+    }
+
+    /// How long the next try may wait.
+    fn patience(&self) -> Result<Duration, NoAnswer> {
+        let left = self.until.map_or(PATIENCE, |until| until.saturating_duration_since(Instant::now()));
+        if left.is_zero() { Err(NoAnswer::Silent) } else { Ok(left.min(PATIENCE)) }
+    }
 }
 
-async fn ask(server: SocketAddr, name: &Name, kind: RecordType) -> Result<Message, NoAnswer> {
-    for _ in 0..TRIES {
-        let mut question = Message::query();
-        question.metadata.recursion_desired = true;
-        question.add_query(Query::query(name.clone(), kind));
-        let Ok(octets) = question.to_vec() else { return Err(NoAnswer::BadName) };
-        let mut said = timeout(PATIENCE, over_udp(server, &octets, &question)).await;
-        if let Ok(Ok(answer)) = &said
-            && answer.metadata.truncation
-        {
-            said = timeout(PATIENCE, over_tcp(server, &octets, &question)).await;
-        }
-        if let Ok(Ok(answer)) = said {
-            return judged(answer);
+/// The records of this kind that answer the question: of its name, or of what its aliases (CNAME) lead to. Whatever else a
+/// resolver says belongs to somebody else.
+fn belonging<'a>(answers: &'a [Record], name: &Name, kind: RecordType) -> impl Iterator<Item = &'a RData> {
+    let mut owner = name;
+    for _ in 0..MOST_ALIASES {
+        let alias = answers.iter().find_map(|record| match &record.data {
+            RData::CNAME(alias) if record.name.eq_ignore_root(owner) => Some(&alias.0),
+            _ => None,
+        });
+        match alias {
+            Some(alias) => owner = alias,
+            None => break,
         }
     }
-    Err(NoAnswer::Silent)
+    let owner = owner.clone();
+    let is_it = move |record: &&Record| record.record_type() == kind && record.name.eq_ignore_root(&owner);
+    answers.iter().filter(is_it).map(|record| &record.data)
 }
 
 fn judged(answer: Message) -> Result<Message, NoAnswer> {
@@ -207,6 +242,7 @@ fn answer_to(question: &Message, octets: &[u8]) -> Option<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hickory_proto::rr::rdata::{CNAME, TXT};
 
     #[test]
     fn a_resolver_is_an_address_with_or_without_a_port_or_the_systems() {
@@ -224,5 +260,41 @@ mod tests {
         let nobody = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let dns: Dns = nobody.local_addr().unwrap().to_string().parse().unwrap();
         assert_eq!(dns.txt("example.jp").await, Err(NoAnswer::Silent));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_the_time_for_all_questions_is_over_nobody_is_asked_any_more() {
+        let dns: Dns = "127.0.0.1:9".parse().unwrap();
+        let short = dns.within(Duration::from_secs(5)).within(Duration::from_mins(5));
+        assert_eq!(short.patience(), Ok(PATIENCE));
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert_eq!(short.patience(), Ok(Duration::from_secs(1)));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(short.txt("example.jp").await, Err(NoAnswer::Silent));
+        assert_eq!(dns.patience(), Ok(PATIENCE));
+    }
+
+    fn record(owner: &str, data: RData) -> Record {
+        Record::from_rdata(Name::from_ascii(owner).unwrap(), 60, data)
+    }
+
+    #[test]
+    fn only_records_of_the_asked_name_and_of_what_its_aliases_lead_to_are_answers() {
+        let alias = |owner: &str, of: &str| record(owner, RData::CNAME(CNAME(Name::from_ascii(of).unwrap())));
+        let text = |owner: &str, text: &str| record(owner, RData::TXT(TXT::new(vec![text.to_owned()])));
+        let of = |answers: &[Record]| -> Vec<String> {
+            let name = Name::from_ascii("a.test.").unwrap();
+            belonging(answers, &name, RecordType::TXT).map(ToString::to_string).collect()
+        };
+        let said = [
+            text("c.test.", "of c"),
+            alias("B.test.", "c.test."),
+            alias("a.test.", "b.test."),
+            text("x.test.", "of x"),
+        ];
+        assert_eq!(of(&said), ["of c"]);
+        assert_eq!(of(&[text("A.Test.", "own"), text("x.test.", "of x")]), ["own"]);
+        assert_eq!(of(&[text("x.test.", "of x")]), [""; 0]);
+        assert_eq!(of(&[alias("a.test.", "b.test."), alias("b.test.", "a.test.")]), [""; 0], "in a circle");
     }
 }

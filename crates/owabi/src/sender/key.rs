@@ -7,6 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+/// RFC 8301 section 3.2.
+const LEAST_BITS: usize = 1024;
+/// Longer ones are not verified here.
+const MOST_BITS: usize = 8192;
+
 /// A public key.
 #[derive(Clone, PartialEq, Eq)]
 pub enum PublicKey {
@@ -38,6 +43,8 @@ pub struct KeyRecord {
     pub key: PublicKey,
     /// `t=y`: the domain says that it is only trying; receivers may treat mails as unsigned.
     pub is_test: bool,
+    /// `t=s`: it signs for the domain itself, and for none below it.
+    pub is_exact: bool,
 }
 
 /// Why there is no key.
@@ -49,6 +56,9 @@ pub enum Trouble {
     /// An empty `p=`: it was revoked.
     #[error("the key was revoked (p= is empty)")]
     Revoked,
+    /// Too short (RFC 8301 section 3.2): receivers do not take it.
+    #[error("the RSA key has {0} bits, receivers want 1024 at least")]
+    Short(usize),
     /// What stands there is no key.
     #[error("no DKIM key: {0}")]
     Bad(&'static str),
@@ -82,28 +92,46 @@ pub fn parse(text: &str) -> Result<KeyRecord, Trouble> {
     {
         return Err(Trouble::Bad("h= does not allow sha256"));
     }
+    if let Some(services) = tag(text, "s")
+        && !services.split(':').any(|service| matches!(service.trim(), "*" | "email"))
+    {
+        return Err(Trouble::Bad("s= does not allow email"));
+    }
     let encoded = unfolded(tag(text, "p").unwrap_or_default());
     if encoded.is_empty() {
         return Err(Trouble::Revoked);
     }
     let octets = STANDARD.decode(encoded).map_err(|_| Trouble::Bad("p= is not base64"))?;
     let key = match tag(text, "k").unwrap_or("rsa").to_ascii_lowercase().as_str() {
-        "rsa" => rsa(octets).ok_or(Trouble::Bad("p= is no RSA key"))?,
+        "rsa" => rsa(octets)?,
         "ed25519" if octets.len() == 32 => PublicKey::Ed25519(octets),
         "ed25519" => return Err(Trouble::Bad("p= is no Ed25519 key of 32 octets")),
         _ => return Err(Trouble::Bad("k= is neither rsa nor ed25519")),
     };
-    let is_test = tag(text, "t").is_some_and(|flags| flags.split(':').any(|flag| flag.trim() == "y"));
-    Ok(KeyRecord { key, is_test })
+    let has_flag = |flag: &str| {
+        tag(text, "t").is_some_and(|flags| flags.split(':').any(|one| one.trim().eq_ignore_ascii_case(flag)))
+    };
+    Ok(KeyRecord { key, is_test: has_flag("y"), is_exact: has_flag("s") })
 }
 
 /// Both forms are in use: a `SubjectPublicKeyInfo`, as the RFC means it, and the bare key.
-fn rsa(der: Vec<u8>) -> Option<PublicKey> {
+fn rsa(der: Vec<u8>) -> Result<PublicKey, Trouble> {
     let bare = match SubjectPublicKeyInfo::from_der(&der) {
         Ok((_, info)) => info.subject_public_key.data.to_vec(),
         Err(_) => der,
     };
-    let (_, key) = x509_parser::public_key::RSAPublicKey::from_der(&bare).ok()?;
-    let bits = key.key_size();
-    Some(PublicKey::Rsa(bare, bits))
+    let bad = |_| Trouble::Bad("p= is no RSA key");
+    let (_, key) = x509_parser::public_key::RSAPublicKey::from_der(&bare).map_err(bad)?;
+    match bits(key.modulus) {
+        bits if bits < LEAST_BITS => Err(Trouble::Short(bits)),
+        bits if bits > MOST_BITS => Err(Trouble::Bad("the RSA key has more than 8192 bits")),
+        bits => Ok(PublicKey::Rsa(bare, bits)),
+    }
+}
+
+/// The bits of a number in its octets, the highest first.
+fn bits(octets: &[u8]) -> usize {
+    let from = octets.iter().position(|octet| *octet != 0).unwrap_or(octets.len());
+    let zeros = octets.get(from).map_or(0, |octet| octet.leading_zeros() as usize);
+    (octets.len() - from) * 8 - zeros
 }

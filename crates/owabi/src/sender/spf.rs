@@ -2,12 +2,22 @@
 //!
 //! Macros and `ptr` are not followed: a record that needs them is "unknown", never guessed.
 
+mod record;
+
 use super::dns::{Dns, NoAnswer};
+use record::{Directive, Mechanism, Prefixes, Record};
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
 /// The most terms that ask the DNS (section 4.6.4).
 pub const MOST_LOOKUPS: u32 = 10;
+/// The most exchangers of one `mx` (section 4.6.4).
+pub const MOST_EXCHANGERS: usize = 10;
+/// The most questions that come to nothing (section 4.6.4).
+pub const MOST_VOID: u32 = 2;
+/// For all questions about one address together (section 4.6.4).
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the record says of an address (section 2.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +47,15 @@ pub enum Trouble {
     /// More than ten terms ask the DNS: receivers treat that as an error.
     #[error("more than {MOST_LOOKUPS} DNS lookups")]
     TooMany,
+    /// A modifier that may stand there once.
+    #[error("{0}= stands there twice")]
+    Twice(&'static str),
+    /// An `mx` of too many exchangers: receivers treat that as an error.
+    #[error("{0} has more than {MOST_EXCHANGERS} MX records")]
+    TooManyExchangers(String),
+    /// Too many names that do not exist or have no such record: receivers treat that as an error.
+    #[error("more than {MOST_VOID} DNS lookups without an answer, the last of {0}")]
+    TooManyVoid(String),
     /// A term that is not followed here.
     #[error("{0:?} is not followed here")]
     NotFollowed(String),
@@ -83,7 +102,8 @@ pub async fn record(dns: &Dns, domain: &str) -> Result<String, Trouble> {
 /// # Errors
 /// Why nothing can be said.
 pub async fn evaluate(dns: &Dns, domain: &str, ip: IpAddr) -> Result<Found, Trouble> {
-    let mut walk = Walk { dns, ip, lookups: 0 };
+    let dns = dns.within(PATIENCE);
+    let mut walk = Walk { dns: &dns, ip, lookups: 0, void: 0 };
     let (verdict, by) = walk.domain(domain.to_owned()).await?.unwrap_or((Verdict::Neutral, None));
     Ok(Found { verdict, by, lookups: walk.lookups })
 }
@@ -95,32 +115,31 @@ struct Walk<'a> {
     dns: &'a Dns,
     ip: IpAddr,
     lookups: u32,
+    void: u32,
 }
 
 impl Walk<'_> {
     fn domain(&mut self, domain: String) -> Walking<'_> {
         Box::pin(async move {
-            let text = record(self.dns, &domain).await?;
-            let mut redirect = None;
-            for term in text.split_ascii_whitespace().skip(1) {
-                match modifier(term) {
-                    Some(("redirect", to)) => redirect = Some(to.to_owned()),
-                    Some(_) => {}
-                    None => {
-                        let (verdict, mechanism) = qualified(term);
-                        if self.holds(mechanism, &domain).await? {
-                            return Ok(Some((verdict, Some(term.to_owned()))));
-                        }
-                    }
+            let Record { directives, redirect } = Record::parse(&record(self.dns, &domain).await?)?;
+            let has_all = directives.iter().any(|one| one.mechanism == Mechanism::All);
+            for Directive { verdict, mechanism, text } in directives {
+                if self.holds(mechanism, &text, &domain).await? {
+                    return Ok(Some((verdict, Some(text))));
                 }
             }
-            let Some(to) = redirect else { return Ok(None) };
+            let Some(to) = redirect.filter(|_| !has_all) else { return Ok(None) };
             self.counted(&to)?;
-            match self.domain(to.clone()).await {
-                Err(Trouble::None) => Err(Trouble::NoneAt(to)),
-                other => other,
-            }
+            self.further(to).await
         })
+    }
+
+    /// What another domain's record says, which must be there.
+    async fn further(&mut self, of: String) -> Result<Matched, Trouble> {
+        match self.domain(of.clone()).await {
+            Err(Trouble::None) => Err(Trouble::NoneAt(of)),
+            other => other,
+        }
     }
 
     /// A term that asks the DNS; macros are not followed.
@@ -132,105 +151,64 @@ impl Walk<'_> {
         if self.lookups > MOST_LOOKUPS { Err(Trouble::TooMany) } else { Ok(()) }
     }
 
-    async fn holds(&mut self, mechanism: &str, domain: &str) -> Result<bool, Trouble> {
-        let (name, argument) = named(mechanism);
-        match name.to_ascii_lowercase().as_str() {
-            "all" => Ok(true),
-            "ip4" | "ip6" => in_network(self.ip, argument).ok_or_else(|| Trouble::Syntax(mechanism.to_owned())),
-            "a" => {
-                let (host, prefixes) = target(argument, domain).ok_or_else(|| Trouble::Syntax(mechanism.to_owned()))?;
+    async fn holds(&mut self, mechanism: Mechanism, text: &str, domain: &str) -> Result<bool, Trouble> {
+        let own = |host: Option<String>| host.unwrap_or_else(|| domain.to_owned());
+        match mechanism {
+            Mechanism::All => Ok(true),
+            Mechanism::Network(network, prefix) => Ok(is_in(self.ip, network, prefix)),
+            Mechanism::A(host, prefixes) => {
+                let host = own(host);
                 self.counted(&host)?;
                 self.is_of(&host, prefixes).await
             }
-            "mx" => {
-                let (host, prefixes) = target(argument, domain).ok_or_else(|| Trouble::Syntax(mechanism.to_owned()))?;
-                self.counted(&host)?;
-                let exchanges = none_if_certain(self.dns.mx(&host).await, &host)?;
-                for exchange in exchanges.iter().filter(|name| !name.is_empty()).take(MOST_LOOKUPS as usize) {
-                    if self.is_of(exchange, prefixes).await? {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
-            }
-            "include" => {
-                let of = argument.strip_prefix(':').ok_or_else(|| Trouble::Syntax(mechanism.to_owned()))?.to_owned();
+            Mechanism::Mx(host, prefixes) => self.is_exchanger_of(&own(host), prefixes).await,
+            Mechanism::Include(of) => {
                 self.counted(&of)?;
-                match self.domain(of.clone()).await {
-                    Ok(found) => Ok(found.is_some_and(|(verdict, _)| verdict == Verdict::Pass)),
-                    Err(Trouble::None) => Err(Trouble::NoneAt(of)),
-                    Err(other) => Err(other),
-                }
+                let found = self.further(of).await?;
+                Ok(found.is_some_and(|(verdict, _)| verdict == Verdict::Pass))
             }
-            "exists" => {
-                let of = argument.strip_prefix(':').ok_or_else(|| Trouble::Syntax(mechanism.to_owned()))?;
-                self.counted(of)?;
-                Ok(!none_if_certain(self.dns.addresses(of, false).await, of)?.is_empty())
+            Mechanism::Exists(of) => {
+                self.counted(&of)?;
+                let answer = self.dns.addresses(&of, false).await;
+                Ok(!self.none_if_certain(answer, &of)?.is_empty())
             }
-            "ptr" => Err(Trouble::NotFollowed(mechanism.to_owned())),
-            _ => Err(Trouble::Syntax(mechanism.to_owned())),
+            Mechanism::Ptr => Err(Trouble::NotFollowed(text.to_owned())),
         }
     }
 
-    async fn is_of(&self, host: &str, (four, six): (u8, u8)) -> Result<bool, Trouble> {
-        let found = none_if_certain(self.dns.addresses(host, self.ip.is_ipv6()).await, host)?;
+    async fn is_exchanger_of(&mut self, host: &str, prefixes: Prefixes) -> Result<bool, Trouble> {
+        self.counted(host)?;
+        let answer = self.dns.mx(host).await;
+        let exchangers = self.none_if_certain(answer, host)?;
+        if exchangers.len() > MOST_EXCHANGERS {
+            return Err(Trouble::TooManyExchangers(host.to_owned()));
+        }
+        for exchanger in exchangers.iter().filter(|name| !name.is_empty()) {
+            if self.is_of(exchanger, prefixes).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn is_of(&mut self, host: &str, (four, six): Prefixes) -> Result<bool, Trouble> {
+        let answer = self.dns.addresses(host, self.ip.is_ipv6()).await;
+        let found = self.none_if_certain(answer, host)?;
         let prefix = if self.ip.is_ipv4() { four } else { six };
         Ok(found.iter().any(|address| is_in(self.ip, *address, prefix)))
     }
-}
 
-/// A name that is not there matches nothing; a resolver that fails leaves it open.
-fn none_if_certain<T>(answer: Result<Vec<T>, NoAnswer>, name: &str) -> Result<Vec<T>, Trouble> {
-    match answer {
-        Ok(found) => Ok(found),
-        Err(why) if why.is_certain() => Ok(Vec::new()),
-        Err(why) => Err(Trouble::Dns(name.to_owned(), why)),
+    /// A name that is not there matches nothing, and may not be asked for often; a resolver that fails leaves it open.
+    fn none_if_certain<T>(&mut self, answer: Result<Vec<T>, NoAnswer>, name: &str) -> Result<Vec<T>, Trouble> {
+        match answer {
+            Ok(found) => Ok(found),
+            Err(why) if why.is_certain() => {
+                self.void += 1;
+                if self.void > MOST_VOID { Err(Trouble::TooManyVoid(name.to_owned())) } else { Ok(Vec::new()) }
+            }
+            Err(why) => Err(Trouble::Dns(name.to_owned(), why)),
+        }
     }
-}
-
-/// `redirect=…` and the like; a mechanism has no `=` before its first `:` or `/`.
-fn modifier(term: &str) -> Option<(&str, &str)> {
-    let (name, value) = term.split_once('=')?;
-    (!name.contains([':', '/'])).then_some((name, value))
-}
-
-fn qualified(term: &str) -> (Verdict, &str) {
-    match term.as_bytes().first() {
-        Some(b'+') => (Verdict::Pass, &term[1..]),
-        Some(b'-') => (Verdict::Fail, &term[1..]),
-        Some(b'~') => (Verdict::SoftFail, &term[1..]),
-        Some(b'?') => (Verdict::Neutral, &term[1..]),
-        _ => (Verdict::Pass, term),
-    }
-}
-
-/// Name and the rest, which begins with `:` or `/` or is empty.
-fn named(mechanism: &str) -> (&str, &str) {
-    mechanism.find([':', '/']).map_or((mechanism, ""), |at| mechanism.split_at(at))
-}
-
-/// The host of `a` and `mx`, and the lengths of the prefixes for IPv4 and IPv6.
-fn target(argument: &str, domain: &str) -> Option<(String, (u8, u8))> {
-    let (host, cidr) = argument.find('/').map_or((argument, ""), |at| argument.split_at(at));
-    let host = if host.is_empty() { domain } else { host.strip_prefix(':')? };
-    let (four, six) = match cidr.strip_prefix("//") {
-        Some(six) => ("", six),
-        None => cidr.strip_prefix('/').unwrap_or("").split_once("//").unwrap_or((cidr.trim_start_matches('/'), "")),
-    };
-    let length = |text: &str, most: u8| {
-        if text.is_empty() { Some(most) } else { text.parse().ok().filter(|length| *length <= most) }
-    };
-    Some((host.to_owned(), (length(four, 32)?, length(six, 128)?)))
-}
-
-/// `:192.0.2.0/24`; `None` for what is no network.
-fn in_network(ip: IpAddr, argument: &str) -> Option<bool> {
-    let text = argument.strip_prefix(':')?;
-    let (network, prefix) = text.split_once('/').map_or((text, None), |(network, prefix)| (network, Some(prefix)));
-    let network: IpAddr = network.parse().ok()?;
-    let most = if network.is_ipv4() { 32 } else { 128 };
-    let prefix = prefix.map_or(Some(most), |prefix| prefix.parse().ok().filter(|length| *length <= most))?;
-    Some(is_in(ip, network, prefix))
 }
 
 fn is_in(ip: IpAddr, network: IpAddr, prefix: u8) -> bool {
@@ -253,31 +231,17 @@ mod tests {
 
     #[test]
     fn networks_hold_the_addresses_of_their_prefix_and_no_others() {
-        for (ip, network, holds) in [
-            ("192.0.2.7", ":192.0.2.0/24", Some(true)),
-            ("192.0.3.7", ":192.0.2.0/24", Some(false)),
-            ("192.0.2.7", ":192.0.2.7", Some(true)),
-            ("192.0.2.7", ":0.0.0.0/0", Some(true)),
-            ("2001:db8::1", ":2001:db8::/32", Some(true)),
-            ("2001:db9::1", ":2001:db8::/32", Some(false)),
-            ("192.0.2.7", ":2001:db8::/32", Some(false)),
-            ("192.0.2.7", ":192.0.2.0/33", None),
-            ("192.0.2.7", ":example.jp", None),
+        for (ip, network, prefix, holds) in [
+            ("192.0.2.7", "192.0.2.0", 24, true),
+            ("192.0.3.7", "192.0.2.0", 24, false),
+            ("192.0.2.7", "192.0.2.7", 32, true),
+            ("192.0.2.7", "0.0.0.0", 0, true),
+            ("2001:db8::1", "2001:db8::", 32, true),
+            ("2001:db9::1", "2001:db8::", 32, false),
+            ("2001:db9::1", "::", 0, true),
+            ("192.0.2.7", "2001:db8::", 32, false),
         ] {
-            assert_eq!(in_network(ip.parse().unwrap(), network), holds, "{ip} {network}");
+            assert_eq!(is_in(ip.parse().unwrap(), network.parse().unwrap(), prefix), holds, "{ip} {network}");
         }
-    }
-
-    #[test]
-    fn hosts_and_prefixes_of_a_and_mx_are_read() {
-        let read = |argument| target(argument, "d.test").map(|(host, (four, six))| format!("{host} {four} {six}"));
-        assert_eq!(read("").unwrap(), "d.test 32 128");
-        assert_eq!(read(":a.test").unwrap(), "a.test 32 128");
-        assert_eq!(read(":a.test/24//64").unwrap(), "a.test 24 64");
-        assert_eq!(read("/24").unwrap(), "d.test 24 128");
-        assert_eq!(read("//64").unwrap(), "d.test 32 64");
-        assert_eq!(read("/x"), None);
-        assert_eq!(modifier("redirect=a.test"), Some(("redirect", "a.test")));
-        assert_eq!(modifier("exists:%{i}=x"), None);
     }
 }

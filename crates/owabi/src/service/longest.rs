@@ -36,7 +36,7 @@ pub struct Longest {
     pub source: Duration,
     /// A letter to an operator, through one relay after the other.
     pub letter: Duration,
-    /// Winding down before a reload: the mails under way have all their deadlines.
+    /// Winding down before a reload, and for how long nothing may happen to mails under way: they have all their deadlines.
     pub wind_down: Duration,
 }
 

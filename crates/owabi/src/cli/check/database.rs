@@ -1,6 +1,7 @@
 //! `check`: the database, and whether keys and people are its own.
 
 use super::{Found, notices};
+use crate::cli::db::refuse_restored;
 use crate::cli::exit::Exit;
 use crate::cli::say::say;
 use crate::cli::session::{Session, moved, open_store};
@@ -44,6 +45,9 @@ pub(super) async fn check(
     }
     if let Err(error) = store.check_integrity().await {
         found.failure(session, "database", &error.into());
+    }
+    if let Err(failure) = refuse_restored(config, &store).await {
+        found.failure(session, "database", &failure);
     }
     if let Err(error) = keys::load(config, &store).await {
         found.failure(session, "keys", &error.into());

@@ -70,6 +70,20 @@ impl Seen {
         Self { state: State::Failed(exit), next: Some(next), ..Self::fine(step, what) }
     }
 
+    /// What is said holds approximately.
+    pub(super) fn about(self, is_approximate: bool) -> Self {
+        if !is_approximate {
+            return self;
+        }
+        let Text { ja, en } = &self.what;
+        let (ja, end) = ja.strip_suffix('。').map_or((ja.as_str(), ""), |ja| (ja, "。"));
+        let what = Text {
+            ja: format!("{ja}(目安: 組織のドメインは、公開サフィックスの一覧を使わずに推定しています){end}"),
+            en: format!("{en} (about: the organisation's domain is guessed without the list of public suffixes)"),
+        };
+        Self { what, ..self }
+    }
+
     pub(super) fn in_time(self, took: Duration) -> Self {
         Self { took: Some(took), ..self }
     }

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::keys;
 use crate::library::Library;
 use crate::outgoing::{Listed, Outgoing};
-use crate::receipts::find;
+use crate::receipts::find::{self, Came};
 use crate::sender::dns::Dns;
 use owabi_core::ids::{CHECK, Keys, Subject, hex, message_id_domain};
 use owabi_core::outcome::Outcome;
@@ -208,7 +208,11 @@ impl Try<'_> {
         let trouble = loop {
             let looked = find::find(self.config, &letter.message_id, letter.sent_at).await;
             match looked {
-                Ok(Some(mail)) => {
+                Ok(Some(Came::Bounce(words))) => {
+                    seen.push(bounced(letter, &words));
+                    return None;
+                }
+                Ok(Some(Came::Itself(mail))) => {
                     let what = say!(ja: "受信箱に届きました", en: "it came to the mailbox of bounces");
                     seen.push(Seen::fine("arrival", what).in_time(since.elapsed()));
                     return Some(mail);
@@ -221,6 +225,22 @@ impl Try<'_> {
         seen.push(missed(letter, wanted.wait, trouble));
         None
     }
+}
+
+fn bounced(letter: &Letter, words: &str) -> Seen {
+    let to = letter.to.address().as_str();
+    Seen::failed(
+        "arrival",
+        Exit::BadConfig,
+        say!(
+            ja: "{to} 宛てのメールは届かず、不達通知が返りました: {words}",
+            en: "the mail to {to} did not arrive, it bounced: {words}"
+        ),
+        say!(
+            ja: "不達通知の言葉を手がかりに、受信側の address+token(recipient_delimiter)と転送先、または中継サーバーを直してください。",
+            en: "its words tell what to correct: address+token (recipient_delimiter) and the delivery at the receiving server, or the relay"
+        ),
+    )
 }
 
 fn missed(letter: &Letter, wait: Duration, trouble: Option<String>) -> Seen {

@@ -1,5 +1,6 @@
 //! `db backup`: a consistent copy of a SQLite file while it is in use, looked through before it has its name.
 
+use super::unfinished;
 use crate::cli::exit::{Answer, Exit, Failure};
 use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
@@ -10,10 +11,12 @@ use owabi_store::{Store, StoreError};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use serde_json::{Value, json};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+/// The folder of the newest backup, in the database's `meta`: there may lie what one left that was interrupted.
+pub(in crate::cli) const FOLDER: &str = "backup_folder";
 
 /// The options of `db backup`.
 #[derive(Debug, clap::Args)]
@@ -23,7 +26,8 @@ Examples:
   owabi db backup /var/backups/owabi/ --keep 14       a file named by queue and time; the 14 newest of this queue stay
 
 The copy is one state of the queue, also while `owabi run` sends. It is written under another name, read through
-(integrity, schema, members, newest seal) and has its name only then; mode 0600, since it holds every member's address.
+(integrity, schema, members, newest seal) and has its name only then; mode 0600, since it holds every member's address. What an
+interrupted one left in that folder (.NAME.PID.new) is removed.
 The keys are not in it: keep copies of keys.file and ledger.key_file in another place, once.
 
 To restore: stop `owabi run`; move the old file with its -wal and -shm aside; copy the backup there as the user that owabi
@@ -59,6 +63,11 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
     let person = session.person(&store, Action::Database).await?;
     let members = store.counts().await?.values().flat_map(|of| of.values()).sum();
     session.export(&store, "db backup", &json!({}), members).await?;
+    let folder = std::fs::canonicalize(folder(&file)).map_err(|error| cannot_write(&file, &error))?;
+    store.set_meta(FOLDER, &folder.display().to_string()).await?;
+    let unfinished =
+        unfinished::remove(&folder, |name| is_of(&queue, name) || file.file_name().is_some_and(|of| of == name))
+            .map_err(|error| cannot_write(&folder, &error))?;
     let copied = copy(&store, &file).await?;
     let removed = match keep {
         Some(keep) => remove_older(place, &queue, *keep as usize).map_err(|error| cannot_write(place, &error))?,
@@ -68,7 +77,7 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
     store.append_ledger(session.now(), &person.name, "backup", None, &body).await?;
     store.set_meta("backed_up_at", &session.now().to_string()).await?;
     store.close().await;
-    tell(session, config, &file, &copied, &removed);
+    tell(session, config, &file, &copied, (&removed, &unfinished));
     Ok(Exit::Done)
 }
 
@@ -90,13 +99,13 @@ impl Copied {
 
 /// Writes the copy beside its place, looks through it, and gives it its name.
 async fn copy(store: &Store, file: &Path) -> Result<Copied, Failure> {
-    let beside = beside(file);
+    let beside = unfinished::beside(file);
     let copied = async {
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
-        made.map_err(|error| cannot_write(file, &error))?;
+        let made = unfinished::make(&beside).map_err(|error| cannot_write(file, &error))?;
         store.backup_to(&beside).await.map_err(|error| not_copied(file, &error))?;
         let copied = look_through(store, &beside).await.map_err(|error| not_copied(file, &error))?;
         name_it(&beside, file)?;
+        drop(made);
         Ok(copied)
     };
     let copied: Result<Copied, Failure> = copied.await;
@@ -106,9 +115,8 @@ async fn copy(store: &Store, file: &Path) -> Result<Copied, Failure> {
     copied
 }
 
-fn beside(file: &Path) -> PathBuf {
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    file.with_file_name(format!(".{name}.{}.new", std::process::id()))
+fn folder(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 async fn look_through(store: &Store, file: &Path) -> Result<Copied, StoreError> {
@@ -134,8 +142,7 @@ fn name_it(beside: &Path, file: &Path) -> Result<(), Failure> {
             Err(Errno::INVAL | Errno::NOSYS) if file.symlink_metadata().is_err() => std::fs::rename(beside, file)?,
             renamed => renamed?,
         }
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
+        File::open(folder(file))?.sync_all()
     };
     named().map_err(|error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => there_already(file),
@@ -174,7 +181,13 @@ fn remove_older(folder: &Path, queue: &str, keep: usize) -> io::Result<Vec<PathB
     Ok(backups)
 }
 
-fn tell(session: &Session, config: &Config, file: &Path, copied: &Copied, removed: &[PathBuf]) {
+fn tell(
+    session: &Session,
+    config: &Config,
+    file: &Path,
+    copied: &Copied,
+    (removed, unfinished): (&[PathBuf], &[PathBuf]),
+) {
     let Copied { bytes, members, schema, seal } = copied;
     let (shown, mib) = (file.display(), *bytes as f64 / 1_048_576.0);
     let sealed = match seal {
@@ -193,6 +206,13 @@ fn tell(session: &Session, config: &Config, file: &Path, copied: &Copied, remove
         let old = old.display();
         session.tell(&say!(ja: "  古いバックアップを消しました: {old}", en: "  removed an older one: {old}"));
     }
+    for left in unfinished {
+        let left = left.display();
+        session.tell(&say!(
+            ja: "  途中で止まった控えの残りを消しました: {left}",
+            en: "  removed what a backup left that was interrupted: {left}"
+        ));
+    }
     let keys = keys(config);
     let listed = keys.iter().map(|key| key.display().to_string()).collect::<Vec<_>>().join(", ");
     session.tell(&say!(
@@ -202,6 +222,7 @@ fn tell(session: &Session, config: &Config, file: &Path, copied: &Copied, remove
     let mut document = copied.document();
     document["file"] = json!(file);
     document["removed"] = json!(removed);
+    document["unfinished"] = json!(unfinished);
     document["not_in_it"] = json!(keys);
     session.answer(&document);
 }

@@ -20,9 +20,10 @@ Examples:
   owabi db accept-restored          says which seal is missing, and asks
   owabi db accept-restored --yes
 
-`owabi run` does not begin (exit 78) while the newest seal that was noted beside the ledger's key is not in the database: an older
-copy is in its place, and whoever was sent to after that copy would get the mail twice. Do first what `owabi run` says. This verb
-only puts the noted seal aside (ledger.key.head.before-restore) and enters it into the ledger; it withdraws nobody.")]
+`owabi run` does not begin (exit 78) while the newest seal that was noted beside the ledger's key (ledger.key.head; with
+ledger.key_credential owabi.head, beside the spool file) is not in the database: an older copy is in its place, and whoever was
+sent to after that copy would get the mail twice. Do first what `owabi run` says. This verb only puts the noted seal aside
+(ledger.key.head.before-restore) and enters it into the ledger; it withdraws nobody.")]
 pub(super) struct Options {
     /// Do not ask
     #[arg(long)]
@@ -81,7 +82,7 @@ pub(in crate::cli) async fn refuse_restored(config: &Config, store: &Store) -> R
 }
 
 async fn missing(config: &Config, store: &Store) -> Result<Option<(Noted, Head)>, Failure> {
-    let Some(noted) = Noted::of(config) else { return Ok(None) };
+    let noted = Noted::of(config);
     let head = noted.missing_from(store, &store.queue_id().await?).await?;
     Ok(head.map(|head| (noted, head)))
 }

@@ -1,5 +1,6 @@
 //! The database: whether it is whole, how its file is filled, and how old its newest backup is.
 
+use super::super::db::{backup::FOLDER, unfinished::left};
 use super::super::exit::Failure;
 use super::super::lost::refuse_lost;
 use super::super::say::{Text, say};
@@ -10,8 +11,9 @@ use crate::japan;
 use crate::ledger::Noted;
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const AREA: &str = "database";
 /// What a member costs who is not finished with: intents, attempts, entries, seals (octets; 1,000,000 members sent to took 0.6 GB in all).
@@ -78,6 +80,7 @@ async fn look_inside(
     if let Some(file) = store.file() {
         look_at_file(store, file, found).await?;
         look_at_backup(store, now, found).await?;
+        look_at_unfinished(store, file, found).await?;
     }
     look_at_seals(config, store, found).await?;
     let counts = store.counts().await?;
@@ -104,7 +107,8 @@ async fn look_at_file(store: &Store, file: &Path, found: &mut Findings) -> Resul
         found.good(AREA, say!(ja: "データベースのファイルは {all}、うち空き {free}、書き込みログ {ja}。", en: "the database's file has {all}, of which {free} are free; write-ahead log {en}"));
     }
     let lock = std::fs::canonicalize(file).map(|file| file.with_added_extension("lock"));
-    match lock.and_then(File::open).map(|lock| lock.try_lock()) {
+    // Shared: another doctor does not see this one, and a daemon that starts waits for it (`lock`).
+    match lock.and_then(File::open).map(|lock| lock.try_lock_shared()) {
         Ok(Err(TryLockError::WouldBlock)) => {
             found.good(AREA, say!(ja: "owabi がこのデータベースを使っています(.lock)。", en: "owabi is at work on this database (.lock)"));
         }
@@ -131,8 +135,24 @@ async fn look_at_backup(store: &Store, now: i64, found: &mut Findings) -> Result
     Ok(())
 }
 
+/// A backup that was killed: where the newest one went, and beside the database.
+async fn look_at_unfinished(store: &Store, file: &Path, found: &mut Findings) -> Result<(), Failure> {
+    let folder = |file: PathBuf| std::fs::canonicalize(file.parent().unwrap_or(Path::new("/"))).unwrap_or_default();
+    let beside = std::fs::canonicalize(file).map(folder).unwrap_or_default();
+    let folders: BTreeSet<_> = store.meta(FOLDER).await?.map(PathBuf::from).into_iter().chain([beside]).collect();
+    for file in folders.iter().flat_map(|folder| left(folder, |_| true).unwrap_or_default()) {
+        let shown = file.display();
+        found.careful(
+            "backup",
+            say!(ja: "途中で止まった控えの残り {shown} があります。会員の個人情報が入っています。", en: "{shown} is left of a backup that was interrupted, and holds members' data"),
+            say!(ja: "同じフォルダーへの次の `owabi db backup` が消します。いま消してもかまいません。", en: "the next `owabi db backup` into that folder removes it; you may remove it now"),
+        );
+    }
+    Ok(())
+}
+
 async fn look_at_seals(config: &Config, store: &Store, found: &mut Findings) -> Result<(), Failure> {
-    let Some(noted) = Noted::of(config) else { return Ok(()) };
+    let noted = Noted::of(config);
     if let Some(head) = noted.missing_from(store, &store.queue_id().await?).await? {
         let (number, place) = (head.number, noted.place());
         found.bad(

@@ -26,6 +26,8 @@ const NETWORK: [(u32, &str); 11] = [
     (0x0116_1970, "GFS2"),
     (0x0BD0_0BD0, "Lustre"),
 ];
+/// Whatever a program makes a file system of: a disk (ntfs-3g) or another machine (sshfs, `GlusterFS`).
+const FUSE: u32 = 0x6573_5546;
 const MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58F6];
 
 /// `need`: room that the queue still needs (octets).
@@ -96,13 +98,22 @@ fn room(place: &Path, need: u64, seen: &mut BTreeSet<PathBuf>, found: &mut Findi
 fn kind(place: &Path, found: &mut Findings) {
     let Ok(of) = statfs(place) else { return };
     // The kernel's magic numbers have 32 bits, whatever the field's type is.
-    let magic = u32::try_from(of.f_type & 0xFFFF_FFFF).unwrap_or_default();
+    tell_kind(u32::try_from(of.f_type & 0xFFFF_FFFF).unwrap_or_default(), place, found);
+}
+
+fn tell_kind(magic: u32, place: &Path, found: &mut Findings) {
     let shown = place.display();
     if let Some((_, name)) = NETWORK.iter().find(|(number, _)| *number == magic) {
         found.bad(
             AREA,
             say!(ja: "{shown} はネットワーク上のファイルシステム({name})です。SQLite の排他も記録の確実さも保証されません。", en: "{shown} is on a network file system ({name}): SQLite's locks do not hold there, nor do commits"),
             say!(ja: "データベースをこのマシンのディスクに置くか、PostgreSQL を使ってください。", en: "keep the database on a disk of this machine, or use PostgreSQL"),
+        );
+    } else if magic == FUSE {
+        found.careful(
+            AREA,
+            say!(ja: "{shown} は FUSE のファイルシステムです。sshfs や GlusterFS のように別の機械にあるなら、SQLite の排他も記録の確実さも保証されません。", en: "{shown} is on a FUSE file system: if that is another machine's, as with sshfs and GlusterFS, SQLite's locks do not hold there, nor do commits"),
+            say!(ja: "`findmnt -T {shown}` で種類を確かめ、別の機械なら、データベースをこの機械のディスクに置くか PostgreSQL を使ってください。", en: "see what it is with `findmnt -T {shown}`; if it is another machine's, keep the database on a disk of this one, or use PostgreSQL"),
         );
     } else if MEMORY.contains(&magic) {
         let Text { ja, en } = say!(ja: "メモリー上", en: "in memory");
@@ -116,6 +127,7 @@ fn kind(place: &Path, found: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Level;
     use super::*;
 
     #[test]
@@ -125,5 +137,17 @@ mod tests {
         assert!(found.0.len() == 1 && found.0[0].message.en.contains("a restart loses it"));
         kind(Path::new("/proc"), &mut found);
         assert_eq!(found.0.len(), 1);
+    }
+
+    #[test]
+    fn a_file_system_of_a_program_may_be_another_machine_s_and_one_over_a_network_is() {
+        for (magic, level, words) in
+            [(0x6573_5546, Level::Careful, "a FUSE file system"), (0x6969, Level::Bad, "(NFS)")]
+        {
+            let mut found = Findings::default();
+            tell_kind(magic, Path::new("/srv"), &mut found);
+            assert!(found.0.len() == 1 && found.0[0].level == level, "{magic:x}");
+            assert!(found.0[0].message.en.contains(words) && found.0[0].next.is_some(), "{}", found.0[0].message.en);
+        }
     }
 }

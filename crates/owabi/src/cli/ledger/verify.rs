@@ -57,7 +57,7 @@ pub(super) async fn run(session: &Session, config: &Config, store: &Store, optio
     Ok(if first_bad.is_none() { Exit::Done } else { Exit::Failed })
 }
 
-/// Checks the whole ledger with a bar of progress: against the head `expected`, or else the one that is noted beside the key.
+/// Checks the whole ledger with a bar of progress: against the head `expected`, or else the one that is noted on this machine.
 ///
 /// # Errors
 /// The database's; `Usage` and `Failed` when the head is of another ledger.
@@ -68,8 +68,8 @@ pub(in crate::cli) async fn checked(
     expected: Option<Head>,
 ) -> Result<(Checked, Option<Described>), Failure> {
     let queue = store.queue_id().await?;
-    // Beside the key lies the head of the last seal that was made here.
-    let beside = || Noted::of(config)?.read(&queue).filter(|head| head.number > 0 && head.key == key.id());
+    // The head of the last seal that was made here.
+    let beside = || Noted::of(config).read(&queue).filter(|head| head.number > 0 && head.key == key.id());
     let expected = expected.or_else(beside);
     if let Some(head) = &expected {
         of_this_ledger(head, &queue, &key.id())?;

@@ -27,7 +27,10 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/owabi/notices, /etc/owabi/templates", "what is said, and how"),
     ("/var/lib/owabi/owabi.db", "the queue, the delivery log and the ledger, where database.url says so"),
     ("/var/lib/owabi/owabi.key, ledger.key", "the secrets; keep copies apart from the database's"),
-    ("/var/lib/owabi/ledger.key.head", "the newest seal, noted outside of the database"),
+    (
+        "/var/lib/owabi/ledger.key.head",
+        "the newest seal, noted outside of the database; owabi.head with ledger.key_credential",
+    ),
     ("/var/lib/owabi/owabi.spool.*", "outcomes that could not be recorded before a stop; never delete them"),
 ];
 

@@ -1,17 +1,21 @@
 //! The configuration is read again: all of it is looked at before any of it is used.
 
+use super::built::Built;
+use crate::alerts::{Alerts, Kind};
 use crate::cli::check;
+use crate::cli::exit::Failure;
+use crate::cli::say::say;
 use crate::cli::session::Session;
 use crate::clock;
 use crate::config::Config;
-use crate::library::Library;
 use crate::service::{Manager, Phase, Service, Signals};
-use crate::{configuration, relays, telemetry};
+use crate::{configuration, telemetry};
 use owabi_core::yaml::document as yaml;
 use owabi_store::Store;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is open or held for as long as owabi runs.
-const STAYS: [&str; 5] = ["database.", "keys.", "ledger.", "health.", "dispatch.spool"];
+const STAYS: [&str; 6] = ["database.", "keys.", "ledger.", "health.", "dispatch.spool", "log.format"];
 
 /// Whoever waits for the next configuration.
 pub(super) struct Reloader<'a> {
@@ -20,45 +24,74 @@ pub(super) struct Reloader<'a> {
     pub(super) manager: &'a Manager,
     pub(super) service: &'a Service,
     pub(super) store: &'a Store,
+    pub(super) alerts: &'a Alerts,
+    /// Somebody asked, and has no answer yet.
+    pub(super) asked: AtomicBool,
 }
 
 impl Reloader<'_> {
-    /// Waits until a good configuration is to be used. A bad one is told of, and the one in use stays.
-    pub(super) async fn next(&self, in_use: &Config) -> Config {
+    /// Waits until a good configuration is to be used. A bad one is told of, and the one in use stays. Dropped while it reads, it
+    /// reads again the next time.
+    pub(super) async fn next(&self, in_use: &Config) -> Built {
         loop {
-            self.signals.reload().await;
+            if !self.asked.load(Ordering::Relaxed) {
+                self.signals.reload().await;
+                self.asked.store(true, Ordering::Relaxed);
+            }
             self.manager.reloading(clock::monotonic_usec());
-            match self.read(in_use).await {
-                Ok(config) => {
-                    telemetry::configure(&config.log);
+            let read = self.read(in_use).await;
+            self.asked.store(false, Ordering::Relaxed);
+            match read {
+                Ok(built) => {
+                    telemetry::configure(&built.config.log);
                     tracing::info!(
                         "the configuration is read again: it is used as soon as the mails under way are done"
                     );
                     self.service.configuration(None, clock::now_ms());
+                    self.alerts.over(Kind::ConfigurationRefused, "");
                     self.service.enter(Phase::Reloading);
-                    return config;
+                    return built;
                 }
                 Err(why) => {
                     tracing::error!(why, "the new configuration is refused; the old one is used");
-                    self.service.configuration(Some(why), clock::now_ms());
-                    self.manager.ready();
+                    self.refused(why);
+                    // Else it is told when the one that was accepted before is in use.
+                    if self.service.phase() == Phase::Running {
+                        self.manager.ready();
+                    }
                 }
             }
         }
     }
 
+    /// The configuration that was accepted cannot be used after all: the one before it is used again.
+    pub(super) fn takes_back(&self, before: &Config, failure: &Failure) {
+        let why = failure.what.en.clone();
+        tracing::error!(why, "the new configuration cannot be used; the old one is used again");
+        telemetry::configure(&before.log);
+        self.refused(why);
+    }
+
+    /// The reason stands in the log and in `/health`. It may quote a file, and so has no place in the ledger.
+    fn refused(&self, why: String) {
+        self.service.configuration(Some(why), clock::now_ms());
+        let text = say!(
+            ja: "再読み込みした設定は使えないため、それまでの設定のまま動いています。理由は owabi のログと `/health` にあります。直して `owabi check` で確かめ、もう一度再読み込みしてください。",
+            en: "the configuration that was to be loaded cannot be used, and the old one is in use. The log and `/health` say why: put it right, look at it with `owabi check`, and reload again"
+        );
+        self.alerts.raise(Kind::ConfigurationRefused, None, text);
+    }
+
     /// What `check` finds without asking a relay, and what cannot change while owabi runs.
-    async fn read(&self, in_use: &Config) -> Result<Config, String> {
+    async fn read(&self, in_use: &Config) -> Result<Built, String> {
         let config = self.session.read_config().map_err(|error| error.to_string())?;
-        config.check_secrets().map_err(|error| error.to_string())?;
-        relays::relays(&config).map_err(|error| error.to_string())?;
         let fixed = fixed(in_use, &config);
         if !fixed.is_empty() {
             return Err(fixed.join("\n"));
         }
-        let library = Library::load(&config);
-        let wrong = check::wrong(self.session, &config, &library, self.store).await;
-        if wrong.is_empty() { Ok(config) } else { Err(wrong.join("\n")) }
+        let built = Built::of(config).map_err(|error| error.to_string())?;
+        let wrong = check::wrong(self.session, &built.config, &built.library, self.store).await;
+        if wrong.is_empty() { Ok(built) } else { Err(wrong.join("\n")) }
     }
 }
 
@@ -97,10 +130,11 @@ mod tests {
             "log: { level: debug }\nalerts: { mail: [o@example.jp], daily: \"09:00\" }\ndispatch: { poll: 2s }\npacing: { presets: none }",
         );
         assert_eq!(fixed(&in_use, &other), Vec::<String>::new());
-        let other = read("language: en\nhealth:\n  listen: :8025\ndatabase: { readers: 9 }");
+        let other = read("language: en\nhealth:\n  listen: :8025\ndatabase: { readers: 9 }\nlog: { format: json }");
         let said = fixed(&in_use, &other);
-        assert_eq!(said.len(), 2, "{said:?}");
+        assert_eq!(said.len(), 3, "{said:?}");
         assert!(said[0].contains("owabi.yaml:5: database.readers: ") && said[0].contains("restart"), "{said:?}");
         assert!(said[1].contains("owabi.yaml:4: health.listen: "), "{said:?}");
+        assert!(said[2].contains("owabi.yaml:6: log.format: "), "{said:?}");
     }
 }

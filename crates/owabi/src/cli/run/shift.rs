@@ -1,17 +1,17 @@
 //! A run with one configuration: from its beginning to the stop, or to the next configuration.
 
 use super::Options;
+use super::built::Built;
 use crate::alerts::{self, Deliverer, Unsent};
 use crate::cli::exit::Failure;
 use crate::cli::session::Session;
 use crate::config::Config;
+use crate::configuration;
 use crate::dispatch::{self, Live, Parts, Stops, Summary};
 use crate::health::Figures;
-use crate::library::Library;
 use crate::receipts::sources::Sources;
 use crate::receipts::{Intake, Troubles};
 use crate::service::{Longest, Pulse};
-use crate::{configuration, relays};
 use owabi_core::ids::Keys;
 use owabi_smtp::relay::Relay;
 use owabi_store::Store;
@@ -38,21 +38,20 @@ impl Place<'_> {
     /// Works by this configuration until `wind_down`; mails under way finish first. What no relay took for operators is handed on.
     ///
     /// # Errors
-    /// 69 when the database does not answer at the beginning, 78 for a relay whose password or certificate cannot be read.
+    /// The database's, at the beginning: then nothing was begun.
     pub(super) async fn work(
         &self,
-        config: &Config,
+        built: &Built,
         wind_down: CancellationToken,
         unsent: &mut Unsent,
     ) -> Result<Summary, Failure> {
         let (session, store, live) = (self.session, &self.store, &self.live);
-        let library = Arc::new(load_library(config));
-        self.figures.read(&library);
-        configuration::note(config, &library, store, &session.actor(None), session.now()).await?;
-        let relays = relays::relays(config)?;
+        let Built { config, relays, mailbox, library } = built;
+        self.figures.read(library);
+        configuration::note(config, library, store, &session.actor(None), session.now()).await?;
         self.troubles.forget();
         let intake = Intake::new(config, store.clone(), self.keys.clone()).telling(self.troubles.clone());
-        let sources = Sources::new(config, intake)?;
+        let sources = Sources::new(config, mailbox.clone(), intake);
         // Evidence before any resend: a run that ends by itself looks once before and once after, another one all the time.
         let reading = wind_down.child_token();
         let (until_idle, mut readers) = (self.options.until_idle, JoinSet::new());
@@ -61,7 +60,8 @@ impl Place<'_> {
         } else {
             readers = sources.clone().follow(&reading, live.pulses(), Longest::of(config)).await?;
         }
-        let telling = Telling::start(config, &relays, store, live, until_idle, std::mem::take(unsent));
+        let telling = Telling::start(config, relays, store, live, until_idle, std::mem::take(unsent));
+        let (relays, library) = (relays.clone(), Arc::clone(library));
         let parts = Parts { relays, store: store.clone(), library, keys: self.keys.clone() };
         // The dispatcher cancels what it is given when it ends, also by itself.
         let stops = Stops { wind_down: wind_down.child_token(), end: self.stop.clone() };
@@ -89,21 +89,22 @@ const LAST_ALERTS: Duration = Duration::from_secs(10);
 /// Whoever tells of alerts, and writes the daily report.
 struct Telling {
     stop: CancellationToken,
+    over: CancellationToken,
     deliverer: JoinHandle<Unsent>,
     daily: Option<(JoinHandle<()>, Pulse)>,
 }
 
 impl Telling {
     fn start(config: &Config, relays: &[Relay], store: &Store, live: &Live, until_idle: bool, unsent: Unsent) -> Self {
-        let (stop, (letters, inbox)) = (CancellationToken::new(), mpsc::channel(4));
+        let (stop, over, (letters, inbox)) = (CancellationToken::new(), CancellationToken::new(), mpsc::channel(4));
         let deliverer =
             Deliverer::new(config, relays.to_vec(), store.clone(), live.alerts().clone(), inbox, live.pulses());
-        let deliverer = tokio::spawn(deliverer.taking_over(unsent).work(stop.clone()));
+        let deliverer = tokio::spawn(deliverer.taking_over(unsent).work(stop.clone(), over.clone()));
         let daily = (!until_idle).then(|| {
             let pulse = live.pulses().begin("daily report", Longest::of(config).database);
             (tokio::spawn(alerts::follow_daily(config.clone(), store.clone(), letters, pulse.clone())), pulse)
         });
-        Self { stop, deliverer, daily }
+        Self { stop, over, deliverer, daily }
     }
 
     async fn end(self) -> Unsent {
@@ -118,18 +119,8 @@ impl Telling {
         if let Ok(unsent) = tokio::time::timeout(LAST_ALERTS, &mut deliverer).await {
             return unsent.unwrap_or_default();
         }
-        deliverer.abort();
-        tracing::warn!("an alert could not be told before the end");
-        Unsent::default()
+        tracing::warn!("an alert could not be told in time; it is tried again after a reload");
+        self.over.cancel();
+        deliverer.await.unwrap_or_default()
     }
-}
-
-/// The notices on disk. A released one whose files are not those that were released keeps no other back: the dispatcher tells
-/// of it and does not send it.
-fn load_library(config: &Config) -> Library {
-    let library = Library::load(config);
-    for problem in library.problems.iter().filter(|problem| !problem.warning) {
-        tracing::warn!(file = problem.file, problem = problem.message, "a notice cannot be used");
-    }
-    library
 }

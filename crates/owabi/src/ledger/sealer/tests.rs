@@ -78,7 +78,7 @@ async fn a_hole_in_what_is_sealed_is_sealed_by_the_next_round_on_sqlite() {
 async fn a_chain_without_the_noted_head_is_not_gone_on_with() {
     let place = Place::new().await;
     place.enter(3).await;
-    let mut sealer = place.sealer().await.noting(Some(place.noted()));
+    let mut sealer = place.sealer().await.noting(place.noted());
     sealer.seal(1).await.unwrap();
     let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(place.noted().place()).unwrap());
     assert_eq!(mode & 0o777, 0o600);
@@ -86,7 +86,7 @@ async fn a_chain_without_the_noted_head_is_not_gone_on_with() {
     place.run("DROP TRIGGER seals_stay_d; DELETE FROM seals".to_owned()).await;
     place.enter(1).await;
     // The one that is at work, and one that begins.
-    let mut begins = place.sealer().await.noting(Some(place.noted()));
+    let mut begins = place.sealer().await.noting(place.noted());
     for sealer in [&mut sealer, &mut begins] {
         let refused = sealer.seal(2).await.unwrap_err();
         assert!(matches!(refused, StoreError::SealsGone { number: 1 }), "{refused}");
@@ -99,7 +99,7 @@ async fn a_chain_without_the_noted_head_is_not_gone_on_with() {
     assert_eq!(begins.seal(3).await.unwrap(), 4);
     place.enter(1).await;
     assert_eq!(place.sealer().await.seal(4).await.unwrap(), 1, "of another host, with a file of its own");
-    assert_eq!(place.sealer().await.noting(Some(place.noted())).seal(5).await.unwrap(), 0);
+    assert_eq!(place.sealer().await.noting(place.noted()).seal(5).await.unwrap(), 0);
     assert!(other.read("other").is_some(), "each queue has its line");
 }
 

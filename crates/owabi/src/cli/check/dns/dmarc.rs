@@ -11,7 +11,10 @@ const STEP: &str = "dmarc";
 
 pub(super) async fn look(dns: &Dns, domain: &str, bounce: &str) -> Vec<Seen> {
     match dmarc::policy(dns, domain).await {
-        Ok(policy) => vec![published(&policy), alignment(domain, bounce, &policy)],
+        Ok(policy) => {
+            let is_approximate = dmarc::is_approximate(domain, bounce, policy.strict_spf);
+            vec![published(&policy), alignment(domain, bounce, &policy).about(is_approximate)]
+        }
         Err(Trouble::Dns(name, why)) => vec![unanswered(STEP, &name, &why)],
         Err(Trouble::None) => vec![Seen::warning(
             STEP,

@@ -99,6 +99,16 @@ fn told(domain: &str, trouble: &Trouble) -> Seen {
                 ),
             );
         }
+        Trouble::TooManyExchangers(_) | Trouble::TooManyVoid(_) => (
+            say!(
+                ja: "{domain} の SPF を受信側はエラーとして扱います: {trouble}",
+                en: "{domain}: receivers treat SPF as an error: {trouble}"
+            ),
+            say!(
+                ja: "使われていない名前を消し、送信するサーバーを ip4/ip6 で書いてください。",
+                en: "take out names that are not in use, and name the servers that send by ip4 and ip6"
+            ),
+        ),
         other => (
             say!(ja: "{domain} の SPF に誤りがあります: {other}", en: "{domain}: SPF is wrong: {other}"),
             say!(ja: "レコードの綴りと include の先を確かめてください。", en: "look at the record's spelling, and at what it includes"),
