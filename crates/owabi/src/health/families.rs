@@ -117,7 +117,7 @@ pub(super) const OPEN_FILES: Described = gauge("process_open_fds", &[], "File de
 pub(super) const MOST_FILES: Described = gauge("process_max_fds", &[], "File descriptors that may be in use");
 
 /// All of them, in the order of the answer.
-pub const FAMILIES: [Described; 22] = [
+pub const FAMILIES: [Described; 23] = [
     BUILD,
     ATTEMPTS,
     ATTEMPT_SECONDS,
