@@ -115,7 +115,7 @@ enum Verb {
     Init(init::Options),
     /// Look at configuration, notices, templates, database and relays  設定を点検する
     Check(check::Options),
-    /// See whether this machine is fit: disks, permissions, clock, database, backups  この機械の状態を調べる
+    /// See whether this machine is fit: disks, permissions, clock, database, backups  このマシンの状態を調べる
     Doctor(doctor::Options),
     /// Read a roster into the queue  名簿を取り込む
     Import(import::Options),

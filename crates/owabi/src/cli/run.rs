@@ -247,7 +247,7 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
         exit,
         say!(ja: "health.listen の {address} で待ち受けできません: {error}", en: "health.listen: cannot listen at {address}: {error}"),
         say!(
-            ja: "使われていないポートと、この機械のアドレスを書いてください。使わないなら null にします。",
+            ja: "使われていないポートと、このマシンのアドレスを書いてください。使わないなら null にします。",
             en: "write a free port and an address of this machine, or null for none"
         ),
     )

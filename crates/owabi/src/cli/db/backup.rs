@@ -209,7 +209,7 @@ fn tell(
     for left in unfinished {
         let left = left.display();
         session.tell(&say!(
-            ja: "  途中で止まった控えの残りを消しました: {left}",
+            ja: "  途中で止まったバックアップの残りを消しました: {left}",
             en: "  removed what a backup left that was interrupted: {left}"
         ));
     }

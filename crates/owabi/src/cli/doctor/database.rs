@@ -144,7 +144,7 @@ async fn look_at_unfinished(store: &Store, file: &Path, found: &mut Findings) ->
         let shown = file.display();
         found.careful(
             "backup",
-            say!(ja: "途中で止まった控えの残り {shown} があります。会員の個人情報が入っています。", en: "{shown} is left of a backup that was interrupted, and holds members' data"),
+            say!(ja: "途中で止まったバックアップの残り {shown} があります。会員の個人情報が入っています。", en: "{shown} is left of a backup that was interrupted, and holds members' data"),
             say!(ja: "同じフォルダーへの次の `owabi db backup` が消します。いま消してもかまいません。", en: "the next `owabi db backup` into that folder removes it; you may remove it now"),
         );
     }

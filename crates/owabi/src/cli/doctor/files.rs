@@ -80,7 +80,7 @@ fn look_at_queue(file: &Path, found: &mut Findings) {
     if mode & 0o007 != 0 && is_open(file) {
         found.careful(
             AREA,
-            say!(ja: "{shown} を、この機械の誰でも読めます({mode:04o})。会員の宛先が入っています。", en: "everybody on this machine can read {shown} ({mode:04o}), and it has the members' addresses"),
+            say!(ja: "{shown} を、このマシンの誰でも読めます({mode:04o})。会員の宛先が入っています。", en: "everybody on this machine can read {shown} ({mode:04o}), and it has the members' addresses"),
             say!(ja: "`chmod 600 {shown}`(フォルダーを 0700 にしても防げます)", en: "`chmod 600 {shown}` (or make its folder 0700)"),
         );
     }

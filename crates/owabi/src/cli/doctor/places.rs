@@ -107,13 +107,13 @@ fn tell_kind(magic: u32, place: &Path, found: &mut Findings) {
         found.bad(
             AREA,
             say!(ja: "{shown} はネットワーク上のファイルシステム({name})です。SQLite の排他も記録の確実さも保証されません。", en: "{shown} is on a network file system ({name}): SQLite's locks do not hold there, nor do commits"),
-            say!(ja: "データベースをこの機械のディスクに置くか、PostgreSQL を使ってください。", en: "keep the database on a disk of this machine, or use PostgreSQL"),
+            say!(ja: "データベースをこのマシンのディスクに置くか、PostgreSQL を使ってください。", en: "keep the database on a disk of this machine, or use PostgreSQL"),
         );
     } else if magic == FUSE {
         found.careful(
             AREA,
-            say!(ja: "{shown} は FUSE のファイルシステムです。sshfs や GlusterFS のように別の機械にあるなら、SQLite の排他も記録の確実さも保証されません。", en: "{shown} is on a FUSE file system: if that is another machine's, as with sshfs and GlusterFS, SQLite's locks do not hold there, nor do commits"),
-            say!(ja: "`findmnt -T {shown}` で種類を確かめ、別の機械なら、データベースをこの機械のディスクに置くか PostgreSQL を使ってください。", en: "see what it is with `findmnt -T {shown}`; if it is another machine's, keep the database on a disk of this one, or use PostgreSQL"),
+            say!(ja: "{shown} は FUSE のファイルシステムです。sshfs や GlusterFS のように別のマシンにあるなら、SQLite の排他も記録の確実さも保証されません。", en: "{shown} is on a FUSE file system: if that is another machine's, as with sshfs and GlusterFS, SQLite's locks do not hold there, nor do commits"),
+            say!(ja: "`findmnt -T {shown}` で種類を確かめ、別のマシンなら、データベースをこのマシンのディスクに置くか PostgreSQL を使ってください。", en: "see what it is with `findmnt -T {shown}`; if it is another machine's, keep the database on a disk of this one, or use PostgreSQL"),
         );
     } else if MEMORY.contains(&magic) {
         let Text { ja, en } = say!(ja: "メモリー上", en: "in memory");

@@ -1,7 +1,7 @@
 //! owabi.yaml(5), from the commented configuration.
 
 use super::overview::{entry, lines};
-use super::page::section;
+use super::page::{breakable, section};
 use crate::config::commented_keys;
 use clap_mangen::roff::{Roff, roman};
 
@@ -14,6 +14,9 @@ pub(super) fn page() -> String {
     page.control("ad", ["l"]);
     section(&mut page, "NAME");
     page.text([roman("owabi.yaml - the configuration of owabi  owabi の設定")]);
+    // `whatis` reads the name as it stands.
+    let name = page.render();
+    let mut page = Roff::new();
     section(&mut page, "DESCRIPTION");
     page.text([roman(
         "Every key with its default; yours marks what must be changed. A key that is not listed is refused, and owabi check names file, \
@@ -23,7 +26,7 @@ pub(super) fn page() -> String {
     keys(&mut page);
     section(&mut page, "SEE ALSO");
     page.text([roman("owabi(1)")]);
-    page.render()
+    name + &breakable(&page.render())
 }
 
 fn keys(page: &mut Roff) {

@@ -33,7 +33,7 @@ pub(super) fn of(command: &Command) -> String {
 }
 
 /// With a place for a line's end (`\:`, groff(7)) between any two kana or kanji: troff finds none in Japanese.
-fn breakable(page: &str) -> String {
+pub(super) fn breakable(page: &str) -> String {
     let is_japanese = |one: char| matches!(one, '\u{3041}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}');
     let mut last = ' ';
     let mut to = String::with_capacity(page.len());
