@@ -57,6 +57,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let signals = Signals::listen()?;
     let config = session.config()?;
+    warn_of_clear_ways(session, &config);
     refuse_lost(&config, false)?;
     let built = Built::of(config)?;
     let config = &built.config;
@@ -202,6 +203,16 @@ fn tell_that_it_ends(live: &Live, manager: &Manager, service: &Service) {
 }
 
 /// A server that may lose what it confirmed is no reason not to send, but a reason to say so at each start.
+fn warn_of_clear_ways(session: &Session, config: &Config) {
+    for relay in config.smtp.in_the_clear() {
+        let warning = trouble::in_the_clear(&relay.name, &relay.host);
+        tracing::warn!(relay = relay.name, why = warning.en, "mails travel in the clear");
+        if session.on_terminal() {
+            session.warn(&warning.led_by("△", "!"));
+        }
+    }
+}
+
 async fn warn_of_durability(session: &Session, store: &Store) -> Result<(), Failure> {
     for what in store.durability_warnings().await? {
         let warning = trouble::durability(what);
