@@ -1,5 +1,6 @@
 //! `check --connect`: what it says of a relay, of the sender's DNS, and of a test mail's signature.
 
+mod by_hand;
 mod dns;
 mod guide;
 mod relay;

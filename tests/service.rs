@@ -67,7 +67,11 @@ async fn it_says_that_it_is_ready_how_far_it_is_and_that_it_ends() {
     assert_eq!(said.iter().filter(|said| said.starts_with("READY")).count(), 1);
     assert!(said.contains(&"STOPPING=1\nSTATUS=stopping: 0 mails under way".to_owned()), "{said:?}");
     let ready = said.iter().position(|said| said == "READY=1").unwrap();
-    let early = said[..ready].iter().all(|said| said == "STATUS=starting" || said == "WATCHDOG=1");
+    let early = said[..ready]
+        .iter()
+        .all(|said| said == "STATUS=starting" || said == "WATCHDOG=1" || said.starts_with("EXTEND_TIMEOUT_USEC="));
+    assert!(said[..ready].iter().any(|said| said.starts_with("EXTEND_TIMEOUT_USEC=")), "{said:?}");
+    assert!(said[ready..].iter().all(|said| !said.starts_with("EXTEND_TIMEOUT_USEC=")), "{said:?}");
     assert!(early, "nothing is told of work that has not begun: {said:?}");
 }
 

@@ -118,6 +118,9 @@ async fn reloads_that_are_asked_for_during_a_reload_are_one_and_the_mail_under_w
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     manager.hears("STATUS=reloading: 1 mail under way").await;
+    let begun = manager.said().iter().position(|said| said.starts_with("RELOADING")).unwrap();
+    let asks = async || manager.said()[begun..].iter().any(|said| said.starts_with("EXTEND_TIMEOUT_USEC="));
+    assert!(eventually(&asks).await, "it asks for time: {:?}", manager.said());
     assert_eq!((manager.count("READY=1"), relay.captured().len()), (1, 1));
     relay.release(HERE);
     reloaded(&manager, 2).await;

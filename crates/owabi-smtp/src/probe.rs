@@ -3,6 +3,10 @@
 //! It goes the way of [`crate::open()`], notes how long each step took and what the relay said, then says MAIL and RCPT as
 //! a real mail would, and RSET. It never says DATA, so no mail can come of it.
 
+mod trouble;
+
+pub use trouble::Trouble;
+
 use crate::auth;
 use crate::capabilities::Capabilities;
 use crate::certificate::Certificate;
@@ -14,11 +18,11 @@ use crate::tls::{self, Distrust, Stream};
 use bytes::Bytes;
 use owabi_core::outcome::{Fault, Phase};
 use owabi_core::reply::Reply;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
+use trouble::{of_connection, of_name};
 
 /// A relay of more addresses is tried at these.
 const ADDRESSES: usize = 8;
@@ -59,23 +63,6 @@ pub struct Step {
     pub fault: Option<Fault>,
     /// What the system said, of a name or a connection that failed.
     pub io: Option<Trouble>,
-}
-
-/// What keeps a relay from being reached, where the system tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// The name does not exist, or has no address.
-    NoSuchName,
-    /// The resolver does not answer, or fails.
-    Resolver,
-    /// Nothing listens there.
-    Refused,
-    /// Nobody answered in time.
-    Silent,
-    /// There is no way to that network from here.
-    NoRoute,
-    /// Something else.
-    Other,
 }
 
 /// The envelope that is tried: of our own bounce address, both as sender and as recipient.
@@ -296,48 +283,5 @@ fn parcel(envelope: &Envelope, address: &str, offers: &Capabilities) -> Parcel {
         notify_success: false,
         smtputf8: false,
         body: Bytes::from(vec![b' '; envelope.octets.min(limit)]),
-    }
-}
-
-/// The system tells of names in words only (`gai_strerror`, glibc and musl).
-fn of_name(error: &io::Error) -> Trouble {
-    let said = error.to_string();
-    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if says(&["Name or service not known", "No address associated", "Name does not resolve", "Name has no usable"]) {
-        Trouble::NoSuchName
-    } else if says(&["Temporary failure", "Try again", "Non-recoverable", "Unrecoverable"]) {
-        Trouble::Resolver
-    } else {
-        Trouble::Other
-    }
-}
-
-fn of_connection(error: &io::Error) -> Trouble {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => Trouble::Refused,
-        io::ErrorKind::TimedOut => Trouble::Silent,
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::AddrNotAvailable => {
-            Trouble::NoRoute
-        }
-        _ => Trouble::Other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_is_not_there_and_a_resolver_that_fails_are_told_apart() {
-        for (said, trouble) in [
-            ("failed to lookup address information: Name or service not known", Trouble::NoSuchName),
-            ("failed to lookup address information: No address associated with hostname", Trouble::NoSuchName),
-            ("failed to lookup address information: Name does not resolve", Trouble::NoSuchName),
-            ("failed to lookup address information: Temporary failure in name resolution", Trouble::Resolver),
-            ("failed to lookup address information: Try again", Trouble::Resolver),
-            ("something new", Trouble::Other),
-        ] {
-            assert_eq!(of_name(&io::Error::other(said)), trouble, "{said}");
-        }
     }
 }

@@ -61,9 +61,14 @@ impl Relay {
 
     /// Whether the relay is on this machine, judged by its configured name alone.
     pub fn is_loopback(&self) -> bool {
-        let literal = self.host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-        literal.map_or_else(|_| self.host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
+        is_loopback(&self.host)
     }
+}
+
+/// Whether a host is this machine, judged by its name alone.
+pub fn is_loopback(host: &str) -> bool {
+    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    literal.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
 }
 
 /// How a connection is protected.

@@ -6,11 +6,16 @@ use crate::recording::Recording;
 use crate::sql::{Dialect, META_FIRST, META_GET, META_SET};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgPool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// SQLite tells that it goes on after so many steps of its machine.
+const STEPS: i32 = 10_000;
 
 /// The queue and everything recorded about it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -168,8 +173,24 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`] with SQLite's own words.
     pub async fn check_integrity(&self) -> Result<(), StoreError> {
+        self.check_integrity_telling(|| ()).await
+    }
+
+    /// As [`Store::check_integrity`]; `goes_on` is called again and again for as long as the look goes on.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with SQLite's own words.
+    pub async fn check_integrity_telling(&self, goes_on: impl Fn() + Send + 'static) -> Result<(), StoreError> {
         let Pools::Sqlite { reader, .. } = &self.pools else { return Ok(()) };
-        let found: String = sqlx::query("PRAGMA quick_check(1)").fetch_one(reader).await?.get(0);
+        let mut connection = reader.acquire().await?;
+        let tell = move || {
+            goes_on();
+            true
+        };
+        connection.lock_handle().await?.set_progress_handler(STEPS, tell);
+        let found: Result<SqliteRow, _> = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut *connection).await;
+        connection.lock_handle().await?.remove_progress_handler();
+        let found: String = found?.get(0);
         if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
     }
 

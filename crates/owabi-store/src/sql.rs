@@ -332,6 +332,7 @@ statements! {
     BATCH_BY_FILE = "batch_by_file";
     BATCH_INSERT = "batch_insert";
     BATCH_TOTALS = "batch_totals";
+    CANARY_DUE = "canary_due";
     CANARY_PASS = "canary_pass";
     CANARY_ROWS = "canary_rows";
     BATCHES = "batches";

@@ -7,8 +7,8 @@ use crate::dispatch::{Claimed, claimed};
 use crate::error::StoreError;
 use crate::open::{Store, on_both_in_time};
 use crate::sql::{
-    CANARY_PASS, CANARY_ROWS, CLAIM, CLAIM_LISTED, LEDGER_APPEND, META_FIRST, META_GET, META_LOCK, META_SET,
-    NOTICE_STATE, WATCHED_FAILED, WATCHED_KNOWN, json_rows,
+    CANARY_DUE, CANARY_PASS, CANARY_ROWS, CLAIM, CLAIM_LISTED, LEDGER_APPEND, META_FIRST, META_GET, META_LOCK,
+    META_SET, NOTICE_STATE, WATCHED_FAILED, WATCHED_KNOWN, json_rows,
 };
 use owabi_core::watch::Outcomes;
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,20 @@ impl Store {
             let listed = Listed::read(stored.as_deref(), text);
             let rows = sqlx::query(CANARY_ROWS.on(dialect)).bind(listed.rows()).fetch_all(pool).await?;
             Ok(standing!(rows).0)
+        })
+    }
+
+    /// When the next member of the canary of this text is due again; `None` when none is.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn canary_due(&self, notice_id: &str, text: &str) -> Result<Option<i64>, StoreError> {
+        let key = listed_under(notice_id);
+        on_both_in_time!(self, reader, |pool, dialect| {
+            let stored = sqlx::query(META_GET.on(dialect)).bind(&key).fetch_optional(pool).await?;
+            let stored: Option<String> = stored.map(|row| row.get(0));
+            let listed = Listed::read(stored.as_deref(), text);
+            Ok(sqlx::query(CANARY_DUE.on(dialect)).bind(listed.rows()).fetch_one(pool).await?.get(0))
         })
     }
 

@@ -170,6 +170,27 @@ impl Config {
         })
     }
 
+    /// The same without the passwords of systemd credentials, where systemd passed none to this process, and what is left out:
+    /// key and credential. Who only looks can go on with it; nobody can connect.
+    pub fn without_unseen(&self) -> (Self, Vec<(String, String)>) {
+        let (mut seen, mut left) = (self.clone(), Vec::new());
+        if self.credentials.is_some() {
+            return (seen, left);
+        }
+        let mut leave = |at: String, credential: &mut Option<String>| {
+            left.extend(credential.take().map(|name| (format!("{at}.password_credential"), name)));
+        };
+        for (n, relay) in seen.smtp.relays.iter_mut().enumerate() {
+            if relay.password_credential.is_some() {
+                relay.user = None;
+            }
+            leave(format!("smtp.relays[{n}]"), &mut relay.password_credential);
+        }
+        leave("receipts.imap".to_owned(), &mut seen.receipts.imap.password_credential);
+        leave("database".to_owned(), &mut seen.database.password_credential);
+        (seen, left)
+    }
+
     /// Reads every secret once, so that a missing or readable-by-all one is found at start.
     pub fn check_secrets(&self) -> Result<(), ConfigError> {
         let relays = self.smtp.relays.iter().enumerate();

@@ -46,6 +46,7 @@ const OF_A_GROUP: [&str; 3] = ["intend", "settle_attempts", "settle_members"];
 
 /// What runs once a claim, a group, a second or a page: its cost must not grow with the queue.
 static OFTEN: &[&Statement] = &[
+    &CANARY_DUE,
     &CANARY_ROWS,
     &CLAIM,
     &CLAIM_LISTED,
@@ -109,13 +110,14 @@ const QUEUE: &str = "
     SELECT id, 1, 1, 5, 'accepted', TRUE FROM affected_members WHERE status = 'accepted'";
 
 /// The statements of PostgreSQL that run often, each with arguments that give it something to do there.
-fn often_on_postgres() -> [(&'static str, String); 28] {
+fn often_on_postgres() -> [(&'static str, String); 29] {
     let rows = |row: fn(i64) -> Value| json_rows((0..20).map(|n| row(15_400 + 200 * n)));
     let claims = rows(|id| json!([id, 1, 5, "accepted", "accepted", null, 1, null, 0]));
     let numbers = rows(|id| json!([format!("M{id}")]));
     let members = json_rows((10_000..10_500).map(|id| json!([id])));
     let on = |statement: &'static Statement| statement.on(Dialect::Postgres);
     [
+        (on(&CANARY_DUE), format!("'{}'", rows(|id| json!([id])))),
         (on(&CANARY_ROWS), format!("'{}'", rows(|id| json!([id])))),
         (on(&CLAIM), "1000, 'n1', 600000, 500".into()),
         (on(&CLAIM_LISTED), format!("1000, 'n1', 600000, '{}'", rows(|id| json!([id])))),

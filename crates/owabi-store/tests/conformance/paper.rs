@@ -192,7 +192,7 @@ async fn what_an_installation_knows_of_itself_stays(place: Place) {
     assert_eq!(store.schema_version().await.unwrap(), Store::newest_schema());
     let is_sqlite = matches!(place, Place::Sqlite(_));
     assert_eq!((store.is_shared(), store.file().is_some()), (!is_sqlite, is_sqlite));
-    store.check_integrity().await.unwrap();
+    store.check_integrity_telling(|| ()).await.unwrap();
     let newest = Store::newest_schema();
     assert_eq!(Store::migrate(&OpenOptions::new(place.url())).await.unwrap(), (newest, newest));
     let server = store.server().await.unwrap();

@@ -44,6 +44,12 @@ async fn a_canary_never_has_more_members_than_its_size_and_they_are_tried_again_
     settles[1] = failed(&rows[1], 30);
     settle(&store, &rows, 30, settles).await;
     assert_eq!(outcomes(&store).await, (1, 1, 3));
+    let due = async |text| store.canary_due(NOTICE, text).await.unwrap();
+    assert_eq!(
+        (due("f").await, due("other").await),
+        (Some(100), None),
+        "the others are due, but not before its verdict"
+    );
     assert_eq!(canary(&store, 5, 99).await.len(), 0, "nobody else stands in for those who were put off");
     let again = canary(&store, 5, 100).await;
     let mut ids: Vec<i64> = again.iter().map(|row| row.id).collect();

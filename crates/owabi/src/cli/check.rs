@@ -2,6 +2,8 @@
 
 mod alerts;
 mod certificates;
+mod clear;
+mod credentials;
 mod database;
 mod dns;
 mod health;
@@ -137,6 +139,12 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     };
     let sender = if options.test_mail { Some(test_mail::sender(session, &config).await?) } else { None };
     yours::check(session, &config, &mut found);
+    let config = if options.connect {
+        config
+    } else {
+        clear::check(session, &config, &mut found);
+        credentials::set_aside(session, &config, &mut found)
+    };
     if let Err(error) = config.check_secrets() {
         found.failure(session, "configuration", &error.into());
     }

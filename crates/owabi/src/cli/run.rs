@@ -54,25 +54,34 @@ pub(super) struct Options {
 /// How soon a configuration that could not begin, for want of the database, tries again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How long the beginning may show nothing of its going on.
+const STEP: Duration = Duration::from_mins(5);
+
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let signals = Signals::listen()?;
     let config = session.config()?;
+    warn_of_clear_ways(session, &config);
     refuse_lost(&config, false)?;
     let built = Built::of(config)?;
     let config = &built.config;
+    let (live, service, troubles) = (Live::default(), Service::default(), Troubles::default());
+    let manager = Manager::of(&session.environment);
+    let fed = watchdog(&session.environment, std::process::id());
+    let keeper = Keeper::start(manager.clone(), fed, live.clone(), service.clone())?;
+    service.may_take_until(clock::monotonic() + STEP);
     if options.migrate {
         db::migrate_first(session, config).await?;
     }
     let store = session.store(config).await?;
     session.needs_no_seal();
-    store.check_integrity().await?;
+    let looking = service.clone();
+    store.check_integrity_telling(move || looking.may_take_until(clock::monotonic() + STEP)).await?;
     warn_of_durability(session, &store).await?;
     // SQLite has one daemon.
     let _lock = store.file().map(lock).transpose()?;
     db::refuse_restored(config, &store).await?;
     let keys = keys::load(config, &store).await?;
     let seal_key = ledger::key::load(config, &store).await?;
-    let (live, service, troubles) = (Live::default(), Service::default(), Troubles::default());
     let figures = health::Figures::new(store.clone());
     let watched = Watched { live: &live, service: &service, receipts: &troubles, figures: &figures };
     let health = serve_health(config, watched).await?;
@@ -82,9 +91,6 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let sealer = Sealer::new(store.clone(), keys.clone(), seal_key).await?.noting(Noted::of(config));
     let seals = live.pulses().begin("sealer", Longest::of(config).database);
     let sealing = sealer.keep_sealing(live.alerts().clone(), seals);
-    let manager = Manager::of(&session.environment);
-    let fed = watchdog(&session.environment, std::process::id());
-    let keeper = Keeper::start(manager.clone(), fed, live.clone(), service.clone())?;
     let (store_too, stop) = (store.clone(), signals.stop.clone());
     let place = Place { session, options, store: store_too, keys, live, troubles, figures, stop };
     let (summary, built) = place.serve(built, (&signals, &manager, &service)).await;
@@ -202,6 +208,16 @@ fn tell_that_it_ends(live: &Live, manager: &Manager, service: &Service) {
 }
 
 /// A server that may lose what it confirmed is no reason not to send, but a reason to say so at each start.
+fn warn_of_clear_ways(session: &Session, config: &Config) {
+    for relay in config.smtp.in_the_clear() {
+        let warning = trouble::in_the_clear(&relay.name, &relay.host);
+        tracing::warn!(relay = relay.name, why = warning.en, "mails travel in the clear");
+        if session.on_terminal() {
+            session.warn(&warning.led_by("△", "!"));
+        }
+    }
+}
+
 async fn warn_of_durability(session: &Session, store: &Store) -> Result<(), Failure> {
     for what in store.durability_warnings().await? {
         let warning = trouble::durability(what);

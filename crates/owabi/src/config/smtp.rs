@@ -2,6 +2,7 @@
 
 use super::Span;
 use super::problem::Findings;
+use owabi_smtp::relay::is_loopback;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -243,6 +244,11 @@ impl Smtp {
         relay.helo.as_deref().unwrap_or(domain)
     }
 
+    /// The relays to which mails go in the clear over a network.
+    pub fn in_the_clear(&self) -> impl Iterator<Item = &Relay> {
+        self.relays.iter().filter(|relay| relay.tls == Tls::None && !is_loopback(&relay.host))
+    }
+
     pub(super) fn resolve(&mut self, folder: &Path) {
         self.relays.iter_mut().for_each(|relay| relay.resolve(folder));
     }
@@ -263,6 +269,26 @@ impl Smtp {
         if self.bounce.parts().is_none() {
             let hint = "an address without + that you read, for example: bounces@example.jp";
             found.refuse_with("smtp.bounce.address", "is not an address that bounces can go to", hint);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mails_go_in_the_clear_where_nothing_protects_them_and_the_relay_is_another_machine() {
+        let clear = |host: &str, tls| {
+            let relay = Relay { host: host.to_owned(), tls, ..Relay::default() };
+            Smtp { relays: vec![relay], ..Smtp::default() }.in_the_clear().count() == 1
+        };
+        for own in ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost", "Localhost"] {
+            assert!(!clear(own, Tls::None), "{own}");
+        }
+        for other in ["192.0.2.1", "10.0.0.1", "relay.example.jp", "localhost.example.jp", "2001:db8::1"] {
+            assert!(clear(other, Tls::None), "{other}");
+            assert!(!clear(other, Tls::Starttls) && !clear(other, Tls::Implicit), "{other}");
         }
     }
 }

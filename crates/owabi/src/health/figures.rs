@@ -131,8 +131,8 @@ impl Figures {
         let mut late_ms = 0;
         for row in self.store.notices().await? {
             counts.entry(row.id.clone()).or_default();
-            if row.state == "released" && !Hold::of(&self.store, &library, &row, now).await?.holds() {
-                let due = self.store.next_due(&row.id).await?;
+            if row.state == "released" {
+                let due = Hold::of(&self.store, &library, &row, now).await?.next_due(&self.store, &row).await?;
                 late_ms = late_ms.max(due.map_or(0, |due| now.saturating_sub(due)));
             }
         }

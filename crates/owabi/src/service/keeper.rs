@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 
 /// From one look to the next, at most.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often the manager is asked for time before it is ready, and for how much.
+const ASKS: Duration = Duration::from_secs(10);
+const MORE: Duration = Duration::from_mins(1);
 /// The rate is that of the last so many looks.
 const LOOKS: usize = 10;
 
@@ -30,6 +33,7 @@ struct Looker {
     /// How often the watchdog is fed.
     feeds: Option<Duration>,
     fed: Option<Instant>,
+    asked: Option<Instant>,
     said: BTreeSet<String>,
     told: String,
     accepted: VecDeque<(Instant, u64)>,
@@ -43,7 +47,8 @@ impl Keeper {
     pub fn start(manager: Manager, watchdog: Option<Duration>, live: Live, service: Service) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let (feeds, said, accepted) = (watchdog.map(|interval| interval / 3), BTreeSet::new(), VecDeque::new());
-        let looker = Looker { manager, live, service, feeds, fed: None, said, told: String::new(), accepted };
+        let looker =
+            Looker { manager, live, service, feeds, fed: None, asked: None, said, told: String::new(), accepted };
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || looker.work(&stopped))?;
         Ok(Self { stop, thread })
     }
@@ -84,6 +89,12 @@ impl Looker {
         {
             self.manager.is_alive();
             self.fed = Some(now);
+        }
+        if !self.service.is_on_its_way(now) {
+            self.asked = None;
+        } else if wedged.is_empty() && self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASKS) {
+            self.manager.extend(MORE);
+            self.asked = Some(now);
         }
         if self.manager.listens() {
             self.tell_status(&wedged, now);

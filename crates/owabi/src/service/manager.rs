@@ -65,6 +65,11 @@ impl Manager {
         self.tell(&format!("STATUS={status}"));
     }
 
+    /// It is not ready yet, and goes on: this long from now is to be waited before the next word.
+    pub fn extend(&self, span: Duration) {
+        self.tell(&format!("EXTEND_TIMEOUT_USEC={}", span.as_micros()));
+    }
+
     /// All loops go on.
     pub fn is_alive(&self) {
         self.tell("WATCHDOG=1");

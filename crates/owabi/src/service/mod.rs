@@ -20,6 +20,7 @@ pub(crate) use status::{keep_counting, stopping};
 
 use crate::dispatch::Trouble;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Where the daemon is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,7 @@ struct State {
     phase: Phase,
     refused: Option<Trouble>,
     members: Option<Members>,
+    patience: Option<Instant>,
 }
 
 impl Service {
@@ -62,6 +64,18 @@ impl Service {
         if state.phase != Phase::Stopping {
             state.phase = phase;
         }
+    }
+
+    /// It goes on, and may take until then before it is ready, or ready again.
+    pub fn may_take_until(&self, until: Instant) {
+        self.lock().patience = Some(until);
+    }
+
+    /// Whether it is on its way at `now`, and in its time.
+    pub fn is_on_its_way(&self, now: Instant) -> bool {
+        let state = self.lock();
+        let on_its_way = matches!(state.phase, Phase::Starting | Phase::Reloading);
+        on_its_way && state.patience.is_some_and(|until| now < until)
     }
 
     /// Why the configuration on disk is not the one in use, if it was refused.
@@ -90,6 +104,8 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
+    use std::time::Duration;
 
     #[test]
     fn a_refused_configuration_counts_from_its_first_refusal_until_a_good_one_is_loaded() {
@@ -99,6 +115,21 @@ mod tests {
         assert_eq!(service.refused(), Some(Trouble { since: 10, why: "line 4".into() }));
         service.configuration(None, 30);
         assert_eq!(service.refused(), None);
+    }
+
+    #[test]
+    fn it_is_on_its_way_until_it_is_ready_or_its_time_is_over() {
+        let (service, now, second) = (Service::default(), clock::monotonic(), Duration::from_secs(1));
+        assert!(!service.is_on_its_way(now), "nothing says that it goes on");
+        service.may_take_until(now + second);
+        assert!(service.is_on_its_way(now) && !service.is_on_its_way(now + second));
+        service.may_take_until(now + 9 * second);
+        assert!(service.is_on_its_way(now + second));
+        let on_its_way = |phase| {
+            service.enter(phase);
+            service.is_on_its_way(now)
+        };
+        assert!(!on_its_way(Phase::Running) && on_its_way(Phase::Reloading) && !on_its_way(Phase::Stopping));
     }
 
     #[test]

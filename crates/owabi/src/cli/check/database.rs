@@ -1,14 +1,14 @@
 //! `check`: the database, and whether keys and people are its own.
 
-use super::{Found, notices};
+use super::{Found, credentials, notices};
 use crate::cli::db::refuse_restored;
 use crate::cli::exit::Exit;
 use crate::cli::say::say;
 use crate::cli::session::{Session, moved, open_store};
 use crate::cli::trouble;
-use crate::config::{Config, Target};
+use crate::config::{Config, SecretError, Target};
 use crate::keys;
-use crate::ledger::key;
+use crate::ledger::key::{self, SealKeyError};
 use crate::library::Library;
 use owabi_store::{Server, Store, StoreError};
 use serde_json::{Value, json};
@@ -26,9 +26,7 @@ pub(super) async fn check(
             ja: "・ データベースと鍵の照合は `owabi check --connect` で調べます。",
             en: "- the database, and whether the key is its own, are checked with `owabi check --connect`"
         ));
-        if let Err(error) = key::look_at_file(config) {
-            found.failure(session, "ledger", &error.into());
-        }
+        tell_of_key(session, key::look_at_file(config), found);
         return None;
     }
     let store = match open_store(config, false).await {
@@ -52,9 +50,7 @@ pub(super) async fn check(
     if let Err(error) = keys::load(config, &store).await {
         found.failure(session, "keys", &error.into());
     }
-    if let Err(error) = key::look(config, &store).await {
-        found.failure(session, "ledger", &error.into());
-    }
+    tell_of_key(session, key::look(config, &store).await, found);
     warn_of_nobody(session, &store, found).await;
     if let Err(error) = notices::check_released(session, &store, library, found).await {
         found.failure(session, "database", &error.into());
@@ -65,6 +61,17 @@ pub(super) async fn check(
         found.failure(session, "database", &error.into());
         None
     })
+}
+
+/// A key that systemd hands to the service alone is not looked at by whoever types `check`.
+fn tell_of_key(session: &Session, looked: Result<(), SealKeyError>, found: &mut Found) {
+    match looked {
+        Ok(()) => {}
+        Err(SealKeyError::Secret(SecretError::NoCredentials { name })) => {
+            credentials::tell(session, "ledger.key_credential", &name, found);
+        }
+        Err(error) => found.failure(session, "ledger", &error.into()),
+    }
 }
 
 /// Without users everybody who may start owabi may do everything.

@@ -8,7 +8,7 @@ use crate::cli::say::say;
 use crate::cli::session::Session;
 use crate::clock;
 use crate::config::Config;
-use crate::service::{Manager, Phase, Service, Signals};
+use crate::service::{Longest, Manager, Phase, Service, Signals};
 use crate::{configuration, telemetry};
 use owabi_core::yaml::document as yaml;
 use owabi_store::Store;
@@ -49,6 +49,7 @@ impl Reloader<'_> {
                     );
                     self.service.configuration(None, clock::now_ms());
                     self.alerts.over(Kind::ConfigurationRefused, "");
+                    self.service.may_take_until(clock::monotonic() + Longest::of(in_use).wind_down);
                     self.service.enter(Phase::Reloading);
                     return built;
                 }

@@ -35,6 +35,21 @@ impl Hold {
         self.canary.is_some() || self.window.as_ref().is_some_and(|(_, opens_at)| opens_at.is_some())
     }
 
+    /// When the next mail is due that may leave now (epoch milliseconds): none while the window is closed, and of a canary that has
+    /// its size only its own, which are tried again.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn next_due(&self, store: &Store, row: &NoticeRow) -> Result<Option<i64>, StoreError> {
+        if self.window.as_ref().is_some_and(|(_, opens_at)| opens_at.is_some()) {
+            return Ok(None);
+        }
+        match (self.canary, row.fingerprint.as_deref()) {
+            (Some((size, of)), Some(text)) if of.total() >= i64::from(size) => store.canary_due(&row.id, text).await,
+            _ => store.next_due(&row.id).await,
+        }
+    }
+
     pub(crate) fn document(&self) -> Value {
         let window = self.window.as_ref().map(|(hours, opens_at)| {
             json!({ "hours": hours, "open": opens_at.is_none(), "opens_at": opens_at.map(japan::iso) })
@@ -62,5 +77,63 @@ impl Hold {
             )
         });
         window.into_iter().chain(canary).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use owabi_core::member::Member;
+    use owabi_store::{BatchRecord, CanaryClaim, NewRow, OpenOptions, ReleaseRecord, Totals};
+
+    /// A released notice with so many members, due at 10.
+    async fn released(store: &Store, members: usize) {
+        let text = |text: &str| text.to_owned();
+        let batch = BatchRecord {
+            id: text("b1"),
+            notice_id: text("n1"),
+            notice_title: text("title"),
+            actor: text("test"),
+            file_name: text("roster.csv"),
+            file_sha256: text("00"),
+            encoding: text("utf-8"),
+            at: 1,
+        };
+        let row = |no: usize| {
+            let email = format!("u{no}@example.jp");
+            let (member_no, name) = (format!("M{no}"), text("山田 太郎"));
+            let member = Member { member_no, name, email: Some(email.clone()), ..Member::default() };
+            NewRow { member, given_email: email, unreachable: None }
+        };
+        let mut import = store.begin_import(batch).await.unwrap();
+        import.write(&(0..members).map(row).collect::<Vec<_>>(), &[]).await.unwrap();
+        let lines = i64::try_from(members).unwrap();
+        import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
+        let held = store.held_roster("n1").await.unwrap();
+        let (roster_hash, rows) = (held.hash.as_str(), held.rows);
+        let record =
+            ReleaseRecord { notice_id: "n1", fingerprint: "f", roster_hash, definition: "{}", policy: "{}", rows };
+        store.release(record, "test", 10).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn mails_of_a_canary_are_due_and_those_that_wait_for_its_verdict_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("owabi.db").display());
+        let store = Store::open(&OpenOptions::new(url)).await.unwrap();
+        released(&store, 5).await;
+        let row = store.notices().await.unwrap().remove(0);
+        let due = async |window: Option<i64>, canary: Option<u32>| {
+            let outcomes = store.canary_outcomes("n1", "f").await.unwrap();
+            let window = window.map(|opens_at| ("09:00-18:00".to_owned(), Some(opens_at)));
+            Hold { window, canary: canary.map(|size| (size, outcomes)) }.next_due(&store, &row).await.unwrap()
+        };
+        assert_eq!((due(None, None).await, due(None, Some(2)).await), (Some(10), Some(10)), "nobody was sent to yet");
+        assert_eq!((due(Some(99), None).await, due(Some(99), Some(2)).await), (None, None), "the window is closed");
+        let of = CanaryClaim { notice_id: "n1", text: "f", size: 2, now: 20, lease_ms: 600_000, limit: 9 };
+        let taken = store.claim_canary(of).await.unwrap();
+        assert_eq!((taken.len(), due(None, Some(2)).await), (2, None), "the others wait for its verdict");
+        store.give_back(&[(taken[0].id, taken[0].fence, 500)], 20).await.unwrap();
+        assert_eq!((due(None, Some(2)).await, due(None, Some(3)).await), (Some(500), Some(10)));
     }
 }
