@@ -207,7 +207,7 @@ fn tell_that_it_ends(live: &Live, manager: &Manager, service: &Service) {
     manager.stopping(&stopping(live.under_way()));
 }
 
-/// A server that may lose what it confirmed is no reason not to send, but a reason to say so at each start.
+/// Names that others on the way can read are a reason to say so at each start.
 fn warn_of_clear_ways(session: &Session, config: &Config) {
     for relay in config.smtp.in_the_clear() {
         let warning = trouble::in_the_clear(&relay.name, &relay.host);
@@ -218,6 +218,7 @@ fn warn_of_clear_ways(session: &Session, config: &Config) {
     }
 }
 
+/// A server that may lose what it confirmed is no reason not to send, but a reason to say so at each start.
 async fn warn_of_durability(session: &Session, store: &Store) -> Result<(), Failure> {
     for what in store.durability_warnings().await? {
         let warning = trouble::durability(what);
