@@ -8,9 +8,11 @@ mod test_mail;
 mod through_postfix;
 mod tls;
 
+use crate::support::dovecot::{Dovecot, PASSWORD};
 use crate::support::site::{Said, Site};
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 
 /// A relay, and a site that knows it by this line of configuration (`PORT` is its port).
 async fn relayed(options: CaptureOptions, line: &str) -> (CaptureRelay, Site) {
@@ -18,6 +20,19 @@ async fn relayed(options: CaptureOptions, line: &str) -> (CaptureRelay, Site) {
     let site = Site::new();
     set_relay(&site, &line.replace("PORT", &relay.addr().port().to_string()));
     (relay, site)
+}
+
+/// The site reads its receipts from this mailbox, over TLS.
+fn reads_from(site: &Site, dovecot: &Dovecot) {
+    let (port, authority) = (dovecot.tls_port(), dovecot.authority());
+    let imap = format!(
+        "host: localhost, port: {port}, ca_file: \"{}\", user: somebody, password_file: pw",
+        authority.display()
+    );
+    let text = site.read("owabi.yaml");
+    site.write("owabi.yaml", &format!("{text}receipts: {{ imap: {{ {imap} }} }}\n"));
+    site.write("pw", PASSWORD);
+    std::fs::set_permissions(site.path("pw"), std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 fn set_relay(site: &Site, line: &str) {

@@ -1,11 +1,10 @@
 //! The test mail: one to ourselves, in the ledger, found again, and nobody's bounce.
 
-use super::relayed;
-use crate::support::dovecot::{Dovecot, PASSWORD};
+use super::{reads_from, relayed};
+use crate::support::dovecot::Dovecot;
 use crate::support::site::Site;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Point, Script, Then};
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -128,14 +127,6 @@ async fn a_bounce_of_the_test_mail_is_no_test_mail_that_came_in_a_maildir() {
 async fn a_bounce_of_the_test_mail_is_no_test_mail_that_came_over_imap() {
     let Some(dovecot) = Dovecot::start() else { return };
     let (relay, site) = relayed(CaptureOptions::default(), PLAIN).await;
-    let (port, authority) = (dovecot.tls_port(), dovecot.authority());
-    let imap = format!(
-        "host: localhost, port: {port}, ca_file: \"{}\", user: somebody, password_file: pw",
-        authority.display()
-    );
-    let text = site.read("owabi.yaml");
-    site.write("owabi.yaml", &format!("{text}receipts: {{ imap: {{ {imap} }} }}\n"));
-    site.write("pw", PASSWORD);
-    std::fs::set_permissions(site.path("pw"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    reads_from(&site, &dovecot);
     says_that_it_bounced(&while_it_bounces(&relay, &site, dovecot.maildir()));
 }

@@ -1,11 +1,10 @@
 //! `check --connect` against a real Postfix.
 
-use super::{checked, set_relay};
-use crate::support::dovecot::{Dovecot, PASSWORD};
+use super::{checked, reads_from, set_relay};
+use crate::support::dovecot::Dovecot;
 use crate::support::postfix::{Options, Postfix};
 use crate::support::servers::{account, files_under, make_maildir, wait};
 use crate::support::site::Site;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 #[test]
@@ -32,15 +31,7 @@ fn over_imap() -> Option<(Postfix, Dovecot, Site)> {
     let dovecot = Dovecot::start_over(&postfix.mailbox())?;
     let site = Site::new();
     set_relay(&site, &format!("host: 127.0.0.1, port: {}, tls: none", postfix.port()));
-    let (port, authority) = (dovecot.tls_port(), dovecot.authority());
-    let imap = format!(
-        "host: localhost, port: {port}, ca_file: \"{}\", user: somebody, password_file: pw",
-        authority.display()
-    );
-    let text = site.read("owabi.yaml");
-    site.write("owabi.yaml", &format!("{text}receipts: {{ imap: {{ {imap} }} }}\n"));
-    site.write("pw", PASSWORD);
-    std::fs::set_permissions(site.path("pw"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    reads_from(&site, &dovecot);
     Some((postfix, dovecot, site))
 }
 

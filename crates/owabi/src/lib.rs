@@ -8,6 +8,8 @@ pub mod configuration;
 mod demo;
 pub mod dispatch;
 pub mod evidence;
+#[cfg(test)]
+mod filled;
 pub mod health;
 pub mod import;
 pub mod japan;

@@ -184,10 +184,10 @@ fn folder(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filled::released;
     use owabi_core::lifecycle::Status;
-    use owabi_core::member::Member;
     use owabi_core::reply::Reply;
-    use owabi_store::{BatchRecord, Claimed, Intent, LogFilter, NewRow, OpenOptions, ReleaseRecord, Totals};
+    use owabi_store::{Claimed, Intent, LogFilter, OpenOptions};
     use std::os::unix::fs::PermissionsExt;
 
     const NOTICE: &str = "n1";
@@ -204,7 +204,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let url = format!("sqlite:{}", folder.path().join("owabi.db").display());
             let store = Store::open(&OpenOptions::new(url)).await.unwrap();
-            fill(&store, members).await;
+            released(&store, NOTICE, members).await;
             let claimed = store.claim(NOTICE, 20, 600_000, 10_000).await.unwrap();
             let intents = claimed.iter().map(intent).collect();
             store.record(&Group { intents, ..Group::default() }, 20, 0, false).await.unwrap();
@@ -230,35 +230,6 @@ mod tests {
         async fn count(&self, status: Status) -> i64 {
             self.store.counts().await.unwrap()[NOTICE].get(&status).copied().unwrap_or(0)
         }
-    }
-
-    async fn fill(store: &Store, members: usize) {
-        let text = |text: &str| text.to_owned();
-        let batch = BatchRecord {
-            id: text("b1"),
-            notice_id: text(NOTICE),
-            notice_title: text("title"),
-            actor: text("test"),
-            file_name: text("roster.csv"),
-            file_sha256: text("00"),
-            encoding: text("utf-8"),
-            at: 1,
-        };
-        let row = |no: usize| {
-            let email = format!("u{no}@example.jp");
-            let (member_no, name) = (format!("M{no}"), text("山田 太郎"));
-            let member = Member { member_no, name, email: Some(email.clone()), ..Member::default() };
-            NewRow { member, given_email: email, unreachable: None }
-        };
-        let mut import = store.begin_import(batch).await.unwrap();
-        import.write(&(0..members).map(row).collect::<Vec<_>>(), &[]).await.unwrap();
-        let lines = i64::try_from(members).unwrap();
-        import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
-        let held = store.held_roster(NOTICE).await.unwrap();
-        let (roster_hash, rows) = (held.hash.as_str(), held.rows);
-        let record =
-            ReleaseRecord { notice_id: NOTICE, fingerprint: "f", roster_hash, definition: "{}", policy: "{}", rows };
-        store.release(record, "test", 10).await.unwrap();
     }
 
     fn intent(row: &Claimed) -> Intent {

@@ -83,45 +83,15 @@ impl Hold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use owabi_core::member::Member;
-    use owabi_store::{BatchRecord, CanaryClaim, NewRow, OpenOptions, ReleaseRecord, Totals};
-
-    /// A released notice with so many members, due at 10.
-    async fn released(store: &Store, members: usize) {
-        let text = |text: &str| text.to_owned();
-        let batch = BatchRecord {
-            id: text("b1"),
-            notice_id: text("n1"),
-            notice_title: text("title"),
-            actor: text("test"),
-            file_name: text("roster.csv"),
-            file_sha256: text("00"),
-            encoding: text("utf-8"),
-            at: 1,
-        };
-        let row = |no: usize| {
-            let email = format!("u{no}@example.jp");
-            let (member_no, name) = (format!("M{no}"), text("山田 太郎"));
-            let member = Member { member_no, name, email: Some(email.clone()), ..Member::default() };
-            NewRow { member, given_email: email, unreachable: None }
-        };
-        let mut import = store.begin_import(batch).await.unwrap();
-        import.write(&(0..members).map(row).collect::<Vec<_>>(), &[]).await.unwrap();
-        let lines = i64::try_from(members).unwrap();
-        import.commit(Totals { lines, imported: lines, ..Totals::default() }).await.unwrap();
-        let held = store.held_roster("n1").await.unwrap();
-        let (roster_hash, rows) = (held.hash.as_str(), held.rows);
-        let record =
-            ReleaseRecord { notice_id: "n1", fingerprint: "f", roster_hash, definition: "{}", policy: "{}", rows };
-        store.release(record, "test", 10).await.unwrap();
-    }
+    use crate::filled::released;
+    use owabi_store::{CanaryClaim, OpenOptions};
 
     #[tokio::test]
     async fn mails_of_a_canary_are_due_and_those_that_wait_for_its_verdict_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("owabi.db").display());
         let store = Store::open(&OpenOptions::new(url)).await.unwrap();
-        released(&store, 5).await;
+        released(&store, "n1", 5).await;
         let row = store.notices().await.unwrap().remove(0);
         let due = async |window: Option<i64>, canary: Option<u32>| {
             let outcomes = store.canary_outcomes("n1", "f").await.unwrap();
