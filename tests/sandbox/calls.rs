@@ -151,7 +151,7 @@ impl Office {
         let text = || std::fs::read_to_string(trace).unwrap_or_default();
         let ended = |text: &str| {
             let first = text.split_whitespace().next().unwrap_or_default();
-            text.lines().rev().take(50).any(|line| {
+            text.lines().rev().take(2_000).any(|line| {
                 line.starts_with(&format!("{first} +++ exited")) || line.starts_with(&format!("{first} exit_group"))
             })
         };
