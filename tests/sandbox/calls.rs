@@ -151,8 +151,10 @@ impl Office {
         let text = || std::fs::read_to_string(trace).unwrap_or_default();
         let ended = |text: &str| {
             let first = text.split_whitespace().next().unwrap_or_default();
+            // A short number is followed by more than one blank.
             text.lines().rev().take(2_000).any(|line| {
-                line.starts_with(&format!("{first} +++ exited")) || line.starts_with(&format!("{first} exit_group"))
+                let (number, said) = line.split_once(' ').unwrap_or_default();
+                number == first && ["+++ exited", "exit_group"].iter().any(|end| said.trim_start().starts_with(end))
             })
         };
         assert!(eventually(&async || ended(&text())).await, "{}", text().lines().last().unwrap_or_default());
