@@ -155,7 +155,9 @@ pub async fn run(
     live: Live,
     stops: impl Into<Stops>,
 ) -> Result<Summary, StoreError> {
-    let (Stops { wind_down: stop, end: asked }, pulses, longest) = (stops.into(), live.pulses(), Longest::of(config));
+    let (Stops { wind_down, end: asked }, pulses, longest) = (stops.into(), live.pulses(), Longest::of(config));
+    // It is cancelled at the end, also at one that comes by itself: whoever gave it goes on with theirs.
+    let stop = wind_down.child_token();
     let Parts { relays, store, library, keys } = parts;
     let spool = Spool::of(&config.dispatch.spool, &store.queue_id().await?);
     spool.warn_unless_usable();

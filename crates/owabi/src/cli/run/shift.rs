@@ -63,8 +63,7 @@ impl Place<'_> {
         let telling = Telling::start(config, relays, store, live, until_idle, std::mem::take(unsent));
         let (relays, library) = (relays.clone(), Arc::clone(library));
         let parts = Parts { relays, store: store.clone(), library, keys: self.keys.clone() };
-        // The dispatcher cancels what it is given when it ends, also by itself.
-        let stops = Stops { wind_down: wind_down.child_token(), end: self.stop.clone() };
+        let stops = Stops { wind_down: wind_down.clone(), end: self.stop.clone() };
         let summary = dispatch::run(config, parts, dispatch::Options { until_idle }, live.clone(), stops).await;
         *unsent = telling.end().await;
         reading.cancel();
