@@ -14,7 +14,8 @@ fn a_real_postfix_is_well_and_no_mail_is_left_in_it() {
     set_relay(&site, &format!("host: 127.0.0.1, port: {}, tls: none", postfix.port()));
     let said = checked(&site, 0);
     assert_eq!(said.0["relays"][0]["takes_mail"], true, "{}", said.0);
-    assert_eq!((postfix.delivered().len(), postfix.queue_len()), (0, 0));
+    assert!(postfix.wait_empty(Duration::from_secs(20)), "{}", postfix.log());
+    assert_eq!(postfix.delivered().len(), 0, "{}", postfix.log());
     site.edit("owabi.yaml", "bounces@example.jp", "unknown@example.jp");
     checked(&site, 78).only("failed", "recipient", &["550", "No such user here"]);
     site.edit("owabi.yaml", "unknown@example.jp", "greylist@example.jp");

@@ -74,6 +74,12 @@ impl Postfix {
         queues.iter().map(|queue| files_under(&self.0.folder().join("queue").join(queue)).len()).sum()
     }
 
+    /// Waits until its queue is empty; false when it is not in time. The beginning of a mail that a client left unsent is
+    /// taken away only after the client was answered.
+    pub(crate) fn wait_empty(&self, timeout: Duration) -> bool {
+        wait(timeout, || self.queue_len() == 0)
+    }
+
     /// Waits until it has logged this; false when it has not in time.
     pub(crate) fn wait_logged(&self, words: &str, timeout: Duration) -> bool {
         wait(timeout, || self.log().contains(words))
