@@ -4,6 +4,7 @@
 #
 #   boot DIR                 starts systemd in it; returns when the machine is up. One at a time
 #   in_machine COMMAND…      runs a command in it, as root, with the terminal that there is
+#   machine_way              prints how: for whoever needs the command line
 #   halt                     ends everything in it
 #
 # The network has a loopback interface only: what is installed must lie in the folder before.
@@ -23,25 +24,33 @@ machine_group() {
 boot() {
     local dir=$1
     machine_control=$(machine_group)
-    # shellcheck disable=SC2016 # for the inner shells
-    sh -c 'echo $$ >"$0/cgroup.procs"; exec unshare --fork --kill-child --pid --mount --uts --ipc --cgroup --net --propagation private \
-        sh tests/booted/init "$1"' "$machine_control" "$dir" >"$dir.console" 2>&1 </dev/null &
+    # shellcheck disable=SC2016 # for the inner shell
+    sh -c 'echo $$ >"$0/cgroup.procs"
+        exec unshare --fork --kill-child --pid --mount --uts --ipc --cgroup --net --propagation private sh tests/booted/init "$1"' \
+        "$machine_control" "$dir" >"$dir.console" 2>&1 </dev/null &
     machine_keeper=$!
-    until machine_init=$(pgrep --parent "$machine_keeper" --exact systemd); do
+    until machine_is_up; do
         kill -0 "$machine_keeper" 2>/dev/null || { cat "$dir.console" >&2; return 1; }
         sleep 0.1
     done
-    until in_machine systemctl is-system-running --wait >/dev/null 2>&1; do
-        case $(in_machine systemctl is-system-running 2>/dev/null) in degraded) break ;; esac
-        kill -0 "$machine_init" 2>/dev/null || { cat "$dir.console" >&2; return 1; }
-        sleep 0.2
-    done
 }
 
-in_machine() {
-    nsenter --target "$machine_init" --all env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-        TERM=dumb LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+# "degraded": a unit that has nothing to do with what is tested may not like to be in a container.
+machine_is_up() {
+    machine_init=$(cat "/proc/$machine_keeper/task/$machine_keeper/children" 2>/dev/null) || return
+    machine_init=${machine_init% }
+    [ "$(cat "/proc/$machine_init/comm" 2>/dev/null)" = systemd ] || return
+    case $(in_machine systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) return 1 ;; esac
 }
+
+# The words that go before a command.
+machine_way() {
+    echo nsenter --target "$machine_init" --all env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+        TERM=dumb LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+}
+
+# shellcheck disable=SC2046 # they are words
+in_machine() { $(machine_way) "$@"; }
 
 halt() {
     if [ -n "$machine_init" ]; then kill -KILL "$machine_init" 2>/dev/null || true; fi

@@ -4,7 +4,7 @@
 AGAIN=generic-breach-ja
 COUNT=300
 
-recipients() { grep -rhi '^to:' "$root/var/lib/relay/new" | grep -oE 'm7[0-9]+@' | tr -dc '0-9\n' | sort; }
+recipients() { grep -rhi '^to:' "$root/var/lib/relay/new" | grep -oE 'm7[0-9]{3}@' | tr -dc '0-9\n' | sort; }
 # standing STATUS: the numbers of the members who stand there.
 standing() {
     as_owabi log --notice $AGAIN --jsonl | grep "\"status\":\"$1\"" | sed 's/.*"member_no":"\([0-9]*\)".*/\1/' | sort -u
