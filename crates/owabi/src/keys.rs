@@ -78,6 +78,20 @@ pub async fn was_used(store: &Store) -> Result<bool, StoreError> {
     Ok(store.meta(FINGERPRINT).await?.is_some())
 }
 
+/// Looks whether the key can be used, as far as it is there, and makes none.
+///
+/// # Errors
+/// See [`KeyError`].
+pub async fn look(config: &Config, store: &Store) -> Result<(), KeyError> {
+    if was_used(store).await? {
+        return load(config, store).await.map(|_| ());
+    }
+    match load_or_create_key(&config.keys.file, false) {
+        Err(SecretError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+        secret => Ok(Keys::new(secret?.expose_secret()).map(|_| ())?),
+    }
+}
+
 /// Loads the key of `store`. The first use of a database creates the key if there is none and records its fingerprint.
 ///
 /// # Errors

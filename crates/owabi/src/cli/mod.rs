@@ -19,6 +19,7 @@ mod login;
 mod lost;
 mod man;
 mod member;
+mod own_keys;
 mod password;
 mod pause;
 mod person;
