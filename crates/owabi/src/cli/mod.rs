@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod db;
 mod demo;
+mod diagnosis;
 mod doctor;
 pub(crate) mod evidence;
 pub mod exit;
