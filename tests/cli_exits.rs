@@ -138,6 +138,19 @@ fn without_a_terminal_an_import_needs_yes() {
 }
 
 #[test]
+fn an_address_that_cannot_be_used_is_bad_data_for_every_verb_that_takes_one() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    for verb in [
+        &["evidence", "asked", "--notice", NOTICE, "--email", "no address"][..],
+        &["test-send", "--notice", NOTICE, "--to", "no address"],
+        &["member", "correct", "10001", "--email", "no address", "--reason", "test"],
+    ] {
+        site.run(verb).exits(65);
+    }
+}
+
+#[test]
 fn on_a_terminal_an_import_counts_and_asks_and_is_never_called_a_dry_run() {
     let site = Site::new();
     let roster = site.path("samples/payments.csv");
