@@ -50,6 +50,10 @@ impl KeyError {
                 let file = file.display();
                 say!(ja: "{file} はこのデータベースの鍵ではありません(鍵 {found}、記録 {recorded})。", en: "{self}")
             }
+            Self::Secret(error) => {
+                let Text { ja, en } = error.what();
+                say!(ja: "鍵を読めません: {ja}", en: "the key cannot be used: {en}")
+            }
             other => say!(ja: "鍵を読めません: {other}", en: "the key cannot be used: {other}"),
         }
     }

@@ -103,10 +103,8 @@ pub(crate) type Answer = Result<Exit, Failure>;
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::new(
-            Exit::BadConfig,
-            say!(ja: "設定に誤りがあります。\n{error}", en: "the configuration is wrong\n{error}"),
-        )
+        let Text { ja, en } = error.text();
+        Self::new(Exit::BadConfig, say!(ja: "設定に誤りがあります。\n{ja}", en: "the configuration is wrong\n{en}"))
     }
 }
 

@@ -49,6 +49,10 @@ impl SealKeyError {
                 en: "{self}"
             ),
             Self::Unreadable => say!(ja: "データベースにある台帳の公開鍵を読めません。", en: "{self}"),
+            Self::Secret(error) => {
+                let Text { ja, en } = error.what();
+                say!(ja: "台帳の鍵を読めません: {ja}", en: "the ledger's key cannot be used: {en}")
+            }
             other => say!(ja: "台帳の鍵を読めません: {other}", en: "the ledger's key cannot be used: {other}"),
         }
     }
