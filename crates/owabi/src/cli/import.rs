@@ -4,6 +4,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, notice};
 use super::totals;
+use super::wrong_value::{WrongValue, one_of};
 use crate::import::{Report, Request, import, is_same_file};
 use owabi_core::address::Lang;
 use owabi_core::people::Action;
@@ -48,17 +49,17 @@ pub(super) struct Options {
     replace_gaiji: bool,
 }
 
-fn encoding(name: &str) -> Result<Encoding, String> {
-    Encoding::from_name(name)
-        .ok_or_else(|| "one of utf-8, utf-8-bom, cp932, utf-16le, utf-16be, euc-jp, iso-2022-jp".to_owned())
+fn encoding(name: &str) -> Result<Encoding, WrongValue> {
+    let names = ["utf-8", "utf-8-bom", "cp932", "utf-16le", "utf-16be", "euc-jp", "iso-2022-jp"];
+    Encoding::from_name(name).ok_or_else(|| one_of(&names))
 }
 
-fn delimiter(name: &str) -> Result<Delimiter, String> {
+fn delimiter(name: &str) -> Result<Delimiter, WrongValue> {
     match name {
         "comma" | "," => Ok(Delimiter::Comma),
         "tab" | "\t" | "\\t" => Ok(Delimiter::Tab),
         "semicolon" | ";" => Ok(Delimiter::Semicolon),
-        _ => Err("comma, tab or semicolon".to_owned()),
+        _ => Err(one_of(&["comma", "tab", "semicolon"])),
     }
 }
 
