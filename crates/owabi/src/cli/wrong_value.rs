@@ -2,8 +2,8 @@
 
 use super::say::{Text, say};
 use crate::sender::dns::BadResolver;
-use owabi_core::lifecycle::UnknownStatus;
-use owabi_core::people::UnknownRole;
+use owabi_core::lifecycle::{Status, UnknownStatus};
+use owabi_core::people::{Role, UnknownRole};
 use owabi_core::yaml::SpanError;
 use std::error::Error;
 use std::net::AddrParseError;
@@ -26,10 +26,10 @@ fn of_type(error: &(dyn Error + 'static)) -> Option<String> {
     Some(if error.is::<SpanError>() {
         "期間は 250ms、30s、5m、4h、5d、1h30m のように、数と単位で書きます".to_owned()
     } else if error.is::<UnknownStatus>() {
-        let words = owabi_core::lifecycle::Status::ALL.map(|status| status.as_str()).join("、");
+        let words = Status::ALL.map(Status::as_str).join("、");
         format!("書ける状況: {words}")
     } else if error.is::<UnknownRole>() {
-        let words = owabi_core::people::Role::ALL.map(|role| role.as_str()).join("、");
+        let words = Role::ALL.map(Role::as_str).join("、");
         format!("書ける役割: {words}")
     } else if error.is::<BadResolver>() {
         "IP アドレス(192.0.2.53、192.0.2.53:5353、[2001:db8::53]:53)か system と書きます".to_owned()

@@ -53,10 +53,11 @@ impl fmt::Display for ConfigError {
 
 impl Problem {
     pub(super) fn of(&self, lang: Lang) -> String {
-        let place: String = [self.line, self.column].into_iter().flatten().map(|number| format!(":{number}")).collect();
+        let numbers = [self.line, self.column].into_iter().flatten();
+        let place = numbers.fold(self.file.clone(), |place, number| format!("{place}:{number}"));
         let path = if self.path.is_empty() { String::new() } else { format!(": {}", self.path) };
         let hint = self.hint.as_ref().map(|hint| format!("\n  {}", hint.of(lang))).unwrap_or_default();
-        format!("{}{place}{path}: {}{hint}", self.file, self.message.of(lang))
+        format!("{place}{path}: {}{hint}", self.message.of(lang))
     }
 }
 

@@ -61,7 +61,7 @@ fn split<'a>(said: &'a str, start: &str, end: &str) -> Option<(&'a str, &'a str)
     said.strip_prefix(start)?.split_once(end)
 }
 
-/// The names that there are: `expected one of `a`, `b``, ``expected `a` or `b` ``.
+/// The names that there are: serde lists them in backquotes.
 fn listed(known: &str) -> String {
     let names: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
     if names.is_empty() { String::new() } else { format!("書けるもの: {}", names.join("、")) }

@@ -53,7 +53,9 @@ impl SealKeyError {
                 let Text { ja, en } = error.what();
                 say!(ja: "台帳の鍵を読めません: {ja}", en: "the ledger's key cannot be used: {en}")
             }
-            other => say!(ja: "台帳の鍵を読めません: {other}", en: "the ledger's key cannot be used: {other}"),
+            Self::Store(error) => {
+                say!(ja: "台帳の鍵を読めません: {error}", en: "the ledger's key cannot be used: {error}")
+            }
         }
     }
 

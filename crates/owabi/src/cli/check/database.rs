@@ -25,7 +25,9 @@ pub(super) async fn check(
             ja: "・ データベースと鍵の照合は `owabi check --connect` で調べます。",
             en: "- the database, and whether the key is its own, are checked with `owabi check --connect`"
         ));
-        own_keys::look_at_file(config).into_iter().for_each(|trouble| tell_of_key(session, trouble, found));
+        if let Some(trouble) = own_keys::look_at_file(config) {
+            tell_of_key(session, trouble, found);
+        }
         return None;
     }
     let store = match open_store(config, false).await {

@@ -10,6 +10,7 @@ use super::super::session::open_store;
 use super::{Findings, mib};
 use crate::config::{Config, Target};
 use crate::japan;
+use crate::keys;
 use crate::ledger::Noted;
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
@@ -84,7 +85,7 @@ async fn look_inside(
         look_at_backup(store, now, found).await?;
         look_at_unfinished(store, file, found).await?;
     }
-    look_at_keys(config, store, found).await;
+    look_at_keys(config, store, found).await?;
     look_at_seals(config, store, found).await?;
     let counts = store.counts().await?;
     let open = counts.values().flat_map(|of| of.iter()).filter(|(status, _)| !status.is_final());
@@ -155,9 +156,9 @@ async fn look_at_unfinished(store: &Store, file: &Path, found: &mut Findings) ->
 }
 
 /// Modes and what cannot be read are looked at with the other files.
-async fn look_at_keys(config: &Config, store: &Store, found: &mut Findings) {
+async fn look_at_keys(config: &Config, store: &Store, found: &mut Findings) -> Result<(), Failure> {
     let looked = own_keys::look(config, store).await;
-    if looked.is_empty() {
+    if looked.is_empty() && keys::was_used(store).await? {
         found.good("keys", say!(ja: "鍵はこのデータベースのものです。", en: "the keys are those of this database"));
     }
     for trouble in looked {
@@ -174,6 +175,7 @@ async fn look_at_keys(config: &Config, store: &Store, found: &mut Findings) {
             ),
         }
     }
+    Ok(())
 }
 
 async fn look_at_seals(config: &Config, store: &Store, found: &mut Findings) -> Result<(), Failure> {
