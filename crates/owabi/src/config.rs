@@ -109,7 +109,9 @@ impl Config {
         let mut config = read::read(&file.display().to_string(), text, environment)?;
         config.resolve(file.parent().unwrap_or(Path::new("")));
         file.clone_into(&mut config.file);
-        config.credentials = environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        // systemd 252 names the folder to an ExecReload, too, and keeps it shut (systemd.exec(5), "Credentials").
+        let passed = |folder: &PathBuf| std::fs::read_dir(folder).is_ok();
+        config.credentials = environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from).filter(passed);
         Ok(config)
     }
 

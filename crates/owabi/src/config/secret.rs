@@ -62,7 +62,7 @@ pub enum SecretError {
         wanted: Wanted,
     },
     /// A credential is named and systemd passed none.
-    #[error("credential {name}: $CREDENTIALS_DIRECTORY is not set")]
+    #[error("credential {name}: $CREDENTIALS_DIRECTORY is not set, or cannot be looked into")]
     NoCredentials {
         /// Its name.
         name: String,
