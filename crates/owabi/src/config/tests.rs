@@ -1,4 +1,5 @@
 use super::*;
+use owabi_core::address::Lang;
 use owabi_core::yaml::document as yaml;
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ fn load_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigE
 }
 
 fn problems(text: &str) -> Vec<String> {
-    load(text).unwrap_err().problems.iter().map(|p| p.to_string().lines().next().unwrap().to_owned()).collect()
+    load(text).unwrap_err().problems.iter().map(|p| p.of(Lang::En).lines().next().unwrap().to_owned()).collect()
 }
 
 /// Every key path of a document that holds something other than keys.
