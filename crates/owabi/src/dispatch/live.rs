@@ -4,7 +4,9 @@ use super::database::{Database, DatabaseState};
 use super::desk::{Desk, RelayState};
 use super::feed::Feed;
 use super::measured::Measured;
+use super::shelf::Shelf;
 use crate::alerts::Alerts;
+use crate::library::Library;
 use crate::service::Pulses;
 use owabi_core::settle::Word;
 use std::collections::BTreeMap;
@@ -26,6 +28,7 @@ pub(super) struct Seen {
     pub(super) began: Notify,
     pub(super) notices: Mutex<BTreeMap<String, String>>,
     pub(super) paused: Mutex<Vec<String>>,
+    pub(super) shelf: Shelf,
     pub(super) alerts: Alerts,
     pub(super) measured: Measured,
 }
@@ -108,6 +111,16 @@ impl Live {
     /// The notices that owabi itself paused, when the dispatcher last saw them.
     pub fn notices_paused(&self) -> Vec<String> {
         self.0.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The notices on disk as they were read last, whoever read them.
+    pub fn library(&self) -> Arc<Library> {
+        self.0.shelf.library()
+    }
+
+    /// The notices on disk were read.
+    pub fn read(&self, library: &Arc<Library>) {
+        self.0.shelf.put(Arc::clone(library));
     }
 
     pub(super) fn saw_paused(&self, notices: Vec<String>) {

@@ -9,8 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 async fn daemon(folder: &TempDir, started_at: i64) -> Daemon {
     let options = owabi_store::OpenOptions::new(format!("sqlite:{}", folder.path().join("owabi.db").display()));
     let store = owabi_store::Store::open(&options).await.unwrap();
-    let figures = Figures::new(store);
-    Daemon { started_at, live: Live::default(), receipts: Troubles::default(), service: Service::default(), figures }
+    let live = Live::default();
+    let figures = Figures::new(store, live.clone());
+    Daemon { started_at, live, receipts: Troubles::default(), service: Service::default(), figures }
 }
 
 async fn serving(folder: &TempDir) -> SocketAddr {
