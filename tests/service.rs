@@ -1,5 +1,6 @@
 //! `owabi run` as a service: what the manager is told, the watchdog, signals, and a configuration that changes meanwhile.
 
+mod couriers;
 mod log;
 mod reload;
 mod watchdog;

@@ -284,7 +284,7 @@ fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared, pulses:
     let mut couriers = JoinSet::new();
     for (desk, relay) in desks.iter().zip(&config.smtp.relays) {
         for n in 1..=relay.max_connections {
-            let pulse = pulses.begin(format!("courier {} {n}", relay.name), Longest::of(config).alive);
+            let pulse = pulses.begin(format!("courier {} {n}", relay.name), Longest::of(config).courier);
             couriers.spawn(courier::tireless(Arc::clone(desk), shared.clone(), pulse));
         }
     }
