@@ -93,6 +93,8 @@ async fn what_keeps_it_from_sending_stands_in_its_status() {
     program.json(&["pause", "leak", "--reason", "wait"]);
     relay.release(HERE);
     manager.hears("STATUS=idle: 1 of 5 accepted; paused: leak").await;
+    let paused = serde_json::json!([{ "notice": "leak", "by": "operator" }]);
+    assert_eq!(ask(health_address(&program).await).1["notices_paused"], paused);
     relay.close_listener().await;
     relay.drop_connections();
     program.json(&["resume", "leak"]);

@@ -139,7 +139,7 @@ fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState], we
         },
         "beating": { "ok": database.beating.is_none(), "since": beating_since, "why": beating_why },
         "receipts": daemon.receipts.list().iter().map(source).collect::<Vec<_>>(),
-        "notices_paused": daemon.live.notices_paused(),
+        "notices_paused": daemon.live.notices_paused().iter().map(paused).collect::<Vec<_>>(),
         "configuration": configuration(daemon),
         "loops": loops(daemon, wedged),
         "alerts": alerts(daemon),
@@ -173,6 +173,10 @@ fn since_and_why(trouble: Option<&Trouble>) -> (Option<String>, Option<&str>) {
 fn source((name, trouble): &(String, Trouble)) -> Value {
     let (since, why) = since_and_why(Some(trouble));
     json!({ "source": name, "ok": false, "since": since, "why": why })
+}
+
+fn paused((notice, itself): &(String, bool)) -> Value {
+    json!({ "notice": notice, "by": if *itself { "owabi" } else { "operator" } })
 }
 
 fn relay(relay: &RelayState) -> Value {

@@ -26,11 +26,19 @@ pub(super) struct Seen {
     pub(super) feed: Mutex<Option<Arc<Feed>>>,
     pub(super) pulses: Pulses,
     pub(super) began: Notify,
-    pub(super) notices: Mutex<BTreeMap<String, String>>,
-    pub(super) paused: Mutex<Vec<String>>,
+    pub(super) notices: Mutex<Option<Notices>>,
     pub(super) shelf: Shelf,
     pub(super) alerts: Alerts,
     pub(super) measured: Measured,
+}
+
+/// The notices as the dispatcher last saw them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notices {
+    /// The state of each.
+    pub(super) states: BTreeMap<String, String>,
+    /// Those that owabi itself paused.
+    pub(super) paused_itself: Vec<String>,
 }
 
 /// How attempts ended.
@@ -103,14 +111,25 @@ impl Live {
         self.0.feed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The state of each notice when the dispatcher last saw them.
-    pub fn notices(&self) -> BTreeMap<String, String> {
-        self.0.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether the dispatcher has looked at the notices at all.
+    pub fn has_looked(&self) -> bool {
+        self.seen().is_some()
     }
 
-    /// The notices that owabi itself paused, when the dispatcher last saw them.
-    pub fn notices_paused(&self) -> Vec<String> {
-        self.0.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The state of each notice when the dispatcher last saw them.
+    pub fn notices(&self) -> BTreeMap<String, String> {
+        self.seen().clone().unwrap_or_default().states
+    }
+
+    /// The notices that were paused when the dispatcher last saw them, each with whether owabi itself paused it.
+    pub fn notices_paused(&self) -> Vec<(String, bool)> {
+        let Notices { states, paused_itself } = self.seen().clone().unwrap_or_default();
+        let paused = states.into_iter().filter(|(_, state)| state == "paused");
+        paused.map(|(id, _)| (id.clone(), paused_itself.contains(&id))).collect()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Notices>> {
+        self.0.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The notices on disk as they were read last, whoever read them.
@@ -123,12 +142,8 @@ impl Live {
         self.0.shelf.put(Arc::clone(library));
     }
 
-    pub(super) fn saw_paused(&self, notices: Vec<String>) {
-        *self.0.paused.lock().unwrap_or_else(PoisonError::into_inner) = notices;
-    }
-
-    pub(super) fn saw_notices(&self, notices: BTreeMap<String, String>) {
-        *self.0.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    pub(super) fn saw(&self, notices: Notices) {
+        *self.seen() = Some(notices);
     }
 
     /// What happened that a person should know of.

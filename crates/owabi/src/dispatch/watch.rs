@@ -3,6 +3,7 @@
 
 use super::courier::Shared;
 use super::job::NoticeRun;
+use super::live::Notices;
 use super::recorder::Note;
 use super::{Live, said};
 use crate::alerts::Kind;
@@ -81,8 +82,9 @@ impl Watch {
         self.stop_what_is_closed(&notices);
         let ours =
             |row: &&NoticeRow| row.state == "paused" && row.state_reason.as_deref().is_some_and(state_reason::is_ours);
-        self.live.saw_paused(notices.iter().filter(ours).map(|row| row.id.clone()).collect());
-        self.live.saw_notices(notices.into_iter().map(|row| (row.id, row.state)).collect());
+        let paused_itself = notices.iter().filter(ours).map(|row| row.id.clone()).collect();
+        let states = notices.into_iter().map(|row| (row.id, row.state)).collect();
+        self.live.saw(Notices { states, paused_itself });
         Ok(())
     }
 
