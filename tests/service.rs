@@ -74,6 +74,9 @@ async fn it_says_that_it_is_ready_how_far_it_is_and_that_it_ends() {
     assert!(said[..ready].iter().any(|said| said.starts_with("EXTEND_TIMEOUT_USEC=")), "{said:?}");
     assert!(said[ready..].iter().all(|said| !said.starts_with("EXTEND_TIMEOUT_USEC=")), "{said:?}");
     assert!(early, "nothing is told of work that has not begun: {said:?}");
+    let wrong = ["nobody is to be told", "no notice is released"];
+    let knows = said.iter().all(|said| wrong.iter().all(|wrong| !said.contains(wrong)));
+    assert!(knows, "nothing is told of notices and members before they are looked at: {said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
