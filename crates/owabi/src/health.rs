@@ -180,8 +180,9 @@ fn paused((notice, itself): &(String, bool)) -> Value {
 }
 
 fn relay(relay: &RelayState) -> Value {
-    let RelayState { name, up, paused_until, failures } = relay;
-    json!({ "name": name, "up": up, "paused_until": paused_until.map(japan::iso), "failures": failures })
+    let RelayState { name, up, silent_since, paused_until, failures } = relay;
+    let (paused_until, silent_since) = (paused_until.map(japan::iso), silent_since.map(japan::iso));
+    json!({ "name": name, "up": up, "paused_until": paused_until, "failures": failures, "silent_since": silent_since })
 }
 
 #[cfg(test)]

@@ -154,6 +154,7 @@ async fn put_back(shared: &Shared, jobs: Vec<Held>) {
 
 async fn connect(desk: &Arc<Desk>, shared: &Shared, (seat, pulse): (Seat, &Pulse), first: Vec<Held>, probing: bool) {
     let relay = desk.relay_now();
+    desk.opens(now_ms());
     pulse.within(shared.settings.opening).beat();
     let opened = tokio::select! {
         opened = Outgoing::open(&relay) => opened,
