@@ -138,6 +138,44 @@ fn without_a_terminal_an_import_needs_yes() {
 }
 
 #[test]
+fn an_address_that_cannot_be_used_is_bad_data_for_every_verb_that_takes_one() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    for verb in [
+        &["evidence", "asked", "--notice", NOTICE, "--email", "no address"][..],
+        &["test-send", "--notice", NOTICE, "--to", "no address"],
+        &["member", "correct", "10001", "--email", "no address", "--reason", "test"],
+    ] {
+        site.run(verb).exits(65);
+    }
+}
+
+#[test]
+fn on_a_terminal_an_import_counts_and_asks_and_is_never_called_a_dry_run() {
+    let site = Site::new();
+    let roster = site.path("samples/payments.csv");
+    let (config, roster) = (site.path("owabi.yaml"), roster.to_str().unwrap());
+    let import = |answer: &str| {
+        let owabi = env!("CARGO_BIN_EXE_owabi");
+        let line = format!("{owabi} --config {} import {roster} --notice {NOTICE}", config.display());
+        let mut script = std::process::Command::new("script");
+        script.args(["--quiet", "--return", "--command", &line]).arg(site.path("typescript")).env("OWABI_LANG", "en");
+        script.env("SHELL", "/bin/sh").stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = script.spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), format!("{answer}\n").as_bytes()).unwrap();
+        child.wait().unwrap();
+        site.read("typescript")
+    };
+    let said = import("no");
+    assert!(said.contains("nothing is imported yet") && said.contains("? [yes/no]"), "{said}");
+    assert!(said.contains("nothing was changed") && !said.contains("dry run"), "{said}");
+    assert_eq!(site.count("held"), 0);
+    let said = import("yes");
+    assert!(said.contains("imported (batch ") && !said.contains("dry run"), "{said}");
+    assert!(site.count("held") > 0);
+}
+
+#[test]
 fn a_file_that_is_no_roster_is_bad_data() {
     let site = Site::new();
     site.write("roster.csv", "色,形\n赤,丸\n");

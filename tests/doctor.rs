@@ -92,6 +92,42 @@ fn wrong_modes_a_missing_key_and_no_backup_are_found() {
 }
 
 #[test]
+fn keys_of_another_queue_are_found_as_check_finds_them_and_none_is_made() {
+    let program = program();
+    program.output(&["run", "--until-idle"]);
+    finds(&doctor(&program), "ok", &["the keys are those of this database"]);
+    let kept = ["owabi.key", "ledger.key"].map(|name| (name, std::fs::read(program.path(name)).unwrap()));
+    for (name, words) in
+        [("owabi.key", "is not the key of this database"), ("ledger.key", "is not the key of this ledger")]
+    {
+        let put = |text: &str| {
+            program.write(name, text);
+            mode(&program, name, 0o600);
+        };
+        put(&format!("{}\n", "5a".repeat(32)));
+        finds(&doctor(&program), "error", &[name, words, "restore the right key"]);
+        let check: Value = serde_json::from_slice(&program.output(&["--json", "check"]).stdout).unwrap();
+        assert!(check["problems"].to_string().contains(words), "{check}");
+        put("no key\n");
+        finds(&doctor(&program), "error", &[name, "64 hexadecimal digits"]);
+        std::fs::remove_file(program.path(name)).unwrap();
+        finds(&doctor(&program), "error", &[name, "restore the right key"]);
+        program.output(&["--json", "check"]);
+        assert!(!program.path(name).exists());
+        let (_, octets) = kept.iter().find(|(of, _)| *of == name).unwrap();
+        put(std::str::from_utf8(octets).unwrap());
+    }
+    let new = Program::new(1, "");
+    new.json(&["db", "migrate"]);
+    for name in ["owabi.key", "ledger.key"] {
+        let _ = std::fs::remove_file(new.path(name));
+    }
+    doctor(&new);
+    new.output(&["check"]);
+    assert!(!new.path("owabi.key").exists() && !new.path("ledger.key").exists());
+}
+
+#[test]
 fn a_damaged_file_a_file_that_is_gone_and_waiting_outcomes_are_found() {
     let program = program();
     assert_eq!(program.output(&["run", "--until-idle"]).status.code(), Some(69), "no relay listens there");

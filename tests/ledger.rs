@@ -222,3 +222,39 @@ async fn an_entry_that_is_committed_late_is_sealed_late_and_one_that_is_rolled_b
     let inserted = Finding::Entry { seq: 2, fault: owabi_core::ledger::Fault::Inserted };
     assert_eq!(bad, Some(owabi::ledger::Bad::Sealed(inserted)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_was_never_sealed_is_no_proof_and_no_damage_and_one_whose_seals_are_gone_is_told_from_it() {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let program = Program::new(relay.addr().port(), "");
+    program.import(&program.write("roster.csv", &roster(&addresses(1))));
+    let never = |program: &Program| {
+        let (code, said) = verified(program, &[]);
+        assert_eq!(
+            (code, &said["ok"], &said["seals"], &said["first_bad"]),
+            (Some(75), &Value::Null, &0.into(), &Value::Null)
+        );
+        assert!(said["unsealed"].as_i64().unwrap() > 0, "{said}");
+    };
+    never(&program);
+    program.release();
+    program.json(&["run", "--until-idle"]);
+    let head = program.json(&["ledger", "head"])["text"].as_str().unwrap().to_owned();
+    assert_eq!(verified(&program, &[]).0, Some(0));
+    disarm(&program).await;
+    sql(&program, "DELETE FROM seals; DELETE FROM meta WHERE key = 'ledger_key'").await;
+    let gone = |more: &[&str]| {
+        let (code, said) = verified(&program, more);
+        assert_eq!((code, &said["first_bad"]["fault"]), (Some(1), &"seals_gone".into()), "{said}");
+    };
+    gone(&[]);
+    let beside = program.path("ledger.key.head");
+    std::fs::remove_file(&beside).unwrap();
+    gone(&["--head", &head]);
+    std::fs::write(&beside, head.replace("queue=", "queue=0")).unwrap();
+    let other = program.output(&["ledger", "verify"]);
+    assert_eq!(other.status.code(), Some(1), "{other:?}");
+    assert!(String::from_utf8_lossy(&other.stderr).contains("seals of another queue"), "{other:?}");
+    std::fs::remove_file(&beside).unwrap();
+    never(&program);
+}

@@ -111,6 +111,35 @@ async fn an_unknown_authority_is_told_with_the_way_to_be_unknown_that_it_is() {
     checked(&site, 69).only("failed", "tls", &["587 and 25 mostly want tls: starttls"]);
 }
 
+/// A certificate for localhost that nobody else signed, as `openssl req -x509` makes it, or with CA:FALSE.
+fn self_signed(is_ca: IsCa) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let mut made = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    made.distinguished_name.push(DnType::CommonName, "localhost");
+    made.is_ca = is_ca;
+    (made.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authoritys_certificate_as_a_servers_is_told_as_such_and_the_advice_is_good() {
+    let (own, key) = self_signed(IsCa::Ca(BasicConstraints::Unconstrained));
+    for more in ["", ", ca_file: ca.pem"] {
+        let (_relay, site) = serving(&own, &key, more).await;
+        site.write("ca.pem", &own);
+        checked(&site, 69).only("failed", "tls", &["CA:TRUE", "self-signed", "CA:FALSE", "DNS:localhost", "ca_file"]);
+    }
+    let (own, key) = self_signed(IsCa::ExplicitNoCa);
+    let (_relay, site) = serving(&own, &key, ", ca_file: ca.pem").await;
+    site.write("ca.pem", &own);
+    checked(&site, 0);
+    let authority = root("Test Root");
+    let key = KeyPair::generate().unwrap();
+    let between = parameters("Test Intermediate").signed_by(&key, &authority.issuer).unwrap().pem();
+    let (_relay, site) = serving(&between, &key.serialize_pem(), ", ca_file: ca.pem").await;
+    site.write("ca.pem", &authority.certificate.pem());
+    checked(&site, 69).only("failed", "tls", &["CN=Test Intermediate", "authority's (CA:TRUE)", "comes first"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn starttls_that_was_stripped_is_told_and_nothing_goes_on_in_the_clear() {
     let options = CaptureOptions { keep_commands: 100, ..CaptureOptions::default() };

@@ -1,7 +1,7 @@
 # A Debian in a folder, for tests that install things. To be sourced by scripts that run as root.
 # shellcheck shell=sh
 #
-#   make_chroot DIR [PACKAGE…]      a fresh minimal system, with these packages; the first one of a machine is downloaded
+#   make_chroot DIR [PACKAGE…]      a fresh minimal system, with these packages; the first one with them is downloaded
 #   in_chroot DIR COMMAND…          runs a command in it: with its own processes and mounts, which end with the command
 #   drop_chroot DIR                 removes it
 
@@ -22,9 +22,9 @@ download_base() {
 make_chroot() {
     made=$1
     shift
-    base=${CARGO_TARGET_DIR:-target}/chroot/base
     wanted="$(debian_source) $*"
-    if [ "$(cat "$base/.made-of" 2>/dev/null)" != "$wanted" ]; then
+    base=${CARGO_TARGET_DIR:-target}/chroot/base-$(echo "$wanted" | cksum | cut -d ' ' -f 1)
+    if [ ! -e "$base/.made" ]; then
         drop_chroot "$base"
         mkdir -p "$base"
         # shellcheck disable=SC2046 # two words
@@ -34,7 +34,7 @@ make_chroot() {
         }
         rm -rf "$base"/var/cache/apt/archives/*.deb
         echo force-unsafe-io >"$base/etc/dpkg/dpkg.cfg.d/unsafe-io"
-        echo "$wanted" >"$base/.made-of"
+        : >"$base/.made"
     fi
     drop_chroot "$made"
     cp -a --reflink=auto "$base" "$made"

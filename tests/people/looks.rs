@@ -96,3 +96,30 @@ fn what_is_shown_before_a_change_and_what_a_backup_takes_along_is_in_the_ledger(
     assert_eq!(shown("look"), looks);
     assert_eq!(shown("export"), [("db backup".to_owned(), 2)]);
 }
+
+#[test]
+fn whoever_tries_member_numbers_leaves_a_trace_for_each_also_where_nobody_has_it() {
+    let office = Office::new(1).filled();
+    office.program.write("list.txt", "M00000\nX99998\n");
+    let member = ["--notice", NOTICE, "--member", "X99999"];
+    let list = ["--notice", NOTICE, "--file", "list.txt", "--reason", "test"];
+    let on = ["--kind", "letter", "--on", "2022-03-02"];
+    let tries = [
+        (vec!["resolve", "X99999", "--as", "letter", "--reason", "test"], 1),
+        (vec!["member", "correct", "X99999", "--email", "y@example.jp", "--reason", "test"], 1),
+        (vec!["member", "show", "X99999"], 1),
+        ([&["preview"][..], &member].concat(), 1),
+        ([&["substitute", "add"][..], &member, &on].concat(), 1),
+        ([&["withdraw", "--reason", "test"][..], &member].concat(), 65),
+        ([&["withdraw"][..], &list].concat(), 65),
+    ];
+    for (words, code) in &tries {
+        ends(&office.run(words), *code, "X9999");
+    }
+    let entries = office.entries("look").into_iter().map(|(_, body)| body);
+    let seen: Vec<_> =
+        entries.map(|body| format!("{} {} {}", body["verb"], body["rows"], body["filter"]["member"])).collect();
+    let nobody = ["resolve", "member correct", "member show", "preview", "substitute add", "withdraw"];
+    let wanted: Vec<_> = nobody.iter().map(|verb| format!("\"{verb}\" 0 \"(nobody)\"")).collect();
+    assert_eq!(seen, [wanted, vec!["\"withdraw\" 1 null".to_owned()]].concat());
+}

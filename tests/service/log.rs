@@ -47,6 +47,8 @@ async fn as_a_unit_it_logs_into_the_journal_with_fields_and_nothing_beside_it() 
     assert!(fields[0].starts_with("MESSAGE=GET /health says whether all is well address=127.0.0.1:"), "{told}");
     assert_eq!(fields[1..4], ["PRIORITY=6", "SYSLOG_IDENTIFIER=owabi", "TARGET=owabi::cli::run"]);
     assert!(fields[4].starts_with("OWABI_ADDRESS=127.0.0.1:"), "{told}");
+    let begins = entries.iter().find(|entry| entry.contains("owabi begins to work by this configuration")).unwrap();
+    assert!(begins.contains("\nOWABI_RELAYS=main\n") && begins.contains("\nOWABI_DATABASE=SQLite\n"), "{begins}");
     assert_eq!(journal.stderr(), "");
     // Asked for another form, it writes lines to stderr as ever.
     let text = program.command(&["--log-format", "text", "run", "--until-idle"]);

@@ -1,7 +1,7 @@
 //! A capture relay as a process of its own. Prints `listening ADDRESS`, and its statistics as one JSON line when it is
 //! told to end (Ctrl-C or SIGTERM).
 //!
-//! `capture_relay [--port N] [--maildir DIR] [--count-only yes] [--chunking no] [--rtt MILLISECONDS]
+//! `capture_relay [--address IP] [--port N] [--maildir DIR] [--count-only yes] [--chunking no] [--rtt MILLISECONDS]
 //! [--refuse-every N] [--random-trouble SEED] [--greylist SECONDS]`
 
 use std::error::Error;
@@ -38,6 +38,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<CaptureOptions, Box
     while let Some(name) = args.next() {
         let value = args.next().ok_or_else(|| format!("{name} needs a value"))?;
         match name.as_str() {
+            "--address" => options.listen.set_ip(value.parse()?),
             "--port" => options.listen.set_port(value.parse()?),
             "--maildir" => options.maildir = Some(value.into()),
             "--count-only" => options.keep = if value == "yes" { Keep::Nothing } else { options.keep },

@@ -12,6 +12,8 @@ pub struct Certificate {
     pub issuer: String,
     /// The host names and addresses that it is for.
     pub names: Vec<String>,
+    /// Whether it is an authority's, which may issue others and is no server's (`CA:TRUE`, RFC 5280, 4.2.1.9).
+    pub is_authority: bool,
     /// From when it is good, epoch milliseconds.
     pub not_before_ms: i64,
     /// Until when it is good, epoch milliseconds.
@@ -28,6 +30,7 @@ impl Certificate {
             subject: parsed.subject().to_string(),
             issuer: parsed.issuer().to_string(),
             names: names.collect(),
+            is_authority: parsed.is_ca(),
             not_before_ms: parsed.validity().not_before.timestamp().saturating_mul(1000),
             not_after_ms: parsed.validity().not_after.timestamp().saturating_mul(1000),
         })
@@ -66,10 +69,18 @@ mod tests {
             rcgen::generate_simple_self_signed(vec!["smtp.example.jp".to_owned(), "192.0.2.1".to_owned()]).unwrap();
         let read = Certificate::read(made.cert.der()).unwrap();
         assert_eq!(read.names, ["smtp.example.jp", "192.0.2.1"]);
-        assert!(read.is_self_issued(), "{read:?}");
+        assert!(read.is_self_issued() && !read.is_authority, "{read:?}");
         assert_eq!(read.days_left(read.not_after_ms - 1), 0);
         assert_eq!(read.days_left(read.not_after_ms), 0);
         assert_eq!(read.days_left(read.not_after_ms + 1), -1);
         assert_eq!(Certificate::read(b"no certificate"), None);
+    }
+
+    #[test]
+    fn a_certificate_tells_whether_it_is_an_authoritys() {
+        let mut made = rcgen::CertificateParams::new(vec!["smtp.example.jp".to_owned()]).unwrap();
+        made.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let made = made.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        assert!(Certificate::read(made.der()).unwrap().is_authority);
     }
 }

@@ -11,8 +11,8 @@
 //!   the one that begins next: on SQLite both are 0, nothing is committed there out of its order.
 //! - `/*take what is due*/` ends a claim: the rows of `due` are being sent.
 //! - `/*matching*/` is whom a selection matches, `/*resend class*/` what a resend makes of each of them.
-//! - `/*triggers*/` is the triggers that are there and at work, each with what it does. PostgreSQL's are written without what its versions
-//!   may write differently: blanks, parentheses, casts to text.
+//! - `/*triggers*/` is the triggers that are there and at work, each with what it does. PostgreSQL's are written as it dumps them, all
+//!   parentheses said: versions 15, 16 and 18 write the same octets, also after a dump was restored.
 //! - `/*clock*/` is the database's clock in epoch milliseconds.
 
 use serde_json::Value;
@@ -188,8 +188,8 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
         (
             "/*triggers*/",
             "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
-            r"SELECT CAST(t.tgname AS TEXT), CONCAT_WS(' ',
-                  REGEXP_REPLACE(REPLACE(LOWER(REPLACE(pg_get_triggerdef(t.oid, TRUE), n.nspname || '.', '')), '::text', ''), '[\s()]', '', 'g'),
+            "SELECT CAST(t.tgname AS TEXT), CONCAT_WS(' ',
+                  REPLACE(pg_get_triggerdef(t.oid), QUOTE_IDENT(n.nspname) || '.', ''),
                   l.lanname, p.prosecdef, p.prosrc, ARRAY_TO_STRING(p.proconfig, ' '))
               FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
               JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang

@@ -21,6 +21,7 @@ mod secret;
 mod smtp;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use alerts::Alerts;
 pub use commented::{CommentedKey, commented_keys};
@@ -37,8 +38,9 @@ pub(crate) use placed::{KEY_FILES, commented_for};
 pub use problem::{ConfigError, Problem};
 pub use receipts::{Imap, Receipts};
 pub(crate) use secret::read_secret;
-pub use secret::{Key, SecretError, load_or_create_key};
+pub use secret::{Key, SecretError, Wanted, load_or_create_key};
 pub use smtp::{Bounce, Deadlines, Relay, Smtp, Tls};
+pub(crate) use words::io_error;
 
 use owabi_store::{OpenOptions, PostgresOptions};
 use problem::Findings;
@@ -95,7 +97,7 @@ impl Config {
         let text = std::fs::read_to_string(&file).map_err(|e| {
             ConfigError::one(Problem {
                 file: file.display().to_string(),
-                message: format!("cannot be read: {e}"),
+                message: words::unreadable(&e),
                 ..Problem::default()
             })
         })?;
@@ -107,7 +109,9 @@ impl Config {
         let mut config = read::read(&file.display().to_string(), text, environment)?;
         config.resolve(file.parent().unwrap_or(Path::new("")));
         file.clone_into(&mut config.file);
-        config.credentials = environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        // systemd 252 names the folder to an ExecReload, too, and keeps it shut (systemd.exec(5), "Credentials").
+        let passed = |folder: &PathBuf| std::fs::read_dir(folder).is_ok();
+        config.credentials = environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from).filter(passed);
         Ok(config)
     }
 
@@ -240,7 +244,7 @@ impl Config {
             ("dispatch.spool", &self.dispatch.spool),
         ] {
             if path.as_os_str().is_empty() {
-                found.refuse(key, "must not be empty");
+                found.empty(key);
             }
         }
         found

@@ -50,6 +50,10 @@ impl KeyError {
                 let file = file.display();
                 say!(ja: "{file} はこのデータベースの鍵ではありません(鍵 {found}、記録 {recorded})。", en: "{self}")
             }
+            Self::Secret(error) => {
+                let Text { ja, en } = error.what();
+                say!(ja: "鍵を読めません: {ja}", en: "the key cannot be used: {en}")
+            }
             other => say!(ja: "鍵を読めません: {other}", en: "the key cannot be used: {other}"),
         }
     }
@@ -76,6 +80,20 @@ impl KeyError {
 /// `Unavailable`.
 pub async fn was_used(store: &Store) -> Result<bool, StoreError> {
     Ok(store.meta(FINGERPRINT).await?.is_some())
+}
+
+/// Looks whether the key can be used, as far as it is there, and makes none.
+///
+/// # Errors
+/// See [`KeyError`].
+pub async fn look(config: &Config, store: &Store) -> Result<(), KeyError> {
+    if was_used(store).await? {
+        return load(config, store).await.map(|_| ());
+    }
+    match load_or_create_key(&config.keys.file, false) {
+        Err(SecretError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+        secret => Ok(Keys::new(secret?.expose_secret()).map(|_| ())?),
+    }
 }
 
 /// Loads the key of `store`. The first use of a database creates the key if there is none and records its fingerprint.

@@ -20,26 +20,26 @@ pub struct WrongTrigger {
 
 /// PostgreSQL's, each with the SHA-256 of what `/*triggers*/` says of it: there is no fresh schema to compare with.
 const POSTGRES: [(&str, &str); 20] = [
-    ("affected_members_enter", "998a95ef0b368c60032af4cc54f9aa7b0f76204887c57e54f463c1bafbba7e2e"),
-    ("attempts_enter", "19089eeedfd2097534339e6a04e9f719fc6960395f6c8bc08891652382e116c6"),
-    ("attempts_stay", "be4765b65908d7558ceabe344bff8c892e05b4c13ef3c46c1b771d9e4cec8223"),
-    ("attempts_stay_u", "52243e00f1782347dafd93bec332efef83a6a7f63b9ae22121a206f556f22a22"),
-    ("corrections_enter", "87fbbc79ac9fb3e82cdd33b6f1dc29b2a3158a3c15d8ace7a015b878b79b0e24"),
-    ("corrections_stay", "710ed61d72876c56562342fa99c2f304805dbc44829691f238a8233b23e925f3"),
-    ("corrections_stay_u", "e73671ff0f1e22d009a73361d9df99c22c97c5eec666c7346deb62188d664087"),
-    ("intents_stay", "124c6c4d5160db5559b5193ecd2201c3b3c30fd23da49edc0a365442776b1144"),
-    ("intents_stay_u", "5989d88b46ce8daf95827b0b88f8734883f205e2428d449cbfaf19deb1fcd4b0"),
-    ("ledger_stays", "1d7f276f5784e6c6aac1e1eeab6b6fb5901b460bbe756fa79a04a94eef270633"),
-    ("receipts_enter", "912316fa68c92c8ffa062b9843a3721f8be950c7de8827141f1071e1d29c929e"),
-    ("receipts_stay", "51bc93676550a5a45789b57d62d5893bc1ad834fedb45795ff901888027487b5"),
-    ("receipts_stay_u", "7e40a1aca42b2676ffa0baf133d24a1d0b3fb1dcda6d298939c4d055fbc029a3"),
-    ("releases_stay", "07c39b5797a594519d0b3a3b094a3f4c24318cb2519806f43c4580aedbc75ffa"),
-    ("resends_enter", "5ac09667e4f842cc6b63aa1e6dbcaba7e5b9204fffa568a31a0ffd782f076ddb"),
-    ("resends_stay", "2948a21bf39384b69fd575ac3ec29761f5a83019067abfeee1325245c58b2a2d"),
-    ("seals_stay", "a94041cb9d06e100b4f0a7560e5c83096f30e709c2d4c347cc08baf6a09ad4d9"),
-    ("substitutes_enter", "8ff406c6d397498431c573f6fd250dd39e2a09227f027f0a3242afb7ad08f18f"),
-    ("substitutes_stay", "d5c7573bd7122ec3e6d8c4510609aaee22ac203a54c02f8c0f65e44a10bd1681"),
-    ("substitutes_stay_u", "2721c19d92aa1cf3287086137d88dc84ed2fda6fc8ed6e70bb4911adaf39efe0"),
+    ("affected_members_enter", "72e032e411ff289596a6687d7dc819742141f4f141db522581b7f4d7d6b61537"),
+    ("attempts_enter", "68538562e1c3fc9008fcac5a56e6332301eda83cf4129f9aab62a2e55614bb97"),
+    ("attempts_stay", "f80d28c0953fd191ed11eae00ac15a7040d37d26de6418d930252c3816f193aa"),
+    ("attempts_stay_u", "cea4e147a4cd3ebe02763f53f905914cacd705b50b526dbe70e21569c2280572"),
+    ("corrections_enter", "2a560b0310e8196b1c8e0345ecfe7b7b65c8c9f11ae378cbac2730d8b200dc3e"),
+    ("corrections_stay", "1e6f3a489da62b982c175561f948194ce5aefcca1ef56e8bb59d56a6bbb2d995"),
+    ("corrections_stay_u", "b82e253154b0bd73ba0525d0fa3265777a15c7120d69f3fa4c78acba647a813c"),
+    ("intents_stay", "d306173eb058de7d5d5edfba153218b5033be5a54a77f479770235634258d98d"),
+    ("intents_stay_u", "7a402e8f60ba5b7379111738ddaf7a133f65a6526b5da44bf6c0e0bf135b158f"),
+    ("ledger_stays", "555fd8c131e04407028c0b35e96600be60aea6116d91bc780edc4ee73b373f1d"),
+    ("receipts_enter", "1cbdc4af587bd381ccd8e9799a531ff91f071a0f31f2ed2fab4123178502b39f"),
+    ("receipts_stay", "ef1ac5ae9a5d3b113e67b3cc44b7d640687049fd848c9e78fe88b0e8853f4acd"),
+    ("receipts_stay_u", "9e49c447c7f938fd1c3d68242d86eb8207603857a08fc9a8d3ac6cfd339089da"),
+    ("releases_stay", "da4e42cde1cc67903e09bea4d14a79204b4ed22751a4ccecae7fa9dc470c75eb"),
+    ("resends_enter", "53306868be66d170fb0eb56d259217db795069948be5e77e2bd19728e84028de"),
+    ("resends_stay", "c37bfb9e2f86b87a3177b48afa6acbdf482ac856381360553a9a9f3f1bd8e971"),
+    ("seals_stay", "bc526e1c2a238116676b2ec2bc9e90f40c5e9ede0ce2e2310bf5c2f1a340b8d9"),
+    ("substitutes_enter", "1dce942587e48ea4b5bf4a2a6744c1ac70400651f567190e90e31d1350171090"),
+    ("substitutes_stay", "94fe7a5b1c08f96ac8c76d68f2f13f751b6abbf15028af0c24b2a433c96bd385"),
+    ("substitutes_stay_u", "45b0e514a54d370a8f998f748fdc710497b0b76079cdcc7edd2aed556289b425"),
 ];
 
 impl Store {
@@ -92,5 +92,22 @@ mod tests {
         let mut there = store.triggers().await.unwrap();
         there.retain(|name, _| POSTGRES.iter().any(|(ours, _)| ours == name));
         assert_eq!(there, POSTGRES.map(|(name, sha256)| (name.to_owned(), sha256.to_owned())).into());
+    }
+
+    #[tokio::test]
+    async fn a_trigger_of_postgres_that_differs_in_its_parentheses_alone_is_altered() {
+        let database = Server::shared().database();
+        let store = Store::open(&OpenOptions::new(database.url())).await.unwrap();
+        assert_eq!(store.wrong_trigger().await.unwrap(), None);
+        // Was: NOT (OLD.status = 'sending' AND (NEW.status = 'queued' OR NEW.tries > OLD.tries)).
+        database.psql(
+            "DROP TRIGGER affected_members_enter ON affected_members;
+             CREATE TRIGGER affected_members_enter AFTER UPDATE OF status ON affected_members FOR EACH ROW
+             WHEN (NEW.status <> OLD.status AND NEW.status <> 'sending' AND NOT (OLD.status = 'held' AND NEW.status = 'queued')
+                   AND NOT ((OLD.status = 'sending' AND NEW.status = 'queued') OR NEW.tries > OLD.tries))
+             EXECUTE FUNCTION owabi_enter_status()",
+        );
+        let altered = WrongTrigger { name: "affected_members_enter".to_owned(), altered: true };
+        assert_eq!(store.wrong_trigger().await.unwrap(), Some(altered));
     }
 }

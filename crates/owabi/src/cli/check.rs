@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::library::Library;
 use crate::relays;
 use crate::sender::dns::Dns;
+pub(super) use credentials::unseen;
 use owabi_core::yaml::Span;
 use owabi_store::Store;
 use seen::{Seen, State};

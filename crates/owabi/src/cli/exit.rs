@@ -53,8 +53,8 @@ impl Exit {
                 en: "the relay or the database cannot be reached"
             ),
             Self::TryAgain => say!(
-                ja: "ほかの owabi が使用中か、health.listen のポートが使用中です。もう一度実行してください。",
-                en: "another owabi is at work, or the port of health.listen is taken: try again"
+                ja: "ほかの owabi が使用中か、health.listen のポートが使用中です。ledger verify では、台帳がまだ一度も封印されていません。もう一度実行してください。",
+                en: "another owabi is at work, the port of health.listen is taken, or (ledger verify) nothing was sealed yet: try again"
             ),
             Self::BadConfig => say!(
                 ja: "設定、お知らせ、鍵、データベースのスキーマのどれかに誤りがあります。",
@@ -103,10 +103,8 @@ pub(crate) type Answer = Result<Exit, Failure>;
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::new(
-            Exit::BadConfig,
-            say!(ja: "設定に誤りがあります。\n{error}", en: "the configuration is wrong\n{error}"),
-        )
+        let Text { ja, en } = error.text();
+        Self::new(Exit::BadConfig, say!(ja: "設定に誤りがあります。\n{ja}", en: "the configuration is wrong\n{en}"))
     }
 }
 

@@ -4,6 +4,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, notice};
 use super::totals;
+use super::wrong_value::{WrongValue, one_of};
 use crate::import::{Report, Request, import, is_same_file};
 use owabi_core::address::Lang;
 use owabi_core::people::Action;
@@ -48,17 +49,17 @@ pub(super) struct Options {
     replace_gaiji: bool,
 }
 
-fn encoding(name: &str) -> Result<Encoding, String> {
-    Encoding::from_name(name)
-        .ok_or_else(|| "one of utf-8, utf-8-bom, cp932, utf-16le, utf-16be, euc-jp, iso-2022-jp".to_owned())
+fn encoding(name: &str) -> Result<Encoding, WrongValue> {
+    let names = ["utf-8", "utf-8-bom", "cp932", "utf-16le", "utf-16be", "euc-jp", "iso-2022-jp"];
+    Encoding::from_name(name).ok_or_else(|| one_of(&names))
 }
 
-fn delimiter(name: &str) -> Result<Delimiter, String> {
+fn delimiter(name: &str) -> Result<Delimiter, WrongValue> {
     match name {
         "comma" | "," => Ok(Delimiter::Comma),
         "tab" | "\t" | "\\t" => Ok(Delimiter::Tab),
         "semicolon" | ";" => Ok(Delimiter::Semicolon),
-        _ => Err("comma, tab or semicolon".to_owned()),
+        _ => Err(one_of(&["comma", "tab", "semicolon"])),
     }
 }
 
@@ -96,7 +97,7 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
     if request.dry_run {
         look(session, &store, &request, &report).await?;
     }
-    tell(session, &report, request.dry_run);
+    tell(session, &report, if request.dry_run { Stage::DryRun } else { Stage::Done });
     if let Some(file) = request.refused.as_ref().filter(|_| request.dry_run) {
         let name = file.display();
         session.tell(&say!(ja: "確認のみなので {name} は書いていません。", en: "a dry run does not write {name}"));
@@ -172,15 +173,14 @@ async fn ask(session: &Session, store: &Store, request: &mut Request) -> Result<
     let refused = request.refused.take();
     let report = with_bar(session, store, request).await?;
     look(session, store, request, &report).await?;
-    tell(session, &report, true);
+    tell(session, &report, Stage::Asked);
     let n = report.totals.imported + report.totals.merged + report.totals.unreachable;
     let id = &request.notice_id;
     session.confirm(
         false,
         &say!(ja: "お知らせ「{id}」に {n} 行を取り込みますか? [yes/no]", en: "import {n} lines for the notice {id:?}? [yes/no]"),
     )?;
-    request.dry_run = false;
-    request.refused = refused;
+    (request.dry_run, request.refused) = (false, refused);
     Ok(())
 }
 
@@ -219,7 +219,16 @@ fn document(report: &Report, dry_run: bool) -> serde_json::Value {
     })
 }
 
-fn tell(session: &Session, report: &Report, dry_run: bool) {
+/// What the counts are of.
+#[derive(Clone, Copy)]
+enum Stage {
+    DryRun,
+    /// Counted first; the question follows.
+    Asked,
+    Done,
+}
+
+fn tell(session: &Session, report: &Report, stage: Stage) {
     let (lines, Text { ja, en }) = (report.totals.lines, totals::sum(&report.totals));
     session.tell(&say!(ja: "行数 {lines} = {ja}", en: "{lines} lines = {en}"));
     for (why, lines) in &report.not_affected_by {
@@ -243,19 +252,20 @@ fn tell(session: &Session, report: &Report, dry_run: bool) {
             en: "{n} addresses are shared by several members; each of them gets a mail"
         ));
     }
-    session.tell(&closing(report, dry_run));
+    session.tell(&closing(report, stage));
 }
 
-fn closing(report: &Report, dry_run: bool) -> Text {
+fn closing(report: &Report, stage: Stage) -> Text {
     let batch = report.batch.as_deref().unwrap_or_default();
-    if report.same_file {
-        say!(
+    match stage {
+        _ if report.same_file => say!(
             ja: "このファイルは取り込み済みです(バッチ {batch})。何も変更していません。",
             en: "this file was imported before (batch {batch}); nothing was changed"
-        )
-    } else if dry_run {
-        say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed")
-    } else {
-        say!(ja: "取り込みました(バッチ {batch})。次は `owabi preflight` です。", en: "imported (batch {batch}); next: `owabi preflight`")
+        ),
+        Stage::DryRun => say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed"),
+        Stage::Asked => say!(ja: "まだ何も取り込んでいません。", en: "nothing is imported yet"),
+        Stage::Done => {
+            say!(ja: "取り込みました(バッチ {batch})。次は `owabi preflight` です。", en: "imported (batch {batch}); next: `owabi preflight`")
+        }
     }
 }

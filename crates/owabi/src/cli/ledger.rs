@@ -1,5 +1,6 @@
 //! `ledger`: the sealed record of everything that happened.
 
+mod never_sealed;
 mod show;
 mod verify;
 mod words;

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod db;
 mod demo;
+mod diagnosis;
 mod doctor;
 pub(crate) mod evidence;
 pub mod exit;
@@ -19,6 +20,7 @@ mod login;
 mod lost;
 mod man;
 mod member;
+mod own_keys;
 mod password;
 mod pause;
 mod person;
@@ -49,6 +51,7 @@ mod usage;
 mod user;
 mod visible;
 mod withdraw;
+mod wrong_value;
 
 pub(crate) use session::Session;
 pub(crate) use status::label as status_label;
@@ -59,9 +62,10 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::{Answer, Exit, Failure};
 use owabi_core::address::Lang;
-use say::Text;
+use say::{Text, say};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use wrong_value::WrongValue;
 
 /// Tells every affected member, by mail, exactly once, and can prove it.  お詫びのお知らせを、ひとりに一度だけ。
 #[derive(Debug, Parser)]
@@ -283,20 +287,20 @@ pub fn command() -> clap::Command {
 }
 
 /// A reason that says something: it is kept.
-fn reason(text: &str) -> Result<String, String> {
+fn reason(text: &str) -> Result<String, WrongValue> {
     let said = text.trim();
     if said.is_empty() {
-        Err("say why; it is kept  理由を書いてください".to_owned())
+        Err(WrongValue(say!(ja: "理由を書いてください。記録に残ります", en: "say why; it is kept")))
     } else {
         Ok(said.to_owned())
     }
 }
 
 /// A language by its tag.
-fn lang(word: &str) -> Result<Lang, String> {
+fn lang(word: &str) -> Result<Lang, WrongValue> {
     match word {
         "ja" => Ok(Lang::Ja),
         "en" => Ok(Lang::En),
-        _ => Err("ja or en".to_owned()),
+        _ => Err(WrongValue(say!(ja: "ja か en", en: "ja or en"))),
     }
 }

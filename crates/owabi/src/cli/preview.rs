@@ -39,14 +39,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     session.person(&store, Action::Preview).await?;
     let keys = keys::load(&config, &store).await?;
     let renderer = &notice.renderer;
-    let row = row(&store, renderer, &options.notice, options.member.as_deref()).await?;
-    if options.member.is_some() {
-        let filter = json!({ "notice": options.notice, "member": row.member.member_no });
-        match &options.out {
-            Some(_) => session.export(&store, "preview", &filter, 1).await?,
-            None => session.look(&store, "preview", &filter, 1).await?,
-        }
-    }
+    let row = row(session, &store, renderer, options).await?;
     let mailer = Mailer::new(&config, &keys);
     let message_id = mailer.message_id(Subject { notice_id: &options.notice, member_id: row.id, round: row.round });
     let to = to(row.member.email.as_deref());
@@ -79,13 +72,21 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     Ok(Exit::Done)
 }
 
-async fn row(store: &Store, renderer: &Renderer, id: &str, no: Option<&str>) -> Result<MemberRow, Failure> {
-    let Some(no) = no else {
+/// The member who is named; that they are looked at, or looked for, is in the ledger first.
+async fn row(session: &Session, store: &Store, renderer: &Renderer, options: &Options) -> Result<MemberRow, Failure> {
+    let id = &options.notice;
+    let Some(no) = &options.member else {
         let member = sample(renderer);
         let status = owabi_core::lifecycle::Status::Held;
         return Ok(MemberRow { id: 0, member, status, round: 1, unreadable: None });
     };
-    store.member(id, no).await?.ok_or_else(|| {
+    let found = store.member(id, no).await?;
+    let (filter, rows) = (json!({ "notice": id, "member": no }), i64::from(found.is_some()));
+    match &options.out {
+        Some(_) if found.is_some() => session.export(store, "preview", &filter, rows).await?,
+        _ => session.look(store, "preview", &filter, rows).await?,
+    }
+    found.ok_or_else(|| {
         let what = say!(ja: "「{id}」に会員 {no} はいません。", en: "{id} has no member {no}");
         Failure::with(
             Exit::Failed,

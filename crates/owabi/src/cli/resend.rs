@@ -58,7 +58,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let actor = session.person(&store, Action::Resend).await?.name;
     refuse_unreleased(session, &store, &notice, options).await?;
     let statuses = statuses(options)?;
-    let asked = options.whom.read(&store, (&config, notice.renderer.definition()), statuses, session.now()).await?;
+    let asked =
+        options.whom.read((session, "resend"), &store, (&config, notice.renderer.definition()), statuses).await?;
     let (fingerprint, words) = (notice.renderer.fingerprint_hex(), asked.words.to_string());
     let request = ResendRequest {
         notice_id: id,

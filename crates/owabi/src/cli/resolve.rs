@@ -102,8 +102,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
     let actor = session.person(&store, Action::Resolve).await?.name;
-    let (notice, _, standing) = one(&store, &options.member_no, options.notice.as_deref()).await?;
-    session.look(&store, "resolve", &json!({ "notice": notice.id, "member": standing.member_no }), 1).await?;
+    let (notice, _, standing) =
+        one(session, &store, ("resolve", &options.member_no), options.notice.as_deref()).await?;
     let after = decided(options.decision, &standing, &notice)?;
     let (no, before, id) = (&standing.member_no, standing.status, &notice.id);
     let (was, is) = (label(before), label(after));

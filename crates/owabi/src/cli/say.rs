@@ -3,7 +3,7 @@
 use owabi_core::address::Lang;
 
 /// One text in Japanese and in English.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     /// Japanese.
     pub ja: String,

@@ -66,14 +66,15 @@ impl Selecting {
         self.status.is_empty() && self.file.is_none() && texts.iter().all(|text| text.is_none())
     }
 
-    /// Reads the selection. `statuses` are those that are meant, with what the verb adds.
+    /// Reads the selection for `verb`. `statuses` are those that are meant, with what the verb adds.
     pub(super) async fn read(
         &self,
+        (session, verb): (&Session, &str),
         store: &Store,
         (config, definition): (&Config, &NoticeDefinition),
         statuses: Vec<Status>,
-        now: i64,
     ) -> Result<Asked, Failure> {
+        let now = session.now();
         let (numbers, headless) = self.numbers()?;
         let list = match (&self.file, &numbers) {
             (Some(_), Some(numbers)) => {
@@ -82,7 +83,13 @@ impl Selecting {
             _ => None,
         };
         let unknown = match &numbers {
-            Some(numbers) => self.unknown(store, &definition.id, (numbers, headless)).await?,
+            Some(numbers) => match self.unknown(store, &definition.id, (numbers, headless)).await? {
+                Unknown::LeftOut(unknown) => unknown,
+                Unknown::Refused(failure, known) => {
+                    self.record(session, store, (verb, &definition.id), list.as_ref(), known).await?;
+                    return Err(failure);
+                }
+            },
             None => BTreeSet::new(),
         };
         let since = self.since.as_deref().map(|text| time("--since", text, japan::parse(text, now))).transpose()?;
@@ -132,9 +139,19 @@ impl Selecting {
         if self.member.is_none() && self.file.is_none() {
             return Ok(());
         }
+        self.record(session, store, (verb, notice), asked.words.get("list"), rows).await
+    }
+
+    async fn record(
+        &self,
+        session: &Session,
+        store: &Store,
+        (verb, notice): (&str, &str),
+        list: Option<&Value>,
+        rows: i64,
+    ) -> Result<(), Failure> {
         let number = self.member.as_deref().map(listed_number);
-        let filter = json!({ "notice": notice, "member": number, "list": asked.words.get("list") });
-        session.look(store, verb, &filter, rows).await
+        session.look(store, verb, &json!({ "notice": notice, "member": number, "list": list }), rows).await
     }
 
     fn numbers(&self) -> Result<(Option<BTreeSet<String>>, bool), Failure> {
@@ -163,19 +180,20 @@ impl Selecting {
         store: &Store,
         notice_id: &str,
         (numbers, headless): (&BTreeSet<String>, bool),
-    ) -> Result<BTreeSet<String>, Failure> {
+    ) -> Result<Unknown, Failure> {
         let asked: Vec<String> = numbers.iter().cloned().collect();
         let known = store.member_ids(notice_id, &asked).await?;
         let unknown: BTreeSet<String> = asked.into_iter().filter(|no| !known.contains_key(no)).collect();
         if unknown.is_empty() || self.skip_unknown {
-            return Ok(unknown);
+            return Ok(Unknown::LeftOut(unknown));
         }
         if headless && known.is_empty() {
-            return Err(Failure::with(
+            let failure = Failure::with(
                 Exit::BadData,
                 say!(ja: "一覧に会員番号の列がありません。", en: "the list has no column with member numbers"),
                 say!(ja: "見出しを「会員番号」か member_no にしてください。何も変更していません。", en: "head it 会員番号 or member_no; nothing was changed"),
-            ));
+            );
+            return Ok(Unknown::Refused(failure, 0));
         }
         let (count, named) = (unknown.len(), named(&unknown));
         let what = say!(
@@ -186,8 +204,16 @@ impl Selecting {
             ja: "番号を直してください。一覧のうち登録のない番号を除いて進めるには --skip-unknown を付けます。何も変更していません。",
             en: "correct them; --skip-unknown leaves out those of a list; nothing was changed"
         );
-        Err(Failure::with(Exit::BadData, what, next))
+        let rows = i64::try_from(known.len()).unwrap_or(i64::MAX);
+        Ok(Unknown::Refused(Failure::with(Exit::BadData, what, next), rows))
     }
+}
+
+/// The numbers that the notice does not have.
+enum Unknown {
+    LeftOut(BTreeSet<String>),
+    /// Why nothing goes on, and how many of the numbers the notice has: whoever tries numbers learns both.
+    Refused(Failure, i64),
 }
 
 /// The first of many numbers.

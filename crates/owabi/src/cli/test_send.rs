@@ -80,7 +80,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 fn allowed(config: &Config, notice: &LoadedNotice, to: &str) -> Result<Listed, Failure> {
     let parsed = Address::parse(to).map_err(|problem| {
         let (ja, en) = (problem.text(owabi_core::address::Lang::Ja), problem.text(owabi_core::address::Lang::En));
-        Failure::new(Exit::Usage, say!(ja: "--to: {ja}", en: "--to: {en}"))
+        Failure::new(Exit::BadData, say!(ja: "--to: {ja}", en: "--to: {en}"))
     })?;
     Listed::for_test(&parsed.address, &config.test_send, notice.renderer.definition()).ok_or_else(|| {
         Failure::with(

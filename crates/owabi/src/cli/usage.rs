@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::say::{Text, say};
+use super::wrong_value::why;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -50,8 +51,11 @@ fn what(error: &clap::Error) -> Text {
             )
         }
         ErrorKind::ValueValidation => {
-            let why = error.source().map(|why| format!(" ({why})")).unwrap_or_default();
-            say!(ja: "{argument} の値 {value} が正しくありません{why}。", en: "the value {value} of {argument} is wrong{why}")
+            let (ja, en) = error
+                .source()
+                .map(why)
+                .map_or_else(Default::default, |Text { ja, en }| (format!("({ja})"), format!(" ({en})")));
+            say!(ja: "{argument} の値 {value} が正しくありません{ja}。", en: "the value {value} of {argument} is wrong{en}")
         }
         ErrorKind::ArgumentConflict => {
             let other = of(error, ContextKind::PriorArg);
@@ -175,7 +179,7 @@ mod tests {
             ),
             (
                 "owabi --lang fr status",
-                "--lang <LANG> の値 fr が正しくありません (ja or en)。",
+                "--lang <LANG> の値 fr が正しくありません(ja か en)。",
                 "the value fr of --lang <LANG> is wrong (ja or en)",
                 "owabi status --help",
             ),
@@ -215,6 +219,32 @@ mod tests {
             assert!(said_ja.contains(ja), "{line}: {said_ja}");
             assert!(said_en.contains(en), "{line}: {said_en}");
             assert!(said_next.contains(&format!("`{next}`")), "{line}: {said_next}");
+        }
+    }
+
+    #[test]
+    fn why_a_value_is_wrong_is_said_in_japanese_too() {
+        for (line, ja, en) in [
+            ("owabi check --connect --test-mail --wait 5", "(期間は 250ms、30s、", "is not a duration"),
+            ("owabi resend --notice x --reason y --status gone", "(書ける状況: held、", "the statuses are held,"),
+            ("owabi user add x --role king", "(書ける役割: ", "king"),
+            ("owabi check --connect --resolver here", "か system と書きます)", "the word system"),
+            ("owabi check --connect --resolver system --sending-ip x", "(IP アドレスを書きます)", "invalid IP address"),
+            ("owabi demo --members 0", "(1..=1000000 の範囲で書きます)", "0 is not in 1..=1000000"),
+            ("owabi demo --members many", "(整数を書きます)", "invalid digit"),
+            ("owabi log --code 5", "(返答コード: 550、55x、5xx)", "a reply code: 550, 55x or 5xx"),
+            ("owabi log --enhanced 5", "(拡張コード: ", "an enhanced code"),
+            ("owabi log --domain %", "(ドメイン。例: docomo.ne.jp)", "a domain, such as docomo.ne.jp"),
+            ("owabi import x --notice y --encoding z", "(書けるもの: utf-8、", "one of utf-8, "),
+            (
+                "owabi import x --notice y --delimiter z",
+                "(書けるもの: comma、tab、semicolon)",
+                "one of comma, tab, semicolon",
+            ),
+            ("owabi pause x --reason=", "(理由を書いてください。記録に残ります)", "say why; it is kept"),
+        ] {
+            let (said_ja, said_en, _) = said(line);
+            assert!(said_ja.contains(ja) && said_en.contains(en), "{line}: {said_ja} {said_en}");
         }
     }
 

@@ -95,7 +95,8 @@ async fn selected(session: &Session, options: &Options) -> Answer {
     let actor = session.person(&store, Action::Withdraw).await?.name;
     let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     let statuses = options.whom.status.clone();
-    let asked = options.whom.read(&store, (&config, notice.renderer.definition()), statuses, session.now()).await?;
+    let asked =
+        options.whom.read((session, "withdraw"), &store, (&config, notice.renderer.definition()), statuses).await?;
     let counts = store.matching_counts(id, &asked.selection).await?;
     options.whom.look(session, &store, ("withdraw", id), &asked, counts.values().sum()).await?;
     let Text { ja, en } = state_label(&state);

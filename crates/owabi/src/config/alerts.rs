@@ -2,6 +2,7 @@
 
 use super::problem::Findings;
 use super::resolve_option;
+use crate::cli::say::say;
 use owabi_core::address::Address;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -38,21 +39,29 @@ impl Alerts {
         let named = self.mail.iter().enumerate().map(|(n, address)| (format!("alerts.mail[{n}]"), address));
         for (key, address) in named.chain(self.from.iter().map(|from| ("alerts.from".to_owned(), from))) {
             if Address::parse(address).is_err() {
-                found.refuse(key, "is not a mail address");
+                found.refuse(key, say!(ja: "メールアドレスではありません。", en: "is not a mail address"));
             }
         }
         if self.command.as_deref().is_some_and(|path| path.as_os_str().is_empty()) {
-            found.refuse_with("alerts.command", "must not be empty", "write the path of a program, or null for none");
+            found.refuse_with(
+                "alerts.command",
+                say!(ja: "空にはできません。", en: "must not be empty"),
+                say!(ja: "プログラムのパスを書くか、使わないなら null と書いてください。", en: "write the path of a program, or null for none"),
+            );
         }
         if self.daily.is_some() && self.daily_minute().is_none() {
             found.refuse_with(
                 "alerts.daily",
-                "is not a time of the day",
-                "write \"09:00\", Japan time, or null for none",
+                say!(ja: "時刻ではありません。", en: "is not a time of the day"),
+                say!(ja: "日本時間で \"09:00\" のように書くか、送らないなら null と書いてください。", en: "write \"09:00\", Japan time, or null for none"),
             );
         }
         if self.daily.is_some() && self.mail.is_empty() {
-            found.refuse_with("alerts.daily", "has nobody to mail to", "name somebody under alerts.mail");
+            found.refuse_with(
+                "alerts.daily",
+                say!(ja: "送る相手がいません。", en: "has nobody to mail to"),
+                say!(ja: "alerts.mail に宛先を書いてください。", en: "name somebody under alerts.mail"),
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Span;
 use super::problem::Findings;
+use crate::cli::say::{Text, say};
 use owabi_store::postgres_url_problem;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -85,10 +86,26 @@ pub(crate) enum UrlProblem {
 
 impl UrlProblem {
     /// What to do about it.
-    pub(crate) fn hint(&self) -> &'static str {
+    fn hint(&self) -> Text {
         match self {
-            Self::Password => "passwords come from files: set database.password_file or database.password_credential",
-            _ => "write sqlite:FILE or postgres://user@host/db",
+            Self::Password => say!(
+                ja: "パスワードはファイルに置き、database.password_file か database.password_credential で指定してください。",
+                en: "passwords come from files: set database.password_file or database.password_credential"
+            ),
+            _ => say!(
+                ja: "sqlite:ファイル か postgres://ユーザー@ホスト/データベース の形で書いてください。",
+                en: "write sqlite:FILE or postgres://user@host/db"
+            ),
+        }
+    }
+
+    /// What is wrong, for people.
+    fn what(&self) -> Text {
+        match self {
+            Self::Unknown => say!(ja: "owabi の知らない形です。", en: "{self}"),
+            Self::Password => say!(ja: "パスワードが含まれています。", en: "{self}"),
+            Self::Parameter(name) => say!(ja: "{name:?} は使えない指定です。", en: "{self}"),
+            Self::Unusable(said) => say!(ja: "使えません({said})。", en: "{self}"),
         }
     }
 }
@@ -144,7 +161,7 @@ impl Database {
 
     pub(super) fn validate(&self, found: &mut Findings) {
         if let Some(problem) = self.url_problem() {
-            found.refuse_with("database.url", problem.to_string(), problem.hint());
+            found.refuse_with("database.url", problem.what(), problem.hint());
         }
         super::secret::one_source(
             found,
@@ -155,7 +172,7 @@ impl Database {
         found.at_least_one("database.readers", self.readers);
         self.validate_tls(found);
         if self.pool < 4 {
-            found.refuse("database.pool", "must be at least 4");
+            found.refuse("database.pool", say!(ja: "4 以上にしてください。", en: "must be at least 4"));
         }
         for (key, span) in [
             ("busy_timeout", self.busy_timeout),
@@ -163,7 +180,7 @@ impl Database {
             ("connect_timeout", self.connect_timeout),
         ] {
             if span == Span::ZERO {
-                found.refuse(format!("database.{key}"), "must be longer than 0s");
+                found.no_time(format!("database.{key}"));
             }
         }
     }
@@ -184,22 +201,46 @@ impl Database {
     fn validate_tls(&self, found: &mut Findings) {
         let verifies = matches!(self.tls, DatabaseTls::Auto | DatabaseTls::VerifyCa | DatabaseTls::VerifyFull);
         if self.tls != DatabaseTls::Auto && parameters(&self.url).any(|name| name == "sslmode" || name == "ssl-mode") {
-            let hint = "say it once: take sslmode out of the URL, or leave database.tls at auto";
-            found.refuse_with("database.tls", "database.url has an sslmode, too", hint);
+            found.refuse_with(
+                "database.tls",
+                say!(ja: "database.url にも sslmode があります。", en: "database.url has an sslmode, too"),
+                say!(
+                    ja: "どちらか一つにしてください。URL から sslmode を除くか、database.tls を auto のままにします。",
+                    en: "say it once: take sslmode out of the URL, or leave database.tls at auto"
+                ),
+            );
         }
         if self.ca_file.is_some() && !verifies {
-            let hint = "with tls: verify-full the server's certificate is checked";
-            found.refuse_with("database.ca_file", "has no meaning without a check of the server's certificate", hint);
+            found.refuse_with(
+                "database.ca_file",
+                say!(
+                    ja: "サーバーの証明書を検証しない設定では意味がありません。",
+                    en: "has no meaning without a check of the server's certificate"
+                ),
+                say!(
+                    ja: "tls: verify-full にすると、サーバーの証明書を検証します。",
+                    en: "with tls: verify-full the server's certificate is checked"
+                ),
+            );
         }
         if self.tls == DatabaseTls::VerifyCa && self.ca_file.is_none() {
-            let hint = "name your own authority; those of the system vouch for anybody's server";
-            found.refuse_with("database.tls", "verify-ca needs database.ca_file", hint);
+            found.refuse_with(
+                "database.tls",
+                say!(ja: "verify-ca には database.ca_file が必要です。", en: "verify-ca needs database.ca_file"),
+                say!(
+                    ja: "自前の認証局の証明書を指定してください。システムの認証局は、だれのサーバーにも証明書を発行します。",
+                    en: "name your own authority; those of the system vouch for anybody's server"
+                ),
+            );
         }
         if self.client_cert.is_some() != self.client_key.is_some() {
-            found.refuse("database.client_cert", "client_cert and client_key go together");
+            found.refuse(
+                "database.client_cert",
+                say!(ja: "client_cert と client_key は両方とも指定してください。", en: "client_cert and client_key go together"),
+            );
         }
         if self.client_cert.is_some() && self.tls == DatabaseTls::None {
-            found.refuse("database.client_cert", "has no meaning with tls: none");
+            found.without_tls("database.client_cert");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Span;
 use super::problem::Findings;
+use crate::cli::say::say;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -43,14 +44,29 @@ impl Dispatch {
     pub(super) fn validate(&self, dot: Span, found: &mut Findings) {
         found.at_least_one("dispatch.claim", self.claim);
         if self.lease <= dot {
-            let hint = "a mail's final dot is sent only while its lease outlasts the wait for the answer";
-            found.refuse_with("dispatch.lease", format!("must be longer than smtp.deadlines.dot ({dot})"), hint);
+            found.refuse_with(
+                "dispatch.lease",
+                say!(
+                    ja: "smtp.deadlines.dot ({dot}) より長くしてください。",
+                    en: "must be longer than smtp.deadlines.dot ({dot})"
+                ),
+                say!(
+                    ja: "最後のドットは、応答を待つ間も借用(lease)が切れない場合にだけ送るためです。",
+                    en: "a mail's final dot is sent only while its lease outlasts the wait for the answer"
+                ),
+            );
         }
         if self.backoff_first == Span::ZERO || self.backoff_first > self.backoff_max {
-            found.refuse("dispatch.backoff_first", "must be longer than 0s and not longer than dispatch.backoff_max");
+            found.refuse(
+                "dispatch.backoff_first",
+                say!(
+                    ja: "0s より長く、dispatch.backoff_max 以下にしてください。",
+                    en: "must be longer than 0s and not longer than dispatch.backoff_max"
+                ),
+            );
         }
         if self.poll == Span::ZERO {
-            found.refuse("dispatch.poll", "must be longer than 0s");
+            found.no_time("dispatch.poll");
         }
     }
 }
@@ -98,10 +114,18 @@ impl Retry {
     pub(super) fn validate(&self, found: &mut Findings) {
         found.at_least_one("retry.attempts", self.attempts);
         if self.first > self.max {
-            found.refuse("retry.first", format!("must not be longer than retry.max ({})", self.max));
+            let max = self.max;
+            found.refuse(
+                "retry.first",
+                say!(ja: "retry.max ({max}) 以下にしてください。", en: "must not be longer than retry.max ({max})"),
+            );
         }
         if self.deadline < self.first {
-            found.refuse("retry.deadline", format!("must not be shorter than retry.first ({})", self.first));
+            let first = self.first;
+            found.refuse(
+                "retry.deadline",
+                say!(ja: "retry.first ({first}) 以上にしてください。", en: "must not be shorter than retry.first ({first})"),
+            );
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The process environment as a value, and the overrides in it: `OWABI_SMTP__RELAYS__0__HOST=…`.
 
 use super::problem::Problem;
+use super::words;
+use crate::cli::say::{Text, say};
 use owabi_core::yaml::document::{self as yaml, Mapping, Step, Value};
 use std::collections::BTreeMap;
 
@@ -44,7 +46,10 @@ impl Environment {
                 continue;
             };
             let path = steps(name);
-            match yaml::parse(variable, text).map_err(|e| e.message).and_then(|value| set(document, &path, value)) {
+            match yaml::parse(variable, text)
+                .map_err(|e| words::of_syntax(&e.message))
+                .and_then(|value| set(document, &path, value))
+            {
                 Ok(()) => applied.push(Override { variable: variable.clone(), path }),
                 Err(message) => problems.push(Problem {
                     file: format!("${variable}"),
@@ -65,7 +70,7 @@ fn steps(name: &str) -> Vec<Step> {
 }
 
 /// Puts `value` at `path`, making the maps and lists on the way. A list grows only at its end.
-fn set(document: &mut Value, path: &[Step], value: Value) -> Result<(), String> {
+fn set(document: &mut Value, path: &[Step], value: Value) -> Result<(), Text> {
     let Some((step, rest)) = path.split_first() else {
         *document = value;
         return Ok(());
@@ -76,7 +81,9 @@ fn set(document: &mut Value, path: &[Step], value: Value) -> Result<(), String> 
                 *document = Value::Mapping(Mapping::new());
             }
             let map =
-                document.as_mapping_mut().ok_or_else(|| format!("{key} would be inside something without keys"))?;
+                document.as_mapping_mut().ok_or_else(
+                || say!(ja: "{key} を置く場所には、キーを書けません。", en: "{key} would be inside something without keys"),
+            )?;
             map.entry(Value::String(key.clone())).or_insert(Value::Null)
         }
         Step::Index(n) => {
@@ -84,12 +91,16 @@ fn set(document: &mut Value, path: &[Step], value: Value) -> Result<(), String> 
                 *document = Value::Sequence(Vec::new());
             }
             let list =
-                document.as_sequence_mut().ok_or_else(|| format!("{n} would be in something that is no list"))?;
+                document.as_sequence_mut().ok_or_else(
+                || say!(ja: "{n} 番目を置く場所は、リストではありません。", en: "{n} would be in something that is no list"),
+            )?;
             if *n == list.len() {
                 list.push(Value::Null);
             }
             let len = list.len();
-            list.get_mut(*n).ok_or_else(|| format!("the list has {len} entries; the next one is {len}"))?
+            list.get_mut(*n).ok_or_else(
+                || say!(ja: "リストには {len} 個あります。次の番号は {len} です。", en: "the list has {len} entries; the next one is {len}"),
+            )?
         }
     };
     set(held, rest, value)

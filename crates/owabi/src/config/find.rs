@@ -2,6 +2,8 @@
 
 use super::Environment;
 use super::problem::{ConfigError, Problem};
+use super::words::io_error;
+use crate::cli::say::{Text, say};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,8 @@ pub(super) fn find(named: Option<&Path>, environment: &Environment) -> Result<Pa
     let by_variable = || environment.get("OWABI_CONFIG").map(|path| (PathBuf::from(path), "$OWABI_CONFIG"));
     match by_name.or_else(by_variable) {
         Some((file, by)) if !is_there(&file)? => {
-            Err(not_found(&file.display().to_string(), format!("there is no such file ({by} names it)")))
+            let what = say!(ja: "このファイルはありません({by} で指定)。", en: "there is no such file ({by} names it)");
+            Err(not_found(&file.display().to_string(), what))
         }
         Some((file, _)) => Ok(file),
         None => usual_place(),
@@ -26,12 +29,18 @@ fn is_there(file: &Path) -> Result<bool, ConfigError> {
     match file.metadata() {
         Ok(found) => Ok(found.is_file()),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
-        Err(error) => Err(ConfigError::one(Problem {
-            file: file.display().to_string(),
-            message: format!("cannot be looked at: {error}"),
-            hint: Some("run owabi as the account that may read it: sudo -u owabi owabi …".to_owned()),
-            ..Problem::default()
-        })),
+        Err(error) => {
+            let why = io_error(&error);
+            Err(ConfigError::one(Problem {
+                file: file.display().to_string(),
+                message: say!(ja: "見られません({why})。", en: "cannot be looked at: {error}"),
+                hint: Some(say!(
+                    ja: "このファイルを読めるアカウントで実行してください: sudo -u owabi owabi …",
+                    en: "run owabi as the account that may read it: sudo -u owabi owabi …"
+                )),
+                ..Problem::default()
+            }))
+        }
     }
 }
 
@@ -42,14 +51,20 @@ fn usual_place() -> Result<PathBuf, ConfigError> {
         }
     }
     let tried = PLACES.join(", ");
-    Err(not_found("configuration", format!("none found; tried --config, $OWABI_CONFIG, {tried}")))
+    let what = say!(
+        ja: "どこにもありません。探したところ: --config、$OWABI_CONFIG、{tried}",
+        en: "none found; tried --config, $OWABI_CONFIG, {tried}"
+    );
+    Err(not_found("configuration", what))
 }
 
-fn not_found(file: &str, message: String) -> ConfigError {
+fn not_found(file: &str, message: Text) -> ConfigError {
     ConfigError::one(Problem {
         file: file.to_owned(),
         message,
-        hint: Some("`owabi init DIR` writes one that works".to_owned()),
+        hint: Some(
+            say!(ja: "`owabi init フォルダー` で、動くものを作れます。", en: "`owabi init DIR` writes one that works"),
+        ),
         ..Problem::default()
     })
 }

@@ -1,6 +1,7 @@
 //! `health`: where the daemon answers whether all is well.
 
 use super::problem::Findings;
+use crate::cli::say::say;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -22,8 +23,14 @@ impl Health {
 
     pub(super) fn validate(&self, found: &mut Findings) {
         if self.listen.is_some() && self.address().is_none() {
-            let hint = "write 127.0.0.1:8025, or null for none; other machines reach it only at an address of yours that you write";
-            found.refuse_with("health.listen", "is not an IP address and a port", hint);
+            found.refuse_with(
+                "health.listen",
+                say!(ja: "IP アドレスとポートの形になっていません。", en: "is not an IP address and a port"),
+                say!(
+                    ja: "127.0.0.1:8025 のように書くか、使わないなら null と書いてください。ほかのマシンからは、ここに書いたこのマシンのアドレスでだけ届きます。",
+                    en: "write 127.0.0.1:8025, or null for none; other machines reach it only at an address of yours that you write"
+                ),
+            );
         }
     }
 }

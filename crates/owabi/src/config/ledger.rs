@@ -37,11 +37,11 @@ impl Ledger {
 
     pub(super) fn validate(&self, found: &mut Findings) {
         if self.key_file.as_os_str().is_empty() {
-            found.refuse("ledger.key_file", "must not be empty");
+            found.empty("ledger.key_file");
         }
         let path = |name: &String| name.is_empty() || name.starts_with('.') || name.contains('/');
         if self.key_credential.as_ref().is_some_and(path) {
-            found.refuse("ledger.key_credential", "is a name, not a path");
+            found.no_name("ledger.key_credential");
         }
     }
 }

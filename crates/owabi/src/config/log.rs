@@ -1,6 +1,7 @@
 //! `log`, `test_send` and `language`: what people see.
 
 use super::problem::Findings;
+use crate::cli::say::say;
 use owabi_core::address::Lang;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,11 @@ impl Default for Log {
 impl Log {
     pub(super) fn validate(&self, found: &mut Findings) {
         if let Err(message) = crate::telemetry::check_level(&self.level) {
-            found.refuse_with("log.level", message, "for example: info, debug, or info,owabi_smtp=debug");
+            found.refuse_with(
+                "log.level",
+                say!(ja: "ログの水準として使えません({message})。", en: "{message}"),
+                say!(ja: "例: info、debug、info,owabi_smtp=debug", en: "for example: info, debug, or info,owabi_smtp=debug"),
+            );
         }
     }
 }
@@ -59,7 +64,10 @@ impl TestSend {
         for (n, address) in self.allow.iter().enumerate() {
             let good = address.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
             if !good || address.contains(char::is_whitespace) {
-                found.refuse(format!("test_send.allow[{n}]"), "is not a mail address");
+                found.refuse(
+                    format!("test_send.allow[{n}]"),
+                    say!(ja: "メールアドレスではありません。", en: "is not a mail address"),
+                );
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `pacing`: how fast mails go to one recipient domain.
 
 use super::problem::Findings;
+use crate::cli::say::say;
 use serde::{Deserialize, Serialize};
 
 /// `pacing`: limits for recipient domains.
@@ -83,15 +84,25 @@ impl Pacing {
             let at = format!("pacing.domains[{n}]");
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
             if limit.domain.is_empty() || !limit.domain.chars().all(plain) {
-                let hint = "lower case, and a Japanese domain name as xn--…; for example: docomo.ne.jp";
-                found.refuse_with(format!("{at}.domain"), "is not a mail domain", hint);
+                found.refuse_with(
+                    format!("{at}.domain"),
+                    say!(ja: "メールのドメインではありません。", en: "is not a mail domain"),
+                    say!(
+                        ja: "小文字で、日本語ドメイン名は xn--… の形で書いてください。例: docomo.ne.jp",
+                        en: "lower case, and a Japanese domain name as xn--…; for example: docomo.ne.jp"
+                    ),
+                );
             }
             if self.domains[..n].iter().any(|other| other.domain == limit.domain && !limit.domain.is_empty()) {
-                found.refuse(format!("{at}.domain"), format!("{} has limits already", limit.domain));
+                let domain = &limit.domain;
+                found.refuse(
+                    format!("{at}.domain"),
+                    say!(ja: "{domain} の上限はすでに書かれています。", en: "{domain} has limits already"),
+                );
             }
             found.rate(format!("{at}.rate"), limit.rate);
             if limit.concurrency == Some(0) {
-                found.refuse(format!("{at}.concurrency"), "must be at least 1");
+                found.at_least_one(format!("{at}.concurrency"), 0);
             }
         }
     }

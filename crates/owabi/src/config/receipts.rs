@@ -2,6 +2,7 @@
 
 use super::problem::Findings;
 use super::{Span, Tls};
+use crate::cli::say::say;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -108,20 +109,29 @@ impl Imap {
         let (file, credential) = (self.password_file.as_deref(), self.password_credential.as_deref());
         super::secret::one_source(found, at, file, credential);
         if self.user.is_empty() || (file.is_none() && credential.is_none()) {
-            let message = "user and password are needed: set user and one of password_file, password_credential";
-            found.refuse(format!("{at}.user"), message);
+            found.refuse(
+                format!("{at}.user"),
+                say!(
+                    ja: "ユーザー名とパスワードが必要です。user と、password_file か password_credential の一方を指定してください。",
+                    en: "user and password are needed: set user and one of password_file, password_credential"
+                ),
+            );
         }
         if self.tls == Tls::None && !self.auth_without_tls {
-            let hint = "use tls: starttls or implicit, or allow it by auth_without_tls: true";
-            found.refuse_with(format!("{at}.tls"), "the password would travel in the clear", hint);
+            found.in_the_clear(format!("{at}.tls"));
         }
         if self.ca_file.is_some() && self.tls == Tls::None {
-            found.refuse(format!("{at}.ca_file"), "has no meaning with tls: none");
+            found.without_tls(format!("{at}.ca_file"));
         }
         let folders = [&self.folder, &self.processed, &self.review];
         if folders.iter().any(|name| name.is_empty()) || self.folder == self.processed || self.folder == self.review {
-            found
-                .refuse(format!("{at}.folder"), "folder, processed and review must be names, and not the folder again");
+            found.refuse(
+                format!("{at}.folder"),
+                say!(
+                    ja: "folder、processed、review にはフォルダーの名前を書き、processed と review は folder と別にしてください。",
+                    en: "folder, processed and review must be names, and not the folder again"
+                ),
+            );
         }
     }
 }
@@ -138,7 +148,7 @@ impl Receipts {
         self.imap.validate(found);
         for (key, span) in [("poll", self.poll), ("quiet", self.quiet)] {
             if span == Span::ZERO {
-                found.refuse(format!("receipts.{key}"), "must be longer than 0s");
+                found.no_time(format!("receipts.{key}"));
             }
         }
     }

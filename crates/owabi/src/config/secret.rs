@@ -1,7 +1,10 @@
 //! Secrets: read from files that nobody else may read, never printed.
 
 use super::problem::{Findings, Problem};
+use super::words::io_error;
+use crate::cli::say::{Text, say};
 use secrecy::{SecretBox, SecretString};
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -12,6 +15,24 @@ pub type Key = SecretBox<[u8; 32]>;
 
 /// A secret longer than this is no secret but the wrong file.
 const LONGEST: u64 = 64 * 1024;
+
+/// What a file of a secret holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A password.
+    OneLine,
+    /// A key.
+    Digits,
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneLine => "one line",
+            Self::Digits => "64 hexadecimal digits",
+        })
+    }
+}
 
 /// Why a secret cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,15 +54,15 @@ pub enum SecretError {
         mode: u32,
     },
     /// It holds nothing, or not what it should.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: must hold {wanted}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
         /// What it should be.
-        reason: &'static str,
+        wanted: Wanted,
     },
     /// A credential is named and systemd passed none.
-    #[error("credential {name}: $CREDENTIALS_DIRECTORY is not set")]
+    #[error("credential {name}: $CREDENTIALS_DIRECTORY is not set, or cannot be looked into")]
     NoCredentials {
         /// Its name.
         name: String,
@@ -49,19 +70,48 @@ pub enum SecretError {
 }
 
 impl SecretError {
+    /// What is wrong, for people.
+    pub(crate) fn what(&self) -> Text {
+        match self {
+            Self::Unreadable { path, source } => {
+                let (path, why) = (path.display(), io_error(source));
+                say!(ja: "{path}: {why}", en: "{self}")
+            }
+            Self::Exposed { path, mode } => {
+                let path = path.display();
+                say!(ja: "{path}: ほかの人も読めます(モード {mode:04o})。", en: "{self}")
+            }
+            Self::Malformed { path, wanted: Wanted::OneLine } => {
+                let path = path.display();
+                say!(ja: "{path}: 一行だけにしてください。", en: "{self}")
+            }
+            Self::Malformed { path, wanted: Wanted::Digits } => {
+                let path = path.display();
+                say!(ja: "{path}: 16 進数 64 桁にしてください。", en: "{self}")
+            }
+            Self::NoCredentials { name } => {
+                say!(ja: "credential {name}: $CREDENTIALS_DIRECTORY がありません。", en: "{self}")
+            }
+        }
+    }
+
     /// As a problem of the configuration that names the secret under key `at`.
     pub fn into_problem(self, config: &Path, at: &str) -> Problem {
         let hint = match &self {
-            Self::Exposed { path, .. } => format!("chmod 600 {}", path.display()),
-            Self::NoCredentials { name } => format!("in the systemd unit: LoadCredential={name}:/path/of/the/file"),
-            Self::Unreadable { .. } | Self::Malformed { .. } => {
-                "the file must exist, belong to the account that runs owabi, and hold the secret alone".to_owned()
-            }
+            Self::Exposed { path, .. } => Text::same(format!("chmod 600 {}", path.display())),
+            Self::NoCredentials { name } => say!(
+                ja: "systemd のユニットに LoadCredential={name}:/ファイルのパス と書いてください。",
+                en: "in the systemd unit: LoadCredential={name}:/path/of/the/file"
+            ),
+            Self::Unreadable { .. } | Self::Malformed { .. } => say!(
+                ja: "owabi を動かすアカウントのファイルで、秘密の値だけが書かれている必要があります。",
+                en: "the file must exist, belong to the account that runs owabi, and hold the secret alone"
+            ),
         };
         Problem {
             file: config.display().to_string(),
             path: at.to_owned(),
-            message: self.to_string(),
+            message: self.what(),
             hint: Some(hint),
             ..Problem::default()
         }
@@ -71,10 +121,16 @@ impl SecretError {
 /// Refuses a section that names both a file and a credential, or a credential that is a path.
 pub(super) fn one_source(found: &mut Findings, at: &str, file: Option<&Path>, credential: Option<&str>) {
     if file.is_some() && credential.is_some() {
-        found.refuse(format!("{at}.password_file"), "set password_file or password_credential, not both");
+        found.refuse(
+            format!("{at}.password_file"),
+            say!(
+                ja: "password_file と password_credential は、どちらか一方だけを指定してください。",
+                en: "set password_file or password_credential, not both"
+            ),
+        );
     }
     if credential.is_some_and(|name| name.is_empty() || name.starts_with('.') || name.contains('/')) {
-        found.refuse(format!("{at}.password_credential"), "is a name, not a path");
+        found.no_name(format!("{at}.password_credential"));
     }
 }
 
@@ -98,7 +154,7 @@ fn secret_text(path: &Path, credentials: Option<&Path>) -> Result<SecretString, 
     let text = read_guarded(path, !guarded)?;
     let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     if secret.is_empty() || secret.contains(['\n', '\0']) {
-        return Err(SecretError::Malformed { path: path.to_owned(), reason: "must hold one line" });
+        return Err(SecretError::Malformed { path: path.to_owned(), wanted: Wanted::OneLine });
     }
     Ok(SecretString::from(secret))
 }
@@ -169,7 +225,7 @@ fn parse_key(path: &Path, text: &str) -> Result<Key, SecretError> {
         digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
     let key =
         bytes.filter(|_| digits.bytes().all(|b| b.is_ascii_hexdigit())).and_then(|b| <[u8; 32]>::try_from(b).ok());
-    let malformed = || SecretError::Malformed { path: path.to_owned(), reason: "must hold 64 hexadecimal digits" };
+    let malformed = || SecretError::Malformed { path: path.to_owned(), wanted: Wanted::Digits };
     key.map(|key| SecretBox::new(Box::new(key))).ok_or_else(malformed)
 }
 

@@ -2,6 +2,7 @@
 
 use super::Span;
 use super::problem::Findings;
+use crate::cli::say::say;
 use owabi_smtp::relay::is_loopback;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -119,13 +120,24 @@ impl Relay {
 
     fn validate(&self, at: &str, found: &mut Findings) {
         if self.name.trim().is_empty() {
-            found.refuse_with(format!("{at}.name"), "is missing", "name the relay, for example: name: main");
+            found.refuse_with(
+                format!("{at}.name"),
+                say!(ja: "ありません。", en: "is missing"),
+                say!(ja: "中継サーバーに名前を付けてください。例: name: main", en: "name the relay, for example: name: main"),
+            );
         }
         if self.host.is_empty() || self.host.contains(|c: char| c.is_whitespace() || c == '/') {
-            found.refuse_with(format!("{at}.host"), "is not a host name or IP address", "for example: smtp.example.jp");
+            found.refuse_with(
+                format!("{at}.host"),
+                say!(ja: "ホスト名でも IP アドレスでもありません。", en: "is not a host name or IP address"),
+                say!(ja: "例: smtp.example.jp", en: "for example: smtp.example.jp"),
+            );
         }
         if self.port == Some(0) {
-            found.refuse(format!("{at}.port"), "must be between 1 and 65535");
+            found.refuse(
+                format!("{at}.port"),
+                say!(ja: "1 から 65535 までにしてください。", en: "must be between 1 and 65535"),
+            );
         }
         for (key, n) in [
             ("max_connections", self.max_connections),
@@ -142,15 +154,19 @@ impl Relay {
         let (file, credential) = (self.password_file.as_deref(), self.password_credential.as_deref());
         super::secret::one_source(found, at, file, credential);
         if self.user.is_some() != (file.is_some() || credential.is_some()) {
-            let path = format!("{at}.user");
-            found.refuse(path, "user and password go together: set user and one of password_file, password_credential");
+            found.refuse(
+                format!("{at}.user"),
+                say!(
+                    ja: "ユーザー名とパスワードは両方とも必要です。user と、password_file か password_credential の一方を指定してください。",
+                    en: "user and password go together: set user and one of password_file, password_credential"
+                ),
+            );
         }
         if self.user.is_some() && self.tls == Tls::None && !self.auth_without_tls {
-            let hint = "use tls: starttls or implicit, or allow it by auth_without_tls: true";
-            found.refuse_with(format!("{at}.tls"), "the password would travel in the clear", hint);
+            found.in_the_clear(format!("{at}.tls"));
         }
         if self.ca_file.is_some() && self.tls == Tls::None {
-            found.refuse(format!("{at}.ca_file"), "has no meaning with tls: none");
+            found.without_tls(format!("{at}.ca_file"));
         }
     }
 }
@@ -213,7 +229,7 @@ impl Deadlines {
             ("dot", self.dot),
         ] {
             if span == Span::ZERO {
-                found.refuse(format!("smtp.deadlines.{key}"), "must be longer than 0s");
+                found.no_time(format!("smtp.deadlines.{key}"));
             }
         }
     }
@@ -255,20 +271,36 @@ impl Smtp {
 
     pub(super) fn validate(&self, found: &mut Findings) {
         if self.relays.is_empty() {
-            let example = "for example: relays: [{ name: main, host: smtp.example.jp }]";
-            found.refuse_with("smtp.relays", "no relay is configured", example);
+            found.refuse_with(
+                "smtp.relays",
+                say!(ja: "中継サーバーが一つもありません。", en: "no relay is configured"),
+                say!(
+                    ja: "例: relays: [{{ name: main, host: smtp.example.jp }}]",
+                    en: "for example: relays: [{{ name: main, host: smtp.example.jp }}]"
+                ),
+            );
         }
         for (n, relay) in self.relays.iter().enumerate() {
             let at = format!("smtp.relays[{n}]");
             relay.validate(&at, found);
             if self.relays[..n].iter().any(|other| other.name == relay.name && !relay.name.is_empty()) {
-                found.refuse(format!("{at}.name"), format!("another relay is called {} too", relay.name));
+                let name = &relay.name;
+                found.refuse(
+                    format!("{at}.name"),
+                    say!(ja: "{name} という名前の中継サーバーがほかにもあります。", en: "another relay is called {name} too"),
+                );
             }
         }
         self.deadlines.validate(found);
         if self.bounce.parts().is_none() {
-            let hint = "an address without + that you read, for example: bounces@example.jp";
-            found.refuse_with("smtp.bounce.address", "is not an address that bounces can go to", hint);
+            found.refuse_with(
+                "smtp.bounce.address",
+                say!(ja: "不達通知を受け取れるアドレスではありません。", en: "is not an address that bounces can go to"),
+                say!(
+                    ja: "+ を含まない、読むことのできるアドレスを書いてください。例: bounces@example.jp",
+                    en: "an address without + that you read, for example: bounces@example.jp"
+                ),
+            );
         }
     }
 }

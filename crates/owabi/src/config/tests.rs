@@ -1,4 +1,5 @@
 use super::*;
+use owabi_core::address::Lang;
 use owabi_core::yaml::document as yaml;
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ fn load_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigE
 }
 
 fn problems(text: &str) -> Vec<String> {
-    load(text).unwrap_err().problems.iter().map(|p| p.to_string().lines().next().unwrap().to_owned()).collect()
+    load(text).unwrap_err().problems.iter().map(|p| p.of(Lang::En).lines().next().unwrap().to_owned()).collect()
 }
 
 /// Every key path of a document that holds something other than keys.
@@ -302,8 +303,18 @@ mod secrets {
         assert_eq!(password(&with_password("password_credential: relay", &environment)).unwrap(), "hush");
         let by_path = format!("password_file: {}/relay", folder.path().display());
         assert_eq!(password(&with_password(&by_path, &environment)).unwrap(), "hush");
-        let without = password(&with_password("password_credential: relay", &[])).unwrap_err();
-        assert!(without.to_string().contains("$CREDENTIALS_DIRECTORY is not set"));
+    }
+
+    #[test]
+    fn a_credential_that_was_not_passed_is_unseen_also_where_systemd_names_its_folder_and_keeps_it_shut() {
+        let shut = tempfile::tempdir().unwrap().path().join("owabi.service");
+        for environment in [vec![], vec![("CREDENTIALS_DIRECTORY", shut.to_str().unwrap())]] {
+            let config = with_password("password_credential: relay", &environment);
+            let error = password(&config).unwrap_err().to_string();
+            assert!(error.contains("$CREDENTIALS_DIRECTORY is not set, or cannot be looked into"), "{error}");
+            let unseen = [("smtp.relays[0].password_credential".to_owned(), "relay".to_owned())];
+            assert_eq!(config.without_unseen().1, unseen);
+        }
     }
 
     #[test]

@@ -49,7 +49,13 @@ impl SealKeyError {
                 en: "{self}"
             ),
             Self::Unreadable => say!(ja: "データベースにある台帳の公開鍵を読めません。", en: "{self}"),
-            other => say!(ja: "台帳の鍵を読めません: {other}", en: "the ledger's key cannot be used: {other}"),
+            Self::Secret(error) => {
+                let Text { ja, en } = error.what();
+                say!(ja: "台帳の鍵を読めません: {ja}", en: "the ledger's key cannot be used: {en}")
+            }
+            Self::Store(error) => {
+                say!(ja: "台帳の鍵を読めません: {error}", en: "the ledger's key cannot be used: {error}")
+            }
         }
     }
 

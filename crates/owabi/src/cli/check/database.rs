@@ -3,12 +3,11 @@
 use super::{Found, credentials, notices};
 use crate::cli::db::refuse_restored;
 use crate::cli::exit::Exit;
+use crate::cli::own_keys::{self, Trouble};
 use crate::cli::say::say;
 use crate::cli::session::{Session, moved, open_store};
 use crate::cli::trouble;
-use crate::config::{Config, SecretError, Target};
-use crate::keys;
-use crate::ledger::key::{self, SealKeyError};
+use crate::config::{Config, Target};
 use crate::library::Library;
 use owabi_store::{Server, Store, StoreError};
 use serde_json::{Value, json};
@@ -26,7 +25,9 @@ pub(super) async fn check(
             ja: "・ データベースと鍵の照合は `owabi check --connect` で調べます。",
             en: "- the database, and whether the key is its own, are checked with `owabi check --connect`"
         ));
-        tell_of_key(session, key::look_at_file(config), found);
+        if let Some(trouble) = own_keys::look_at_file(config) {
+            tell_of_key(session, trouble, found);
+        }
         return None;
     }
     let store = match open_store(config, false).await {
@@ -47,10 +48,9 @@ pub(super) async fn check(
     if let Err(failure) = refuse_restored(config, &store).await {
         found.failure(session, "database", &failure);
     }
-    if let Err(error) = keys::load(config, &store).await {
-        found.failure(session, "keys", &error.into());
+    for trouble in own_keys::look(config, &store).await {
+        tell_of_key(session, trouble, found);
     }
-    tell_of_key(session, key::look(config, &store).await, found);
     warn_of_nobody(session, &store, found).await;
     if let Err(error) = notices::check_released(session, &store, library, found).await {
         found.failure(session, "database", &error.into());
@@ -64,13 +64,10 @@ pub(super) async fn check(
 }
 
 /// A key that systemd hands to the service alone is not looked at by whoever types `check`.
-fn tell_of_key(session: &Session, looked: Result<(), SealKeyError>, found: &mut Found) {
-    match looked {
-        Ok(()) => {}
-        Err(SealKeyError::Secret(SecretError::NoCredentials { name })) => {
-            credentials::tell(session, "ledger.key_credential", &name, found);
-        }
-        Err(error) => found.failure(session, "ledger", &error.into()),
+fn tell_of_key(session: &Session, trouble: Trouble, found: &mut Found) {
+    match trouble {
+        Trouble::File(area, failure) | Trouble::Key(area, failure) => found.failure(session, area, &failure),
+        Trouble::Unseen(name) => credentials::tell(session, "ledger.key_credential", &name, found),
     }
 }
 

@@ -1,13 +1,16 @@
 //! The database: whether it is whole, how its file is filled, and how old its newest backup is.
 
+use super::super::check::unseen;
 use super::super::db::{backup::FOLDER, unfinished::left};
 use super::super::exit::Failure;
 use super::super::lost::refuse_lost;
+use super::super::own_keys::{self, Trouble};
 use super::super::say::{Text, say};
 use super::super::session::open_store;
 use super::{Findings, mib};
 use crate::config::{Config, Target};
 use crate::japan;
+use crate::keys;
 use crate::ledger::Noted;
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
@@ -82,6 +85,7 @@ async fn look_inside(
         look_at_backup(store, now, found).await?;
         look_at_unfinished(store, file, found).await?;
     }
+    look_at_keys(config, store, found).await?;
     look_at_seals(config, store, found).await?;
     let counts = store.counts().await?;
     let open = counts.values().flat_map(|of| of.iter()).filter(|(status, _)| !status.is_final());
@@ -147,6 +151,29 @@ async fn look_at_unfinished(store: &Store, file: &Path, found: &mut Findings) ->
             say!(ja: "途中で止まったバックアップの残り {shown} があります。会員の個人情報が入っています。", en: "{shown} is left of a backup that was interrupted, and holds members' data"),
             say!(ja: "同じフォルダーへの次の `owabi db backup` が消します。いま消してもかまいません。", en: "the next `owabi db backup` into that folder removes it; you may remove it now"),
         );
+    }
+    Ok(())
+}
+
+/// Modes and what cannot be read are looked at with the other files.
+async fn look_at_keys(config: &Config, store: &Store, found: &mut Findings) -> Result<(), Failure> {
+    let looked = own_keys::look(config, store).await;
+    if looked.is_empty() && keys::was_used(store).await? {
+        found.good("keys", say!(ja: "鍵はこのデータベースのものです。", en: "the keys are those of this database"));
+    }
+    for trouble in looked {
+        match trouble {
+            Trouble::File(..) => {}
+            Trouble::Key(area, failure) => found.failure(area, failure),
+            Trouble::Unseen(name) => found.careful(
+                "ledger",
+                unseen("ledger.key_credential", &name),
+                say!(
+                    ja: "サービスは起動時に照合し、違う鍵なら始めません。",
+                    en: "the service compares it at its start, and does not begin with another one"
+                ),
+            ),
+        }
     }
     Ok(())
 }

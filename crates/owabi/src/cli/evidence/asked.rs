@@ -40,7 +40,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
     let address = Address::parse(&options.email).map_err(|problem| {
         let (ja, en) = (problem.text(Lang::Ja), problem.text(Lang::En));
-        Failure::new(Exit::Usage, say!(ja: "宛先を読めません: {ja}", en: "this is no address: {en}"))
+        Failure::new(Exit::BadData, say!(ja: "宛先を読めません: {ja}", en: "this is no address: {en}"))
     })?;
     let pseudonyms = keys::load(&config, &store).await?.pseudonyms(id);
     let forms = forms(&address.address, &options.email, &pseudonyms);

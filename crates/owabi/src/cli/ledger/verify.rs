@@ -4,9 +4,9 @@ use super::super::exit::{Answer, Exit, Failure, after_a_restore};
 use super::super::say::say;
 use super::super::session::Session;
 use super::words::{Described, describe};
-use super::{of_head, sealed_with};
+use super::{never_sealed, of_head};
 use crate::config::Config;
-use crate::ledger::{Bad, Checked, Noted, check};
+use crate::ledger::{Bad, Checked, Noted, check, key};
 use crate::{clock, keys};
 use owabi_core::ids::Keys;
 use owabi_core::ledger::{Finding, Head, PublicKey, SealFault};
@@ -25,7 +25,8 @@ Examples:
 
 Without --head the head beside the key (ledger.key.head) is used, where it can be read. Without either nobody can tell
 whether the newest seals were cut off together with their entries.
-Exit codes: 0 all is as it was sealed, 1 something was changed (it is named), 65 the head cannot be read.")]
+Exit codes: 0 all is as it was sealed, 1 something was changed (it is named), 65 the head cannot be read,
+75 nothing was sealed yet: no proof and no damage (`ok` of --json is null). Exit 1 where a seal was noted outside.")]
 pub(super) struct Options {
     /// A head that was noted outside: the line, or a file that holds it
     #[arg(long, value_name = "FILE|TEXT")]
@@ -34,7 +35,9 @@ pub(super) struct Options {
 
 pub(super) async fn run(session: &Session, config: &Config, store: &Store, options: &Options) -> Answer {
     let expected = options.head.as_deref().map(noted).transpose()?;
-    let key = sealed_with(config, store).await?;
+    let Some(key) = key::public(config, store).await? else {
+        return never_sealed::tell(session, config, store, expected.as_ref()).await;
+    };
     let keys = keys::load(config, store).await?;
     let given = expected.is_some();
     let begun = clock::monotonic();
@@ -127,17 +130,24 @@ pub(in crate::cli) fn noted(given: &str) -> Result<Head, Failure> {
 
 /// A head of another ledger says nothing about this one.
 fn of_this_ledger(head: &Head, queue: &str, key: &str) -> Result<(), Failure> {
+    of_this_queue(head, queue)?;
+    if head.key != key {
+        return Err(Failure::new(
+            Exit::Failed,
+            say!(ja: "この台帳の鍵は、控えた時の鍵ではありません。台帳が作り直されたおそれがあります。", en: "this ledger's key is not the one that was noted: the ledger may have been made anew"),
+        ));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// `Usage`: the head is of another queue.
+pub(super) fn of_this_queue(head: &Head, queue: &str) -> Result<(), Failure> {
     if head.queue != queue {
         let noted = &head.queue;
         return Err(Failure::new(
             Exit::Usage,
             say!(ja: "--head は別の待ち行列({noted})のものです。この台帳は {queue} です。", en: "--head is of another queue ({noted}); this ledger is of {queue}"),
-        ));
-    }
-    if head.key != key {
-        return Err(Failure::new(
-            Exit::Failed,
-            say!(ja: "この台帳の鍵は、控えた時の鍵ではありません。台帳が作り直されたおそれがあります。", en: "this ledger's key is not the one that was noted: the ledger may have been made anew"),
         ));
     }
     Ok(())

@@ -5,6 +5,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::say::{Text, say};
 use crate::cli::selecting;
 use crate::cli::session::unknown_notice;
+use crate::cli::wrong_value::WrongValue;
 use crate::japan;
 use owabi_store::{LogFilter, Store};
 use serde_json::{Value, json};
@@ -104,28 +105,29 @@ async fn rows_of(store: &Store, notice: Option<&str>, member_no: &str) -> Result
 }
 
 /// A domain, as addresses are compared.
-pub(super) fn domain(text: &str) -> Result<String, String> {
+pub(super) fn domain(text: &str) -> Result<String, WrongValue> {
     let domain = text.trim_start_matches('@').to_lowercase();
     let plain = |c: char| c.is_alphanumeric() || c == '.' || c == '-';
     if domain.is_empty() || !domain.chars().all(plain) {
-        return Err("a domain, such as docomo.ne.jp".to_owned());
+        return Err(WrongValue(say!(ja: "ドメイン。例: docomo.ne.jp", en: "a domain, such as docomo.ne.jp")));
     }
     Ok(domain)
 }
 
 /// `550`, `55x`, `5xx` as the lowest and the highest code.
-pub(super) fn code(text: &str) -> Result<(i64, i64), String> {
+pub(super) fn code(text: &str) -> Result<(i64, i64), WrongValue> {
+    let wrong = || WrongValue(say!(ja: "返答コード: 550、55x、5xx", en: "a reply code: 550, 55x or 5xx"));
     let digits = text.trim_end_matches(['x', 'X']);
     let open = text.len() - digits.len();
     let good = text.len() == 3 && !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-    let number = digits.parse::<i64>().ok().filter(|_| good).ok_or("a reply code: 550, 55x or 5xx")?;
+    let number = digits.parse::<i64>().ok().filter(|_| good).ok_or_else(wrong)?;
     let span = [1, 10, 100][open];
     Ok((number * span, number * span + span - 1))
 }
 
 /// `5.1.1`, `5.1.x`, `5.x` as a pattern of LIKE.
-pub(super) fn enhanced(text: &str) -> Result<String, String> {
-    let wrong = || "an enhanced code: 5.1.1, 5.1.x or 5.x".to_owned();
+pub(super) fn enhanced(text: &str) -> Result<String, WrongValue> {
+    let wrong = || WrongValue(say!(ja: "拡張コード: 5.1.1、5.1.x、5.x", en: "an enhanced code: 5.1.1, 5.1.x or 5.x"));
     let (digits, open) =
         text.split_once(".x").map_or((text, false), |(digits, rest)| (digits, rest.replace(".x", "").is_empty()));
     let parts: Vec<&str> = digits.split('.').collect();

@@ -48,11 +48,11 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
     let actor = session.person(&store, Action::Correct).await?.name;
-    let (notice, _, standing) = one(&store, &options.member_no, options.notice.as_deref()).await?;
+    let (notice, _, standing) =
+        one(session, &store, ("member correct", &options.member_no), options.notice.as_deref()).await?;
     crate::cli::pause::refuse_purged(&store, &notice.id).await?;
     let (no, status, old) = (&standing.member_no, standing.status, standing.email.as_deref());
     let new = address.as_str();
-    session.look(&store, "member correct", &json!({ "notice": notice.id, "member": no }), 1).await?;
     refuse(status, old, new)?;
     for change in changes {
         let (ja, en) = (change.text(Lang::Ja), change.text(Lang::En));

@@ -42,10 +42,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let silence = Silence::of(&store.sources().await?, config.receipts.quiet);
     let people = read(&store, options, silence).await?;
     let rows = i64::try_from(people.len()).unwrap_or(i64::MAX);
-    if rows > 0 {
-        let filter = json!({ "notice": options.notice, "member": options.member_no });
-        session.look(&store, "member show", &filter, rows).await?;
-    }
+    let filter = json!({ "notice": options.notice, "member": options.member_no });
+    session.look(&store, "member show", &filter, rows).await?;
     store.close().await;
     for (place, person) in people.iter().enumerate() {
         if place > 0 {

@@ -1,6 +1,7 @@
 //! Everything that happened to one person's notice in one time line.
 
 use super::person::Person;
+use crate::cli::diagnosis;
 use crate::cli::say::{Text, say};
 use crate::cli::substitute::line;
 use crate::japan;
@@ -30,7 +31,7 @@ fn attempt(row: &LogRow) -> Text {
     let (flag_ja, flag_en) = (flag.ja, flag.en);
     let code = row.code.map(|code| code.to_string());
     let said = row.reply.as_deref().or(row.reason.as_deref());
-    let said = spaced(&[code.as_deref(), row.enhanced.as_deref(), said]);
+    let said = spaced(&diagnosis::words(code.as_deref(), row.enhanced.as_deref(), said));
     say!(
         ja: "{at}  送信 {n}  {relay}  {ja}{said}{flag_ja}",
         en: "{at}  attempt {n}  {relay}  {en}{said}{flag_en}"
@@ -95,7 +96,8 @@ fn receipt(row: &ReceiptRow, email: Option<&str>) -> Text {
     let says = says(&row.says);
     let (ja, en) = (says.ja, says.en);
     let other = row.recipient.as_deref().filter(|recipient| Some(*recipient) != email).map(|to| format!("<{to}>"));
-    let said = spaced(&[other.as_deref(), row.status.as_deref(), row.reason.as_deref(), row.detail.as_deref()]);
+    let words = [other.as_deref(), row.status.as_deref(), row.reason.as_deref(), row.detail.as_deref()];
+    let said = spaced(&words.into_iter().flatten().collect::<Vec<_>>());
     let (before, after) = (&row.status_before, &row.status_after);
     let became = if before == after { String::new() } else { format!(" ({before} → {after})") };
     let dated = row.reported_at.map(japan::short);
@@ -118,6 +120,6 @@ fn says(word: &str) -> Text {
 }
 
 /// The words that there are, each led by blanks.
-fn spaced(words: &[Option<&str>]) -> String {
-    words.iter().flatten().filter(|word| !word.is_empty()).fold(String::new(), |line, word| line + "  " + word)
+fn spaced(words: &[&str]) -> String {
+    words.iter().filter(|word| !word.is_empty()).fold(String::new(), |line, word| line + "  " + word)
 }

@@ -46,6 +46,7 @@ impl Place<'_> {
         let (session, store, live) = (self.session, &self.store, &self.live);
         let Built { config, relays, mailbox, library } = built;
         configuration::note(config, library, store, &session.actor(None), session.now()).await?;
+        say_by_what(config, store);
         self.troubles.forget();
         let intake = Intake::new(config, store.clone(), self.keys.clone()).telling(self.troubles.clone());
         let sources = Sources::new(config, mailbox.clone(), intake);
@@ -70,6 +71,14 @@ impl Place<'_> {
         }
         Ok(summary?)
     }
+}
+
+/// The first thing that somebody who reads the log a year later wants to know.
+fn say_by_what(config: &Config, store: &Store) {
+    let relays: Vec<_> = config.smtp.relays.iter().map(|relay| relay.name.as_str()).collect();
+    let (relays, database) = (relays.join(" "), if store.file().is_some() { "SQLite" } else { "PostgreSQL" });
+    let (version, file) = (env!("CARGO_PKG_VERSION"), config.file.display());
+    tracing::info!(version, %file, database, relays, "owabi begins to work by this configuration");
 }
 
 /// What came back while this run sent. A database that is away now says so below.

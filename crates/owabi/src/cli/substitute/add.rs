@@ -179,8 +179,7 @@ async fn single(session: &Session, options: &Options, store: &Store, what: (Kind
     if on.as_str() > today {
         return Err(Failure::new(Exit::Usage, not_yet(&on)));
     }
-    let (_, member, standing) = one(store, no, Some(&options.notice)).await?;
-    session.look(store, "substitute add", &json!({ "notice": options.notice, "member": no }), 1).await?;
+    let (_, member, standing) = one(session, store, ("substitute add", no), Some(&options.notice)).await?;
     if !matches!(standing.status, Status::Unreachable | Status::Failed | Status::Bounced | Status::InDoubt) {
         let (ja, en) = (label(standing.status), standing.status);
         session.warn(&say!(

@@ -4,6 +4,7 @@ use super::super::exit::{Answer, Exit, Failure};
 use super::super::log::plain;
 use super::super::say::{Text, say};
 use super::super::session::Session;
+use super::super::wrong_value::{WrongValue, one_of};
 use super::open;
 use crate::japan;
 use base64::Engine;
@@ -55,12 +56,12 @@ pub(super) struct Options {
     again: bool,
 }
 
-fn says(word: &str) -> Result<Says, String> {
+fn says(word: &str) -> Result<Says, WrongValue> {
     match word {
         "delivered" => Ok(Says::Delivered),
         "failed" => Ok(Says::Failed),
         "delayed" => Ok(Says::Delayed),
-        _ => Err("delivered, failed or delayed".to_owned()),
+        _ => Err(one_of(&["delivered", "failed", "delayed"])),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The list as a table, CSV or JSON, written as it is read.
 
 use super::Sum;
+use crate::cli::diagnosis;
 use crate::cli::log::{Out, plain};
 use crate::cli::purged;
 use crate::cli::reason;
@@ -197,8 +198,7 @@ fn line(row: &UnreachedRow, remedy: Remedy, done: &str) -> Text {
     let why = row.reason.as_deref().map_or_else(|| Text::same("-"), reason::words);
     let next = remedy.text(row.reason.as_deref());
     let code = row.code.map(|code| code.to_string());
-    let words = [code.as_deref(), row.enhanced.as_deref(), row.detail.as_deref()];
-    let said: Vec<&str> = words.into_iter().flatten().filter(|word| !word.is_empty()).collect();
+    let said = diagnosis::words(code.as_deref(), row.enhanced.as_deref(), row.detail.as_deref());
     let said = if said.is_empty() { String::new() } else { format!("  [{}]", said.join(" ")) };
     // Somebody for whom something was done is not told to be written to once more.
     let next = if done.is_empty() { next } else { say!(ja: "対応済み: {done}", en: "done: {done}") };
@@ -271,6 +271,8 @@ mod tests {
         let start = "2022-03-02 09:00:00  10001         bounced      見本 太郎  a@example.jp  ";
         assert_eq!(text.en, format!("{start}the mailbox is full -> send again later  [5.2.2 over quota]"));
         assert_eq!(text.ja, format!("{start}受信箱がいっぱい → 後日あらためて送る  [5.2.2 over quota]"));
+        let doubled = UnreachedRow { code: Some(550), detail: Some("5.2.2 over quota".into()), ..row.clone() };
+        assert!(line(&doubled, Remedy::Later, "").en.ends_with("  [550 5.2.2 over quota]"));
         assert!(line(&row, Remedy::Letter, "letter 2026-11-30").en.contains("full -> done: letter 2026-11-30  ["));
     }
 

@@ -112,11 +112,40 @@ impl Look<'_> {
                 (what, next)
             }
             Distrust::UnknownAuthority => self.unknown_authority(),
+            Distrust::Other if own.is_some_and(|own| own.is_authority) => self.authority_as_server(),
             Distrust::Other => (
                 say!(ja: "証明書を受け入れられません。", en: "the relay's certificate was not accepted"),
                 say!(ja: "中継サーバーの管理者に、証明書を作り直してもらってください。", en: "have the relay's administrator issue another certificate"),
             ),
         }
+    }
+
+    /// `openssl req -x509` makes such a certificate unless it is told otherwise. TLS trusts none as a server's, also not one in `ca_file`.
+    fn authority_as_server(&self) -> (Text, Text) {
+        let (name, own) = (self.relay.tls_name(), self.probe.certificates.first());
+        let subject = own.map(|own| own.subject.as_str()).unwrap_or_default();
+        if !own.is_some_and(Certificate::is_self_issued) {
+            return (
+                say!(
+                    ja: "中継サーバーが自分の証明書として示した {subject} は、認証局の証明書(CA:TRUE)です。サーバーの証明書には使えません。",
+                    en: "the relay shows {subject} as its own certificate: that is an authority's (CA:TRUE), which cannot be a server's"
+                ),
+                say!(
+                    ja: "中継サーバーの証明書ファイルで、{name} の証明書を最初に、認証局の証明書をその後に並べてもらってください。",
+                    en: "in the relay's file of certificates, the one for {name} comes first and the authority's after it"
+                ),
+            );
+        }
+        (
+            say!(
+                ja: "自己署名の証明書({subject})が、認証局として作られています(CA:TRUE)。サーバーの証明書には使えず、ca_file に書いても受け入れられません。",
+                en: "the certificate is self-signed ({subject}) and made as an authority (CA:TRUE): it cannot be a server's, also not when ca_file names it"
+            ),
+            say!(
+                ja: "その認証局から {name} の証明書を発行して中継サーバーに置き、認証局の証明書を ca_file に書いてください。認証局が要らなければ、CA:FALSE で作り直して(`openssl req -x509 -newkey rsa:2048 -nodes -days 365 -keyout key.pem -out cert.pem -subj /CN={name} -addext subjectAltName=DNS:{name} -addext basicConstraints=critical,CA:FALSE`)中継サーバーに置き、その cert.pem を ca_file に書けば、その証明書だけを受け入れます。",
+                en: "have that authority issue a certificate for {name}, give it to the relay, and name the authority's in ca_file. Without need of an authority, make it again with CA:FALSE (`openssl req -x509 -newkey rsa:2048 -nodes -days 365 -keyout key.pem -out cert.pem -subj /CN={name} -addext subjectAltName=DNS:{name} -addext basicConstraints=critical,CA:FALSE`), give it to the relay, and name that cert.pem in ca_file: then it alone is trusted"
+            ),
+        )
     }
 
     /// Which of the ways to be unknown it is.

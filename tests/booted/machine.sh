@@ -1,0 +1,60 @@
+# A Debian with systemd at work, in a folder and in namespaces of its own: processes, mounts, network, control groups. To be
+# sourced by scripts that run as root, after tests/package/chroot.sh.
+# shellcheck shell=bash
+#
+#   boot DIR                 starts systemd in it; returns when the machine is up. One at a time
+#   in_machine COMMAND…      runs a command in it, as root, with the terminal that there is
+#   machine_way              prints how: for whoever needs the command line
+#   halt                     ends everything in it
+#
+# The network has a loopback interface only: what is installed must lie in the folder before.
+
+machine_control=
+machine_keeper=
+machine_init=
+
+# The folder of a new control group of the unified hierarchy, which systemd takes for its root.
+machine_group() {
+    local mounted
+    mounted=$(findmnt --noheadings --output TARGET --types cgroup2 | head -n 1)
+    [ -n "$mounted" ] || { echo "no cgroup2 is mounted here" >&2; return 1; }
+    mktemp -d "$mounted/owabi-test.XXXXXX"
+}
+
+boot() {
+    local dir=$1
+    machine_control=$(machine_group)
+    # shellcheck disable=SC2016 # for the inner shell
+    sh -c 'echo $$ >"$0/cgroup.procs"
+        exec unshare --fork --kill-child --pid --mount --uts --ipc --cgroup --net --propagation private sh tests/booted/init "$1"' \
+        "$machine_control" "$dir" >"$dir.console" 2>&1 </dev/null &
+    machine_keeper=$!
+    until machine_is_up; do
+        kill -0 "$machine_keeper" 2>/dev/null || { cat "$dir.console" >&2; return 1; }
+        sleep 0.1
+    done
+}
+
+# "degraded": a unit that has nothing to do with what is tested may not like to be in a container.
+machine_is_up() {
+    machine_init=$(cat "/proc/$machine_keeper/task/$machine_keeper/children" 2>/dev/null) || return
+    machine_init=${machine_init% }
+    [ "$(cat "/proc/$machine_init/comm" 2>/dev/null)" = systemd ] || return
+    case $(in_machine systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) return 1 ;; esac
+}
+
+# The words that go before a command.
+machine_way() {
+    echo nsenter --target "$machine_init" --all env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+        TERM=dumb LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+}
+
+# shellcheck disable=SC2046 # they are words
+in_machine() { $(machine_way) "$@"; }
+
+halt() {
+    if [ -n "$machine_init" ]; then kill -KILL "$machine_init" 2>/dev/null || true; fi
+    if [ -n "$machine_keeper" ]; then wait "$machine_keeper" 2>/dev/null || true; fi
+    if [ -n "$machine_control" ]; then find "$machine_control" -depth -type d -exec rmdir {} +; fi
+    machine_control='' machine_keeper='' machine_init=''
+}

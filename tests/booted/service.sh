@@ -1,0 +1,256 @@
+# The steps of tests/booted/run that look at the service itself, in the order in which they are called. To be sourced.
+# shellcheck shell=bash
+
+NOTICE=generic-breach
+MEMBERS=400
+
+as_owabi() { in_machine sudo -u owabi owabi --lang en "$@"; }
+property() { in_machine systemctl show --value --property="$1" "${2:-owabi.service}"; }
+# What owabi has logged since the step began that is at work.
+logged() { in_machine journalctl --unit="${1:-owabi.service}" --since="@$step_began" --output=cat --no-pager; }
+begins() {
+    step "$*"
+    step_began=$(date +%s)
+}
+# Shadows the one of said.sh.
+fail() {
+    printf '%s: FAILED: %s\n%s\n' "$test_name" "$1" "${2:-}" >&2
+    in_machine journalctl --unit='owabi*' --no-pager --output=short-precise --lines=60 >&2
+    exit 1
+}
+
+# within SECONDS WHAT COMMAND…: waits until the command succeeds.
+within() {
+    local until=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@"; do
+        [ "$SECONDS" -lt "$until" ] || fail "$what" "$(in_machine systemctl status --no-pager owabi.service)"
+        sleep 0.2
+    done
+}
+says() { grep -q -- "$1" <<<"$(property StatusText)"; }
+is_logged() { grep -q -- "$1" <<<"$(logged)"; }
+mails() { find "$root/var/lib/relay/new" -type f 2>/dev/null | wc -l; }
+have_come() { [ "$(mails)" -ge "$1" ]; }
+counted() { as_owabi --json status "$NOTICE" | tr -d ' \n' | sed -n 's/.*"counts":{\([^}]*\)}.*/\1/p' | tr ',' '\n' | sed -n "s/\"$1\"://p"; }
+counted_is() { [ "$(counted "$1")" = "$2" ]; }
+restarts() { property NRestarts; }
+pid() { property MainPID; }
+
+configure() { sed -i "$1" "$root/etc/owabi/owabi.yaml"; }
+
+# roster NAME FIRST LAST: members of these numbers.
+roster() {
+    {
+        echo member_no,name,email,cohort
+        seq -f '%g' "$2" "$3" | sed 's/.*/&,Member &,m&@members.test,web/'
+    } >"$root/var/lib/owabi/$1"
+    in_machine chown owabi:owabi "/var/lib/owabi/$1"
+}
+
+# release_roster NOTICE FILE: imported, looked at, approved, released.
+release_roster() {
+    exits 0 as_owabi import "/var/lib/owabi/$2" --notice "$1" --yes
+    exits 0 as_owabi preflight --notice "$1"
+    exits 0 as_owabi approve "$1"
+    exits 0 as_owabi release "$1" --yes
+}
+
+# nobody_twice: each mail that came is of another member.
+nobody_twice() { is "$1: told twice" "" "$(grep -rhi '^to:' "$root/var/lib/relay/new" | grep -oE 'm[0-9]+@' | sort | uniq -d)"; }
+
+service_is_installed_and_started() {
+    begins "installed, and started with a credential that root alone can read"
+    exits 0 in_machine apt-get install -q -y --no-install-recommends /root/owabi.deb
+    is "nothing is started" "inactive" "$(in_machine systemctl is-active owabi || true)"
+    configure "s/host: smtp.example.jp /host: 127.0.0.1 /; s/port: null  .*null: 587 with/port: $relay_port # null: 587 with/; s/tls: starttls  /tls: none  /"
+    configure 's/address: bounces@example.jp /address: return@owabi.example /; s/key_credential: null /key_credential: ledger-key /'
+    configure 's/^    rate: null .*//; s/rate: null  /rate: 100  /'
+    sed -i 's/^policy: .*/policy: { approvals_required: 1 }/' "$root/etc/owabi/notices/$NOTICE.yaml"
+    in_machine install -D -m 600 /var/lib/owabi/ledger.key /etc/credstore/owabi.ledger-key
+    in_machine rm /var/lib/owabi/ledger.key
+    # With this key a queue that is not there yet is made by a person.
+    exits 0 as_owabi db migrate
+    exits 0 in_machine systemctl start owabi
+    is "start returns when it is ready" "active running" "$(property ActiveState) $(property SubState)"
+    is "type" "notify" "$(property Type)"
+    is "no restart was needed" 0 "$(restarts)"
+    lacks "no file stands for the credential" "$(in_machine ls /var/lib/owabi)" 'ledger.key$'
+}
+
+whole_job_is_sent_and_told_of() {
+    begins "a whole job"
+    roster first.csv 1 $MEMBERS
+    release_roster $NOTICE first.csv
+    within 10 "STATUS has the count and the rate" says "of $MEMBERS accepted, [0-9]*/s"
+    within 30 "all mails come" have_come $MEMBERS
+    within 10 "STATUS at the end" says "^idle: $MEMBERS of $MEMBERS accepted"
+    within 10 "the record of the last" counted_is accepted $MEMBERS
+    nobody_twice "a whole job"
+    exits 0 as_owabi ledger verify
+    local entry
+    entry=$(in_machine journalctl --unit=owabi --output=json --no-pager OWABI_RELAYS=main)
+    has "entries have fields" "$entry" '"OWABI_DATABASE":"SQLite"'
+    lacks "no address is logged" "$(in_machine journalctl --unit=owabi --output=json --no-pager)" 'members.test'
+}
+
+reload_takes_the_good_and_refuses_the_bad() {
+    begins "reload"
+    local before
+    before=$(pid)
+    configure 's/^  level: info .*/  level: debug/'
+    exits 0 in_machine systemctl reload owabi
+    within 5 "the new level is in use" is_logged 'the configuration is read again'
+    configure 's/^  level: debug/  levle: debug/'
+    exits 1 in_machine systemctl reload owabi
+    within 5 "check says where" is_logged 'owabi.yaml:[0-9]*.*levle'
+    is "and it goes on" "active running" "$(property ActiveState) $(property SubState)"
+    configure 's/^  levle: debug/  level: info/'
+    # What check finds well, and only a restart can take.
+    configure 's/^  readers: 4 /  readers: 5 /'
+    exits 0 in_machine systemctl reload owabi
+    within 5 "the key is named" is_logged 'database.readers: it cannot change while owabi runs'
+    configure 's/^  readers: 5 /  readers: 4 /'
+    exits 0 in_machine systemctl reload owabi
+    is "one process all the time" "$before" "$(pid)"
+    is "still active" "active running" "$(property ActiveState) $(property SubState)"
+}
+
+log_level_is_turned_up_and_down() {
+    begins "log level"
+    in_machine systemctl kill --signal=USR1 owabi
+    within 5 "one step more" is_logged 'debug'
+    in_machine systemctl kill --signal=USR2 owabi
+    within 5 "as configured" is_logged 'info'
+}
+
+# of_process KEY: of /proc/PID/status.
+of_process() { in_machine sed -n "s/^$1:[[:space:]]*//p" "/proc/$(pid)/status"; }
+
+sandbox_is_what_the_unit_says() {
+    begins "the sandbox, of the process at work"
+    is "a filter of system calls" 2 "$(of_process Seccomp)"
+    is "no new privileges" 1 "$(of_process NoNewPrivs)"
+    is "no capabilities" "0000000000000000" "$(of_process CapBnd)"
+    is "no memory image" "0" "$(in_machine awk '/^Max core file size/ { print $5 }' "/proc/$(pid)/limits")"
+    is "nobody but itself and root" "2" "$(in_machine awk 'END { print NR }' "/proc/$(pid)/uid_map")"
+}
+
+# a_drop_in UNIT NAME: its lines are those of standard input.
+a_drop_in() {
+    mkdir -p "$root/etc/systemd/system/$1.d"
+    cat >"$root/etc/systemd/system/$1.d/$2.conf"
+    in_machine systemctl daemon-reload
+}
+
+crash_is_survived_and_nobody_told_twice() {
+    begins "kill -9 in the midst of sending"
+    a_drop_in owabi.service soon <<<$'[Service]\nRestartSec=1s\nWatchdogSec=3s'
+    exits 0 in_machine systemctl restart owabi
+    roster second.csv 1001 1400
+    release_roster $NOTICE second.csv
+    within 30 "half of them have come" have_come $((MEMBERS + 200))
+    in_machine systemctl kill --signal=KILL owabi
+    within 20 "it is started again" is_logged 'Scheduled restart job, restart counter is at 1'
+    within 60 "all are sent, or in doubt" nobody_waits
+    is "everybody is accounted for" $((MEMBERS + 400)) $(($(counted accepted) + $(counted in_doubt)))
+    [ "$(mails)" -ge "$(counted accepted)" ] || fail "fewer mails came than are recorded"
+    nobody_twice "after a crash"
+}
+nobody_waits() { [ "$(counted queued) $(counted sending)" = "0 0" ]; }
+
+standstill_is_found_by_the_watchdog() {
+    begins "a process that stands still"
+    local before
+    before=$(pid)
+    in_machine systemctl kill --kill-who=main --signal=STOP owabi
+    within 20 "systemd finds it" is_logged 'Watchdog timeout (limit 3s)'
+    within 20 "it is started again" is_another "$before"
+    within 20 "it is ready" is_active owabi.service
+    is "nothing of its memory is on disk" "" "$(in_machine find /var/lib/owabi /tmp /var/tmp -name 'core*')"
+    rm "$root/etc/systemd/system/owabi.service.d/soon.conf"
+    in_machine systemctl daemon-reload
+}
+is_another() { [ "$(pid)" != "$1" ] && [ "$(pid)" != 0 ]; }
+is_active() { [ "$(property ActiveState "$1")" = active ]; }
+
+bad_configuration_stays_down() {
+    begins "a configuration that cannot be used, at the start"
+    a_drop_in owabi.service soon <<<$'[Service]\nRestartSec=1s'
+    configure 's/^database:/databasse:/'
+    exits 1 in_machine systemctl restart owabi
+    within 5 "the key is named" is_logged 'owabi.yaml:[0-9]*.*databasse'
+    sleep 3
+    is "it stays down" "failed 78 0" "$(property ActiveState) $(property ExecMainStatus) $(restarts)"
+    configure 's/^databasse:/database:/'
+    exits 0 in_machine systemctl restart owabi
+}
+
+timers_do_their_work() {
+    begins "the timers' work"
+    local name
+    in_machine install -d -o owabi -g owabi -m 700 /var/lib/owabi/bounces/{,new,cur,tmp}
+    configure 's/^  maildir: null /  maildir: \/var\/lib\/owabi\/bounces /'
+    for name in backup report track; do
+        exits 0 in_machine systemctl start owabi-$name.service
+        exits 0 in_machine systemctl enable --quiet --now owabi-$name.timer
+        is "owabi-$name.timer" active "$(in_machine systemctl is-active owabi-$name.timer)"
+        lacks "owabi-$name.timer has a next time" "$(property NextElapseUSecRealtime owabi-$name.timer)" '^$'
+    done
+    is "one copy, for owabi alone" "owabi 600" "$(in_machine sh -c 'stat -c "%U %a" /var/lib/owabi/backups/*.db')"
+    has "a report" "$(in_machine ls /var/lib/owabi/reports)" $NOTICE
+}
+
+instance_runs_beside_the_first() {
+    begins "a second instance, as the guide says, with a relay on another address"
+    local line
+    in_machine ip address add 192.0.2.1/32 dev lo
+    in_machine systemd-run --quiet --unit=other-relay --property=StateDirectory=other-relay \
+        capture_relay --address 192.0.2.1 --port 2501 --maildir /var/lib/other-relay
+    while read -r line; do
+        exits 0 in_machine bash -c "$line"
+        case $line in "sudo chmod "*) a_relay_of_its_own ;; esac
+    done < <(commands docs/administrator.md '### A second instance')
+    is "at work" active "$(in_machine systemctl is-active owabi@branch)"
+    roster branch.csv 1 5
+    in_machine mv /var/lib/owabi/branch.csv /var/lib/owabi-branch/
+    local of_branch=(in_machine sudo -u owabi owabi --lang en --config /etc/owabi/branch/owabi.yaml)
+    exits 0 "${of_branch[@]}" import /var/lib/owabi-branch/branch.csv --notice $NOTICE --yes
+    exits 0 "${of_branch[@]}" preflight --notice $NOTICE
+    exits 0 "${of_branch[@]}" approve $NOTICE
+    exits 0 "${of_branch[@]}" release $NOTICE --yes
+    within 20 "nothing comes out of the sandbox, and it is said" is_said_of_branch 'no relay can be reached (main), nothing is sent: 0 of 5 accepted'
+    is "nothing has left" 0 "$(find "$root/var/lib/other-relay/new" -type f | wc -l)"
+    a_drop_in owabi@.service network <<<$'[Service]\nIPAddressAllow=192.0.2.1'
+    exits 0 in_machine systemctl restart owabi@branch
+    within 20 "all come" branch_has 5
+    local first
+    first=$(property MainPID owabi@branch.service)
+    is "the first one's state is hidden from it" "" "$(in_machine ls -A "/proc/$first/root/var/lib/owabi")"
+    exits 0 in_machine systemctl disable --quiet --now owabi@branch
+}
+a_relay_of_its_own() {
+    sed -i 's/host: smtp.example.jp /host: 192.0.2.1 /; s/port: null  .*null: 587 with/port: 2501 # null: 587 with/; s/tls: starttls  /tls: none  /
+        s/address: bounces@example.jp /address: return@owabi.example /; s/^    connect: 30s/    connect: 2s/' "$root/etc/owabi/branch/owabi.yaml"
+    sed -i 's/^policy: .*/policy: { approvals_required: 1 }/' "$root/etc/owabi/branch/notices/$NOTICE.yaml"
+}
+is_said_of_branch() { grep -q -- "$1" <<<"$(property StatusText owabi@branch.service)"; }
+branch_has() { [ "$(find "$root/var/lib/other-relay/new" -type f | wc -l)" = "$1" ]; }
+
+upgrade_restarts_and_removal_stops() {
+    begins "an upgrade restarts it, a removal stops it"
+    local before tree=${root%/*}/newer
+    before=$(pid)
+    drop_chroot "$tree"
+    dpkg-deb -R "$package" "$tree"
+    sed -i 's/^Version: .*/&.1/' "$tree/DEBIAN/control"
+    dpkg-deb -Znone -b "$tree" "$root/root/newer.deb" >/dev/null
+    drop_chroot "$tree"
+    exits 0 in_machine dpkg --force-confold -i /root/newer.deb
+    is_another "$before" || fail "the old program is still at work"
+    is "at work" active "$(in_machine systemctl is-active owabi)"
+    exits 0 in_machine dpkg -r owabi
+    is "stopped" inactive "$(in_machine systemctl is-active owabi || true)"
+    has "as a stop should be" "$(logged)" 'owabi.service: Deactivated successfully'
+    is "nothing is at work" "" "$(in_machine systemctl list-units --state=active --plain --no-legend 'owabi*')"
+}
