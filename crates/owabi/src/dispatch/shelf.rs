@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::library::Library;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Where the newest reading is.
 #[derive(Debug, Default)]
@@ -30,11 +31,19 @@ impl Shelf {
     /// Reads the files again. What was read takes the place of the reading before if it is `good`; true when it did.
     pub(super) fn read_again(&self, config: &Config, good: impl FnOnce(&Library) -> bool) -> bool {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let library = Library::load(config);
+        let library = beside_the_others(|| Library::load(config));
         let good = good(&library);
         if good {
             self.put(Arc::new(library));
         }
         good
+    }
+}
+
+/// A disk that hangs holds up whoever reads, and not the other tasks of this thread.
+fn beside_the_others<T>(reads: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(reads),
+        _ => reads(),
     }
 }
