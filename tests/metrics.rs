@@ -122,6 +122,26 @@ async fn without_any_relay_the_daemon_lives_is_not_ready_and_says_how_late_the_m
     assert!(running.terminate().success());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_takes_connections_and_does_not_greet_is_not_up() {
+    let silent = Script::new().once(When::at(Point::Greeting), Then::PauseUntil(HERE.into(), Moment::BeforeReply));
+    let relay = CaptureRelay::start(CaptureOptions { script: silent, ..CaptureOptions::default() }).await.unwrap();
+    let program = Program::released(relay.addr().port(), &format!("{CAREFUL}{HEALTH}"), &addresses(1));
+    let running = program.start(&["run"]);
+    let at = health_address(&program).await;
+    let up = || value(&ask(at, "/metrics").1, "owabi_relay_up{relay=\"main\"}");
+    relay.wait_reached(HERE).await;
+    assert_eq!(up(), Some(1.0), "some greet late");
+    assert!(eventually(&async || up() == Some(0.0)).await);
+    let (code, said) = crate::database_away::ask(at);
+    let state = &said["relays"][0];
+    assert_eq!((code, &state["up"], &state["failures"]), (503, &false.into(), &0.into()), "{said}");
+    assert!(state["silent_since"].is_string() && ask(at, "/readyz").0 == 503, "{said}");
+    relay.release(HERE);
+    assert!(eventually(&async || up() == Some(1.0) && relay.captured().len() == 1).await);
+    assert!(running.terminate().success());
+}
+
 /// The one with a held reply: the database goes away while an outcome is in hand.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scrape_never_hangs_while_the_database_says_nothing_and_the_last_figures_keep_their_age() {

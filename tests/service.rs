@@ -1,5 +1,6 @@
 //! `owabi run` as a service: what the manager is told, the watchdog, signals, and a configuration that changes meanwhile.
 
+mod couriers;
 mod log;
 mod reload;
 mod watchdog;
@@ -73,6 +74,9 @@ async fn it_says_that_it_is_ready_how_far_it_is_and_that_it_ends() {
     assert!(said[..ready].iter().any(|said| said.starts_with("EXTEND_TIMEOUT_USEC=")), "{said:?}");
     assert!(said[ready..].iter().all(|said| !said.starts_with("EXTEND_TIMEOUT_USEC=")), "{said:?}");
     assert!(early, "nothing is told of work that has not begun: {said:?}");
+    let wrong = ["nobody is to be told", "no notice is released"];
+    let knows = said.iter().all(|said| wrong.iter().all(|wrong| !said.contains(wrong)));
+    assert!(knows, "nothing is told of notices and members before they are looked at: {said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,6 +96,8 @@ async fn what_keeps_it_from_sending_stands_in_its_status() {
     program.json(&["pause", "leak", "--reason", "wait"]);
     relay.release(HERE);
     manager.hears("STATUS=idle: 1 of 5 accepted; paused: leak").await;
+    let paused = serde_json::json!([{ "notice": "leak", "by": "operator" }]);
+    assert_eq!(ask(health_address(&program).await).1["notices_paused"], paused);
     relay.close_listener().await;
     relay.drop_connections();
     program.json(&["resume", "leak"]);

@@ -65,7 +65,8 @@ async fn a_failed_canary_is_told_by_mail_by_a_program_in_health_and_metrics_and_
         assert!(json[key].as_str().unwrap().contains(words), "{key}: {json}");
     }
     assert_eq!(ask(health).1["alerts"]["canary_failed"]["count"], 1);
-    let named = async || matches!(ask(health), (200, said) if said["notices_paused"] == serde_json::json!(["leak"]));
+    let leak = serde_json::json!([{ "notice": "leak", "by": "owabi" }]);
+    let named = async || matches!(ask(health), (200, said) if said["notices_paused"] == leak);
     assert!(eventually(&named).await, "{:?}", ask(health));
     let paused = async || metrics(health).contains("owabi_notice_paused{notice=\"leak\"} 1\n");
     assert!(eventually(&paused).await, "{}", metrics(health));

@@ -1,6 +1,7 @@
 //! The hours of a notice, Japan time. A test chooses them by the time at which it runs.
 
-use super::{Queue, Stage, on_both_databases};
+use super::{Queue, Stage, metrics, on_both_databases};
+use crate::database_away::health_address;
 use crate::support::world::eventually;
 use owabi::clock::now_ms;
 use owabi_core::lifecycle::Status;
@@ -75,4 +76,21 @@ async fn a_policy_edited_under_a_running_daemon_holds_within_two_seconds_and_is_
     assert!(eventually(&async || stage.relay.stats().mails > sent).await, "{}", stage.program.said());
     assert!(running.terminate().success());
     stage.program.audit(&stage.relay).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_late_mails_are_is_told_by_the_policy_that_was_edited_under_the_running_daemon() {
+    let health = "health: { listen: \"127.0.0.1:0\" }";
+    let stage = Stage::new(Queue::Sqlite, "breaker: off", "max_connections: 2", health, Script::new()).await;
+    stage.relay.close_listener().await;
+    stage.release(3);
+    let running = stage.program.start(&["run"]);
+    let health = health_address(&stage.program).await;
+    let on_time = || metrics(health).contains("owabi_oldest_due_age_seconds 0.0\n");
+    assert!(eventually(&async || metrics(health).contains("owabi_figures_up 1\n") && !on_time()).await);
+    let notice = std::fs::read_to_string(stage.program.path("notices/leak.yaml")).unwrap();
+    let window = format!("breaker: off, window: \"{}\"", closed());
+    stage.program.write("notices/leak.yaml", &notice.replace("breaker: off", &window));
+    assert!(eventually(&async || on_time()).await, "{}", metrics(health));
+    assert!(running.terminate().success());
 }

@@ -162,6 +162,33 @@ async fn a_notice_s_changed_policy_and_the_log_s_level_are_taken_by_a_reload() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn senders_retries_and_alerts_are_those_of_the_configuration_that_was_loaded_last() {
+    let script = Script::new().once(When::at(Point::Rcpt).nth(2), Then::reply(451, "4.3.0 later"));
+    let Service { relay, program, manager, running } = Service::start("", 1, script).await;
+    manager.hears("STATUS=idle: 1 of 1 accepted").await;
+    let tell = program.write("tell.sh", "#!/bin/sh\ntouch \"$(dirname \"$0\")/told\"\n");
+    std::fs::set_permissions(&tell, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    program.configure("bounces@example.jp", "returned@example.jp");
+    program.configure("attempts: 3", "attempts: 1");
+    program.configure("dispatch:", "alerts: { command: tell.sh }\ndispatch:");
+    running.signal(Signal::HUP);
+    reloaded(&manager, 1).await;
+    let two = "会員番号,氏名,メールアドレス\nX1,山田 花子,x1@example.jp\nX2,鈴木 一郎,x2@example.jp\n";
+    program.import(&program.write("more.csv", two));
+    program.release();
+    let ended = async || program.rows().await.iter().all(|row| row.status.is_final());
+    assert!(eventually(&ended).await, "{}", program.said());
+    let failed = program.rows().await.iter().filter(|row| row.status.as_str() == "failed").count();
+    assert_eq!((failed, relay.captured().len()), (1, 2), "one attempt is all, and the relay put one off");
+    let senders: Vec<_> = relay.captured().iter().map(|mail| mail.envelope.mail_from.clone()).collect();
+    assert!(senders[0].starts_with("bounces+") && senders[1].starts_with("returned+"), "{senders:?}");
+    program.configure("attempts: 1", "attempts: 0");
+    running.signal(Signal::HUP);
+    assert!(eventually(&async || program.path("told").exists()).await, "{}", program.said());
+    assert!(running.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_configuration_that_was_accepted_is_used_though_its_password_is_gone_when_the_mails_under_way_are_done() {
     let Service { relay, program, manager, running } = Service::held().await;
     let password = program.write("password", "secret\n");

@@ -106,6 +106,11 @@ impl Session {
         self.pipeline.is_idle()
     }
 
+    /// Replies taken and octets handed over so far: while mails are under way it grows, or a deadline runs that ends the connection.
+    pub fn steps(&self) -> u64 {
+        self.pipeline.replies() + self.pipeline.octets()
+    }
+
     /// Whether the connection takes no more mails: quit it once it is idle.
     pub fn spent(&self) -> bool {
         self.pipeline.is_spent()

@@ -139,7 +139,7 @@ fn document(daemon: &Daemon, database: &DatabaseState, relays: &[RelayState], we
         },
         "beating": { "ok": database.beating.is_none(), "since": beating_since, "why": beating_why },
         "receipts": daemon.receipts.list().iter().map(source).collect::<Vec<_>>(),
-        "notices_paused": daemon.live.notices_paused(),
+        "notices_paused": daemon.live.notices_paused().iter().map(paused).collect::<Vec<_>>(),
         "configuration": configuration(daemon),
         "loops": loops(daemon, wedged),
         "alerts": alerts(daemon),
@@ -175,9 +175,14 @@ fn source((name, trouble): &(String, Trouble)) -> Value {
     json!({ "source": name, "ok": false, "since": since, "why": why })
 }
 
+fn paused((notice, itself): &(String, bool)) -> Value {
+    json!({ "notice": notice, "by": if *itself { "owabi" } else { "operator" } })
+}
+
 fn relay(relay: &RelayState) -> Value {
-    let RelayState { name, up, paused_until, failures } = relay;
-    json!({ "name": name, "up": up, "paused_until": paused_until.map(japan::iso), "failures": failures })
+    let RelayState { name, up, silent_since, paused_until, failures } = relay;
+    let (paused_until, silent_since) = (paused_until.map(japan::iso), silent_since.map(japan::iso));
+    json!({ "name": name, "up": up, "paused_until": paused_until, "failures": failures, "silent_since": silent_since })
 }
 
 #[cfg(test)]

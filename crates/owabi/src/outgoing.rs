@@ -132,6 +132,11 @@ impl Outgoing {
         self.session.idle()
     }
 
+    /// See [`Session::steps`].
+    pub fn steps(&self) -> u64 {
+        self.session.steps()
+    }
+
     /// See [`Session::spent`].
     pub fn spent(&self) -> bool {
         self.session.spent()

@@ -282,6 +282,11 @@ impl Pipeline {
         self.replies
     }
 
+    /// How many octets were handed to the socket so far.
+    pub fn octets(&self) -> u64 {
+        self.written
+    }
+
     /// Whether a 421 or a refused permit is bringing the connection to its end.
     pub fn is_ending(&self) -> bool {
         self.ending.is_some()

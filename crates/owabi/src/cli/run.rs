@@ -82,7 +82,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     db::refuse_restored(config, &store).await?;
     let keys = keys::load(config, &store).await?;
     let seal_key = ledger::key::load(config, &store).await?;
-    let figures = health::Figures::new(store.clone());
+    live.read(&built.library);
+    let figures = health::Figures::new(store.clone(), live.clone());
     let watched = Watched { live: &live, service: &service, receipts: &troubles, figures: &figures };
     let health = serve_health(config, watched).await?;
     let begun = clock::monotonic();
@@ -92,7 +93,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let seals = live.pulses().begin("sealer", Longest::of(config).database);
     let sealing = sealer.keep_sealing(live.alerts().clone(), seals);
     let (store_too, stop) = (store.clone(), signals.stop.clone());
-    let place = Place { session, options, store: store_too, keys, live, troubles, figures, stop };
+    let place = Place { session, options, store: store_too, keys, live, troubles, stop };
     let (summary, built) = place.serve(built, (&signals, &manager, &service)).await;
     sealing.finish().await;
     follower.abort();

@@ -2,7 +2,6 @@
 
 use super::job::NoticeRun;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -16,8 +15,6 @@ pub(super) struct Board {
     pub(super) look: Notify,
     /// The breaker waits here: failures were recorded.
     pub(super) failures: Notify,
-    /// A notice's file says another policy than the one that it was sent by: the claimer reads the files again.
-    pub(super) reread: AtomicBool,
 }
 
 impl Board {

@@ -6,19 +6,18 @@ use super::database::harmless;
 use super::desk::Desk;
 use super::feed::to_ms;
 use super::job::{Job, NoticeRun};
+use super::live::Live;
 use super::said;
 use super::take_over;
 use crate::alerts::Kind;
 use crate::cli::state_reason;
 use crate::clock::{monotonic, now_ms};
 use crate::config::Config;
-use crate::library::Library;
 use crate::service::Pulse;
 use owabi_core::watch::{self, Canary};
 use owabi_store::{CanaryClaim, Claimed, NoticeRow, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Failures in a row of every relay after which `--until-idle` gives up.
@@ -46,7 +45,7 @@ pub(super) enum End {
 pub(super) struct Claimer {
     pub(super) shared: Shared,
     pub(super) desks: Vec<Arc<Desk>>,
-    pub(super) library: Arc<Library>,
+    pub(super) live: Live,
     pub(super) until_idle: bool,
     /// Notices and released texts that are not on this host, complained about, and when they were last looked for.
     pub(super) missing: BTreeMap<(String, String), Instant>,
@@ -182,7 +181,7 @@ impl Claimer {
                 () = self.pulse.waits_for(self.shared.recorder.flush()) => {}
                 () = self.shared.stop.cancelled() => return Ok(()),
             }
-            take_over::ended(&self.shared.store, &self.library, notices, self.ended_by()).await?;
+            take_over::ended(&self.shared.store, &self.live.library(), notices, self.ended_by()).await?;
             self.looked_at = Some(monotonic());
         }
         Ok(())
@@ -347,8 +346,8 @@ impl Claimer {
             return None;
         }
         let said = looked_at.is_some();
-        if self.shared.board.reread.swap(false, Ordering::Relaxed) || self.loaded(id, released).is_err() {
-            self.library = Arc::new(Library::load(&self.config));
+        if self.loaded(id, released).is_err() {
+            self.live.0.shelf.read_again(&self.config, |_| true);
         }
         match self.loaded(id, released) {
             Ok(run) => {
@@ -371,7 +370,7 @@ impl Claimer {
     }
 
     fn loaded(&self, id: &str, released: &str) -> Result<Arc<NoticeRun>, String> {
-        let run = NoticeRun::new(id, self.library.get(id)?, self.config.smtp.notify_success);
+        let run = NoticeRun::new(id, self.live.library().get(id)?, self.config.smtp.notify_success);
         let changed = "its text is not the one that was released: restore the files as they were approved";
         if run.is_text(released) { Ok(Arc::new(run)) } else { Err(changed.to_owned()) }
     }

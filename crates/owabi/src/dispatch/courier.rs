@@ -50,7 +50,7 @@ pub(super) struct Shared {
 /// Works until the feed is closed or a stop is asked for. A panic costs the courier its connection, and leaves its rows
 /// to their leases; the others do not notice.
 pub(super) async fn tireless(desk: Arc<Desk>, shared: Shared, pulse: Pulse) {
-    while let Err(error) = tokio::spawn(alive(Arc::clone(&desk), shared.clone(), pulse.clone())).await {
+    while let Err(error) = tokio::spawn(work(Arc::clone(&desk), shared.clone(), pulse.clone())).await {
         // The panic's own words may quote a member: only that it happened is said.
         let panicked = error.is_panic();
         tracing::error!(
@@ -65,21 +65,18 @@ pub(super) async fn tireless(desk: Arc<Desk>, shared: Shared, pulse: Pulse) {
     pulse.retire();
 }
 
-/// What it waits for has its own limits: replies in the session, notes in the recorder. It must only never stand still itself.
-async fn alive(desk: Arc<Desk>, shared: Shared, pulse: Pulse) {
-    pulse.waits_for(Box::pin(work(desk, shared))).await;
-}
-
-async fn work(desk: Arc<Desk>, shared: Shared) {
-    while let Some((mut seat, first)) = wait_for_jobs(&desk, &shared).await {
+/// It may wait for work, for its turn and for the recorder as long as these take. What it waits for with mails in its hands has
+/// limits, and so has the courier.
+async fn work(desk: Arc<Desk>, shared: Shared, pulse: Pulse) {
+    while let Some((mut seat, first)) = pulse.waits_for(Box::pin(wait_for_jobs(&desk, &shared))).await {
         let stays = seat.stays(shared.fleet.is_valid(monotonic()));
         match if stays { desk.ask(now_ms()) } else { Leave::Wait(None) } {
-            Leave::Go => connect(&desk, &shared, seat, first, false).await,
-            Leave::Probe => connect(&desk, &shared, seat, first, true).await,
+            Leave::Go => connect(&desk, &shared, (seat, &pulse), first, false).await,
+            Leave::Probe => connect(&desk, &shared, (seat, &pulse), first, true).await,
             Leave::Wait(until) => {
                 drop(seat);
-                put_back(&shared, first).await;
-                wait(&desk, until, &shared.stop).await;
+                pulse.waits_for(put_back(&shared, first)).await;
+                pulse.waits_for(wait(&desk, until, &shared.stop)).await;
             }
         }
     }
@@ -155,25 +152,28 @@ async fn put_back(shared: &Shared, jobs: Vec<Held>) {
     shared.recorder.note(Note { back, ..Note::default() }).await;
 }
 
-async fn connect(desk: &Arc<Desk>, shared: &Shared, seat: Seat, first: Vec<Held>, probing: bool) {
+async fn connect(desk: &Arc<Desk>, shared: &Shared, (seat, pulse): (Seat, &Pulse), first: Vec<Held>, probing: bool) {
     let relay = desk.relay_now();
+    desk.opens(now_ms());
+    pulse.within(shared.settings.opening).beat();
     let opened = tokio::select! {
         opened = Outgoing::open(&relay) => opened,
         () = shared.abandon.cancelled() => Err(local("shutting down")),
     };
+    pulse.beat();
     match opened {
         Ok(session) => {
             desk.opened();
-            let mut delivery = Delivery::new(desk, shared, seat, session, probing);
+            let mut delivery = Delivery::new(desk, shared, (seat, pulse), session, probing);
             delivery.start(first).await;
             let seat = delivery.run().await;
             if shared.store.is_shared() {
-                settled(shared).await;
+                pulse.waits_for(settled(shared)).await;
             }
             drop(seat);
         }
         Err(fault) => {
-            put_back(shared, first).await;
+            pulse.waits_for(put_back(shared, first)).await;
             alert(desk, desk.fault(&fault, 0, now_ms(), jitter()), &fault);
             shared.feed.set_up(desk.number, desk.serves());
         }

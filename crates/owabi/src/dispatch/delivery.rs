@@ -16,6 +16,7 @@ use crate::cli::say::{Text, say};
 use crate::cli::state_reason;
 use crate::clock::{monotonic, now_ms};
 use crate::outgoing::Outgoing;
+use crate::service::Pulse;
 use owabi_core::outcome::{FaultKind, Outcome, Phase};
 use owabi_core::reply::Reply;
 use owabi_core::retry::relay_pause_ms;
@@ -29,11 +30,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+/// How often it is looked whether the mails under way go on.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// One connection and the mails on it.
 pub(super) struct Delivery<'a> {
     desk: &'a Arc<Desk>,
     shared: &'a Shared,
     seat: Seat,
+    pulse: &'a Pulse,
     session: Outgoing,
     meter: Meter,
     /// The mails under way, by the number under which the session knows them.
@@ -53,15 +58,24 @@ pub(super) struct Delivery<'a> {
     note: Note,
     /// Jobs whose outcome is in the note; let go when the note is handed over.
     done: Vec<Held>,
+    /// How far mails and connection were at the last look.
+    moved: (u64, u64),
 }
 
 impl<'a> Delivery<'a> {
-    pub(super) fn new(desk: &'a Arc<Desk>, shared: &'a Shared, seat: Seat, session: Outgoing, probing: bool) -> Self {
+    pub(super) fn new(
+        desk: &'a Arc<Desk>,
+        shared: &'a Shared,
+        (seat, pulse): (Seat, &'a Pulse),
+        session: Outgoing,
+        probing: bool,
+    ) -> Self {
         let (answer, grants) = mpsc::unbounded_channel();
         Self {
             desk,
             shared,
             seat,
+            pulse,
             session,
             meter: shared.measured.relay(&desk.relay.name),
             jobs: HashMap::new(),
@@ -75,6 +89,7 @@ impl<'a> Delivery<'a> {
             ask_at: None,
             note: Note::default(),
             done: Vec::new(),
+            moved: (0, 0),
         }
     }
 
@@ -97,6 +112,7 @@ impl<'a> Delivery<'a> {
             self.call_back_stopped();
             self.fill().await;
             self.send_note().await;
+            self.prove();
             if self.is_idle() && (self.session.spent() || stop.is_cancelled() || !self.usable()) {
                 return self.leave().await;
             }
@@ -121,8 +137,18 @@ impl<'a> Delivery<'a> {
                     return self.seat;
                 }
                 () = tokio::time::sleep(IDLE), if idle => return self.leave().await,
+                () = tokio::time::sleep(LOOK), if !idle => {}
             }
         }
+    }
+
+    /// Beats while the mails under way go on. Without the database none does.
+    fn prove(&mut self) {
+        let moved = (self.mails, self.session.steps());
+        if self.is_idle() || self.shared.database.is_away() || moved != self.moved {
+            self.pulse.beat();
+        }
+        self.moved = moved;
     }
 
     /// Nothing is under way, and nothing that ended waits to be told: a denied mail ends without a reply.
@@ -207,6 +233,7 @@ impl<'a> Delivery<'a> {
             "a member's notice cannot be rendered; the row is failed, see the log verb"
         );
         self.shared.fail_unsent(&job.row, format!("render_failed: {reason}")).await;
+        self.pulse.beat();
     }
 
     fn give_back(&mut self, job: Held) {
@@ -246,7 +273,7 @@ impl<'a> Delivery<'a> {
         if wanted || !self.note.settles.is_empty() || !self.note.back.is_empty() {
             let mut note = std::mem::take(&mut self.note);
             note.answer = wanted.then(|| self.answer.clone());
-            self.shared.recorder.note(note).await;
+            self.pulse.waits_for(self.shared.recorder.note(note)).await;
         }
         self.done.clear();
     }

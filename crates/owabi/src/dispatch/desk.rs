@@ -16,6 +16,9 @@ use tokio::sync::Notify;
 const SENDER_STREAK: usize = 3;
 /// Misunderstandings in a row after which the relay is paused.
 const PROTOCOL_STREAK: usize = 3;
+/// A relay that lets a connection wait for so long, and says nothing on any other one, is silent (milliseconds). Some greet late
+/// on purpose.
+const SILENCE_MS: i64 = 30_000;
 
 /// How long pauses are, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,8 @@ struct State {
     probing: bool,
     /// No login is needed, or one was taken: until then only one courier tries, so that a wrong password locks nobody out.
     logged_in: bool,
+    /// Since when a connection is being opened without a word from the relay on any one (epoch milliseconds).
+    unheard_since: Option<i64>,
     /// Domains whose refusals may mean the sender, since the last acceptance.
     refusing: Vec<String>,
     /// Misunderstandings in a row.
@@ -62,8 +67,10 @@ pub(super) struct Desk {
 pub struct RelayState {
     /// Its name in the configuration.
     pub name: String,
-    /// In good order; false while it is paused or being tried again.
+    /// In good order; false while it is paused, being tried again, or silent.
     pub up: bool,
+    /// Since when it says nothing (epoch milliseconds), when that is for long.
+    pub silent_since: Option<i64>,
     /// When it is tried again (epoch milliseconds), while it is paused.
     pub paused_until: Option<i64>,
     /// Its faults in a row.
@@ -100,6 +107,7 @@ impl Desk {
             paused_until: 0,
             probing: false,
             logged_in: relay.auth.is_none(),
+            unheard_since: None,
             refusing: Vec::new(),
             misunderstood: 0,
             accepted_any: false,
@@ -127,9 +135,15 @@ impl Desk {
         self.lock().leave(now)
     }
 
+    /// A connection is being opened.
+    pub(super) fn opens(&self, now: i64) {
+        self.lock().unheard_since.get_or_insert(now);
+    }
+
     /// A connection is open and logged in.
     pub(super) fn opened(&self) {
         let mut state = self.lock();
+        state.unheard_since = None;
         if !state.logged_in {
             state.logged_in = true;
             self.changed.notify_waiters();
@@ -161,9 +175,11 @@ impl Desk {
     pub(super) fn state(&self, now: i64) -> RelayState {
         let state = self.lock();
         let paused = state.failures > 0 && state.paused_until > now;
+        let silent_since = state.unheard_since.filter(|since| now - since >= SILENCE_MS);
         RelayState {
             name: self.relay.name.clone(),
-            up: state.failures == 0,
+            up: state.failures == 0 && silent_since.is_none(),
+            silent_since,
             paused_until: paused.then_some(state.paused_until),
             failures: state.failures,
         }
@@ -199,6 +215,7 @@ impl Desk {
     /// One that did its work and then broke is simply renewed; what the relay says of its limit is learned.
     pub(super) fn fault(&self, fault: &Fault, finished: u32, now: i64, jitter: f64) -> Consequence {
         let mut state = self.lock();
+        state.unheard_since = None;
         state.logged_in &= fault.kind != FaultKind::Auth;
         match fault.kind {
             FaultKind::Local => Consequence::None,
@@ -216,6 +233,9 @@ impl Desk {
     /// What one mail's outcome says about the relay and the sender. `domain` is the recipient's.
     pub(super) fn judge(&self, outcome: &Outcome, domain: &str, now: i64, jitter: f64) -> (Consequence, bool) {
         let mut state = self.lock();
+        if matches!(outcome, Outcome::Accepted(_) | Outcome::Refused(..)) {
+            state.unheard_since = None;
+        }
         let Outcome::Refused(phase, reply) = outcome else {
             if matches!(outcome, Outcome::Accepted(_)) {
                 state.accepted_any = true;
@@ -327,6 +347,25 @@ mod tests {
         assert_eq!(desk.ask(3_000), Leave::Probe);
         desk.judge(&accepted(), "example.jp", 3_001, 1.0);
         assert_eq!((desk.ask(3_001), desk.failures()), (Leave::Go, 0));
+    }
+
+    #[test]
+    fn a_relay_that_lets_connections_wait_and_says_nothing_is_not_up_until_it_is_heard_of_or_paused() {
+        let (desk, up) = (desk(), |desk: &Desk, now| (desk.state(now).up, desk.state(now).silent_since));
+        assert_eq!(up(&desk, 1_000_000), (true, None), "nobody tries it");
+        desk.opens(5_000);
+        desk.opens(20_000);
+        assert_eq!(up(&desk, 34_999), (true, None), "some greet late");
+        assert_eq!(up(&desk, 35_000), (false, Some(5_000)));
+        assert!(desk.is_up(), "it may greet yet, and is not paused for it");
+        desk.opened();
+        assert_eq!(up(&desk, 35_001), (true, None));
+        desk.opens(40_000);
+        desk.judge(&accepted(), "example.jp", 60_000, 1.0);
+        assert_eq!(up(&desk, 80_000), (true, None), "it speaks on another connection");
+        desk.opens(80_000);
+        desk.fault(&fault(FaultKind::Timeout), 0, 120_000, 1.0);
+        assert_eq!((up(&desk, 120_000), desk.failures()), ((false, None), 1));
     }
 
     #[test]

@@ -4,7 +4,9 @@ use super::database::{Database, DatabaseState};
 use super::desk::{Desk, RelayState};
 use super::feed::Feed;
 use super::measured::Measured;
+use super::shelf::Shelf;
 use crate::alerts::Alerts;
+use crate::library::Library;
 use crate::service::Pulses;
 use owabi_core::settle::Word;
 use std::collections::BTreeMap;
@@ -24,10 +26,19 @@ pub(super) struct Seen {
     pub(super) feed: Mutex<Option<Arc<Feed>>>,
     pub(super) pulses: Pulses,
     pub(super) began: Notify,
-    pub(super) notices: Mutex<BTreeMap<String, String>>,
-    pub(super) paused: Mutex<Vec<String>>,
+    pub(super) notices: Mutex<Option<Notices>>,
+    pub(super) shelf: Shelf,
     pub(super) alerts: Alerts,
     pub(super) measured: Measured,
+}
+
+/// The notices as the dispatcher last saw them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notices {
+    /// The state of each.
+    pub(super) states: BTreeMap<String, String>,
+    /// Those that owabi itself paused.
+    pub(super) paused_itself: Vec<String>,
 }
 
 /// How attempts ended.
@@ -100,22 +111,39 @@ impl Live {
         self.0.feed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether the dispatcher has looked at the notices at all.
+    pub fn has_looked(&self) -> bool {
+        self.seen().is_some()
+    }
+
     /// The state of each notice when the dispatcher last saw them.
     pub fn notices(&self) -> BTreeMap<String, String> {
-        self.0.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen().clone().unwrap_or_default().states
     }
 
-    /// The notices that owabi itself paused, when the dispatcher last saw them.
-    pub fn notices_paused(&self) -> Vec<String> {
-        self.0.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The notices that were paused when the dispatcher last saw them, each with whether owabi itself paused it.
+    pub fn notices_paused(&self) -> Vec<(String, bool)> {
+        let Notices { states, paused_itself } = self.seen().clone().unwrap_or_default();
+        let paused = states.into_iter().filter(|(_, state)| state == "paused");
+        paused.map(|(id, _)| (id.clone(), paused_itself.contains(&id))).collect()
     }
 
-    pub(super) fn saw_paused(&self, notices: Vec<String>) {
-        *self.0.paused.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    fn seen(&self) -> MutexGuard<'_, Option<Notices>> {
+        self.0.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn saw_notices(&self, notices: BTreeMap<String, String>) {
-        *self.0.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    /// The notices on disk as they were read last, whoever read them.
+    pub fn library(&self) -> Arc<Library> {
+        self.0.shelf.library()
+    }
+
+    /// The notices on disk were read.
+    pub fn read(&self, library: &Arc<Library>) {
+        self.0.shelf.put(Arc::clone(library));
+    }
+
+    pub(super) fn saw(&self, notices: Notices) {
+        *self.seen() = Some(notices);
     }
 
     /// What happened that a person should know of.

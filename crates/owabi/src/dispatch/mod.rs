@@ -27,6 +27,7 @@ mod said;
 mod seats;
 mod settings;
 mod shares;
+mod shelf;
 mod spool;
 mod take_over;
 mod watch;
@@ -159,6 +160,7 @@ pub async fn run(
     // It is cancelled at the end, also at one that comes by itself: whoever gave it goes on with theirs.
     let stop = wind_down.child_token();
     let Parts { relays, store, library, keys } = parts;
+    live.read(&library);
     let spool = Spool::of(&config.dispatch.spool, &store.queue_id().await?);
     spool.warn_unless_usable();
     spool.record(&store).await?;
@@ -218,7 +220,7 @@ pub async fn run(
     let mut claimer = Claimer {
         shared: shared_too,
         desks,
-        library,
+        live: live.clone(),
         until_idle,
         missing,
         config,
@@ -282,7 +284,7 @@ fn start_couriers(config: &Config, desks: &[Arc<Desk>], shared: &Shared, pulses:
     let mut couriers = JoinSet::new();
     for (desk, relay) in desks.iter().zip(&config.smtp.relays) {
         for n in 1..=relay.max_connections {
-            let pulse = pulses.begin(format!("courier {} {n}", relay.name), Longest::of(config).alive);
+            let pulse = pulses.begin(format!("courier {} {n}", relay.name), Longest::of(config).courier);
             couriers.spawn(courier::tireless(Arc::clone(desk), shared.clone(), pulse));
         }
     }

@@ -2,6 +2,7 @@
 
 use super::desk::Pauses;
 use crate::config::{Config, Jitter, Span};
+use crate::service::Longest;
 use owabi_core::ids::Keys;
 use owabi_core::retry::RetryPolicy;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub(super) struct Settings {
     pub(super) pauses: Pauses,
     pub(super) poll: Duration,
     pub(super) stop_timeout: Duration,
+    /// The longest that opening a connection may take.
+    pub(super) opening: Duration,
 }
 
 impl Settings {
@@ -58,6 +61,7 @@ impl Settings {
             pauses: Pauses { first_ms: ms(dispatch.backoff_first), max_ms: ms(dispatch.backoff_max) },
             poll: dispatch.poll.into(),
             stop_timeout: dispatch.stop_timeout.into(),
+            opening: Longest::of(config).opening,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::courier::Shared;
 use super::job::NoticeRun;
+use super::live::Notices;
 use super::recorder::Note;
 use super::{Live, said};
 use crate::alerts::Kind;
@@ -11,10 +12,10 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::configuration;
 use crate::library::Library;
+use crate::release;
 use crate::service::Pulse;
 use owabi_store::{NoticeRow, StoreError};
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 /// From one look to the next.
@@ -81,8 +82,9 @@ impl Watch {
         self.stop_what_is_closed(&notices);
         let ours =
             |row: &&NoticeRow| row.state == "paused" && row.state_reason.as_deref().is_some_and(state_reason::is_ours);
-        self.live.saw_paused(notices.iter().filter(ours).map(|row| row.id.clone()).collect());
-        self.live.saw_notices(notices.into_iter().map(|row| (row.id, row.state)).collect());
+        let paused_itself = notices.iter().filter(ours).map(|row| row.id.clone()).collect();
+        let states = notices.into_iter().map(|row| (row.id, row.state)).collect();
+        self.live.saw(Notices { states, paused_itself });
         Ok(())
     }
 
@@ -91,14 +93,17 @@ impl Watch {
     async fn look_at_files(&mut self, notices: &[NoticeRow]) {
         for row in notices.iter().filter(|row| row.state == "released") {
             let at = changed_at(&self.config, &row.id);
-            if self.files.insert(row.id.clone(), at).is_none_or(|before| before == at) {
+            // At the first look, too: they may have been edited since they were read.
+            if self.files.insert(row.id.clone(), at).is_some_and(|before| before == at) {
                 continue;
             }
-            let library = Library::load(&self.config);
-            if !library.is_as_released(row) {
+            let of_old = [policy(&self.live.library(), &row.id), self.policy_in_use(&row.id)];
+            let is_new = |library: &Library| of_old.iter().any(|of| *of != policy(library, &row.id));
+            let good = |library: &Library| library.is_as_released(row) && is_new(library);
+            if !self.live.0.shelf.read_again(&self.config, good) {
                 continue;
             }
-            self.shared.board.reread.store(true, Ordering::Relaxed);
+            let library = self.live.library();
             self.shared.board.stop(&row.id);
             self.shared.feed.room.notify_one();
             let noted = configuration::note(&self.config, &library, &self.shared.store, "owabi", now_ms());
@@ -109,6 +114,12 @@ impl Watch {
                 );
             }
         }
+    }
+
+    /// The policy that mails under way are sent by; without any, the one that was read last.
+    fn policy_in_use(&self, id: &str) -> Option<String> {
+        let run = self.shared.board.get(id);
+        run.map_or_else(|| policy(&self.live.library(), id), |run| Some(release::policy_hash(&run.notice)))
     }
 
     fn stop_what_is_closed(&mut self, notices: &[NoticeRow]) {
@@ -168,6 +179,11 @@ impl Watch {
 /// How long a relay may be down before a person is told, while another one sends or while none does (milliseconds).
 fn limit_ms(any_is_up: bool) -> i64 {
     if any_is_up { TOO_LONG_MS } else { ALL_TOO_LONG_MS }
+}
+
+/// The hash of a notice's policy, if its files can be used.
+fn policy(library: &Library, id: &str) -> Option<String> {
+    library.get(id).ok().map(|notice| release::policy_hash(&notice))
 }
 
 /// When the notice's file was changed.

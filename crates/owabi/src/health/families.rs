@@ -67,7 +67,7 @@ pub(super) const DATABASE_UP: Described = gauge(
     "0 while the database does not do what the dispatcher needs, so that nothing is sent",
 );
 pub(super) const RELAY_UP: Described =
-    gauge("owabi_relay_up", &["relay"], "0 while the relay is paused for its faults, or being tried again");
+    gauge("owabi_relay_up", &["relay"], "0 while the relay is paused for its faults, being tried again, or silent");
 pub(super) const SOURCES: Described =
     gauge("owabi_receipt_sources_in_trouble", &[], "Sources of receipts that cannot be read");
 pub(super) const CONFIGURATION_REFUSED: Described = gauge(

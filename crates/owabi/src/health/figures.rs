@@ -3,7 +3,7 @@
 
 use crate::cli::status::hold::Hold;
 use crate::clock::{monotonic, now_ms};
-use crate::library::Library;
+use crate::dispatch::Live;
 use owabi_core::lifecycle::Status;
 use owabi_store::{Store, StoreError};
 use std::collections::BTreeMap;
@@ -78,21 +78,16 @@ impl Looks {
 #[derive(Clone, Debug)]
 pub struct Figures {
     store: Store,
-    library: Arc<Mutex<Arc<Library>>>,
+    live: Live,
     looks: Arc<Mutex<Looks>>,
     /// Whoever has it looks.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Figures {
-    /// No look yet, and no notice read.
-    pub fn new(store: Store) -> Self {
-        Self { store, library: Arc::default(), looks: Arc::default(), turn: Arc::default() }
-    }
-
-    /// The notices were read, or read again.
-    pub fn read(&self, library: &Arc<Library>) {
-        *self.library.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(library);
+    /// No look yet. What is due is judged by the policies that `live` sends by.
+    pub fn new(store: Store, live: Live) -> Self {
+        Self { store, live, looks: Arc::default(), turn: Arc::default() }
     }
 
     /// The newest figures that can be had soon.
@@ -127,7 +122,7 @@ impl Figures {
         let sealed_to = seal.as_ref().map_or(0, |seal| seal.last_seq);
         let newest = self.store.ledger_newest().await?;
         let mut counts = self.store.counts().await?;
-        let library = Arc::clone(&self.library.lock().unwrap_or_else(PoisonError::into_inner));
+        let library = self.live.library();
         let mut late_ms = 0;
         for row in self.store.notices().await? {
             counts.entry(row.id.clone()).or_default();
@@ -169,10 +164,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("owabi.db").display());
         let store = Store::open(&owabi_store::OpenOptions::new(url)).await.unwrap();
-        let figures = Figures::new(store.clone());
+        let figures = Figures::new(store.clone(), Live::default());
         let told = figures.newest().await;
         assert!(told.up && told.found.is_some());
-        let away = Figures::new(store.clone());
+        let away = Figures::new(store.clone(), Live::default());
         store.close().await;
         let told = away.newest().await;
         assert!(!told.up && told.found.is_none() && !away.looks().is_stale(monotonic()));

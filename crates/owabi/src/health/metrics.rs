@@ -134,9 +134,11 @@ fn told(sheet: &mut Sheet, daemon: &Daemon) {
         alerts.get_or_create(&labelled(&ALERTS, [kind.as_str().to_owned()])).inc_by(told.count);
     }
     sheet.put(&ALERTS, alerts);
-    let (notices, itself) = (daemon.live.notices(), daemon.live.notices_paused());
-    sheet.whole(&PAUSED, notices.iter().map(|(notice, state)| ([notice.clone()], i64::from(state == "paused"))));
-    sheet.whole(&PAUSED_ITSELF, notices.keys().map(|notice| ([notice.clone()], i64::from(itself.contains(notice)))));
+    let paused: BTreeMap<_, _> = daemon.live.notices_paused().into_iter().collect();
+    let notices = daemon.live.notices();
+    let one = |notice: &String, is: bool| ([notice.clone()], i64::from(is));
+    sheet.whole(&PAUSED, notices.keys().map(|notice| one(notice, paused.contains_key(notice))));
+    sheet.whole(&PAUSED_ITSELF, notices.keys().map(|notice| one(notice, paused.get(notice) == Some(&true))));
 }
 
 fn database(sheet: &mut Sheet, found: &Found) {

@@ -9,8 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 async fn daemon(folder: &TempDir, started_at: i64) -> Daemon {
     let options = owabi_store::OpenOptions::new(format!("sqlite:{}", folder.path().join("owabi.db").display()));
     let store = owabi_store::Store::open(&options).await.unwrap();
-    let figures = Figures::new(store);
-    Daemon { started_at, live: Live::default(), receipts: Troubles::default(), service: Service::default(), figures }
+    let live = Live::default();
+    let figures = Figures::new(store, live.clone());
+    Daemon { started_at, live, receipts: Troubles::default(), service: Service::default(), figures }
 }
 
 async fn serving(folder: &TempDir) -> SocketAddr {
@@ -29,7 +30,8 @@ async fn ask(at: SocketAddr, request: &str) -> String {
 }
 
 fn relays(up: bool) -> [RelayState; 1] {
-    [RelayState { name: "main".into(), up, paused_until: (!up).then_some(1_000), failures: i64::from(!up) }]
+    let paused_until = (!up).then_some(1_000);
+    [RelayState { name: "main".into(), up, silent_since: None, paused_until, failures: i64::from(!up) }]
 }
 
 #[tokio::test]
@@ -77,8 +79,8 @@ async fn all_is_well_only_when_the_database_and_every_relay_work() {
     let database = json!({ "ok": false, "since": since, "why": "full", "waiting_outcomes": 3 });
     assert_eq!((&said["status"], &said["database"]), (&json!("trouble"), &database));
     assert_eq!(said["alerts"]["breaker_tripped"], json!({ "count": 0, "last": null }));
-    let paused =
-        json!([{ "name": "main", "up": false, "paused_until": "1970-01-01T09:00:01.000+09:00", "failures": 1 }]);
+    let until = "1970-01-01T09:00:01.000+09:00";
+    let paused = json!([{ "name": "main", "up": false, "paused_until": until, "failures": 1, "silent_since": null }]);
     assert_eq!((&said["relays"], &said["claiming"]["ok"]), (&paused, &json!(true)));
     let said = document(&daemon, &claiming, &relays(true), &[]);
     assert_eq!((&said["database"]["ok"], &said["claiming"]["since"]), (&json!(false), &json!(since)));

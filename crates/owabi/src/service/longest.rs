@@ -18,6 +18,14 @@ const ALIVE: Duration = Duration::from_mins(1);
 const SOURCE_PAUSES: Duration = Duration::from_mins(75);
 /// The longest that one relay may take for a letter to an operator, the connection included.
 const LETTER: Duration = Duration::from_secs(150);
+/// Addresses of one relay that may all be tried in vain, and the look-up of its name.
+const ADDRESSES: u32 = 65;
+/// EHLO and, refused, HELO; both again behind STARTTLS.
+const HELLOS: u32 = 4;
+/// STARTTLS and the handshake.
+const TLS: u32 = 2;
+/// The most questions of one login.
+const QUESTIONS: u32 = 3;
 
 /// How long a round of each loop may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +37,14 @@ pub struct Longest {
     pub watch: Duration,
     /// The fleet's beat.
     pub fleet: Duration,
-    /// What waits for events and is asked by the runtime meanwhile: couriers (each reply has its deadline in the session), news,
-    /// the teller of alerts, `run` itself.
+    /// What waits for events and is asked by the runtime meanwhile: couriers without a mail, news, the teller of alerts, `run`
+    /// itself.
     pub alive: Duration,
+    /// A courier with mails: each octet that its relay takes, each reply, and each mail that it begins is a beat, and each of
+    /// them has a deadline. So has what the database answers, which stands between two of them.
+    pub courier: Duration,
+    /// A courier that opens a connection.
+    pub opening: Duration,
     /// A source of receipts; it beats whenever it hands something over, and when it has looked at all there is.
     pub source: Duration,
     /// A letter to an operator, through one relay after the other.
@@ -50,6 +63,8 @@ impl Longest {
             watch: LOOK,
             fleet: BEAT,
             alive: ALIVE,
+            courier: between_two_steps(config) + database * 2,
+            opening: opening(config),
             source: SOURCE_PAUSES + config.receipts.poll.duration() * 2 + database,
             letter: ALIVE + LETTER * relays,
             wind_down: under_way(config) + database,
@@ -64,6 +79,21 @@ fn statement(config: &Config) -> Duration {
         Some(Target::Postgres(_)) => database.statement_timeout.duration() + database.connect_timeout.duration(),
         _ => database.busy_timeout.duration(),
     }
+}
+
+/// The longest that a connection at work may show nothing: no reply that is due, no octet taken.
+fn between_two_steps(config: &Config) -> Duration {
+    let of = &config.smtp.deadlines;
+    // The relay may be asked for EHLO again between two mails.
+    let steps = [of.ehlo, of.mail, of.rcpt, of.data, of.body, of.dot];
+    steps.iter().map(|span| span.duration()).max().unwrap_or_default()
+}
+
+/// The longest that a connection can take to be opened, by its deadlines.
+fn opening(config: &Config) -> Duration {
+    let of = &config.smtp.deadlines;
+    let steps = [(of.connect, ADDRESSES), (of.greeting, 1), (of.ehlo, HELLOS), (of.tls, TLS), (of.auth, QUESTIONS)];
+    steps.iter().map(|(span, times)| span.duration() * *times).sum::<Duration>() + WORK
 }
 
 /// The longest that a mail can be under way: its connection is opened, its phases pass, and no body leaves after its lease.
@@ -82,8 +112,12 @@ mod tests {
     use std::path::Path;
 
     fn of(more: &str) -> Longest {
-        let relays = "smtp: { relays: [{ name: main, host: r.example.jp }], bounce: { address: b@example.jp } }";
-        let text = format!("{relays}\n{more}\n");
+        with("{}", more)
+    }
+
+    fn with(deadlines: &str, more: &str) -> Longest {
+        let relays = "relays: [{ name: main, host: r.example.jp }], bounce: { address: b@example.jp }";
+        let text = format!("smtp: {{ {relays}, deadlines: {deadlines} }}\n{more}\n");
         Longest::of(&Config::read(Path::new("/etc/owabi/owabi.yaml"), &text, &Environment::default()).unwrap())
     }
 
@@ -92,7 +126,14 @@ mod tests {
         let (usual, minutes) = (of(""), Duration::from_mins);
         assert!(usual.database > Duration::from_secs(10) * STATEMENTS && usual.database < minutes(10), "{usual:?}");
         assert!(usual.wind_down > minutes(5 + 5 + 5), "a dot, a body and a greeting that all come late");
+        assert!(
+            usual.courier > minutes(5 + 10) && usual.courier < minutes(20),
+            "a dot, and the database twice: {usual:?}"
+        );
+        assert!(usual.opening > minutes(5 + 20 + 2 + 3) + Duration::from_secs(30) && usual.opening < minutes(80));
         assert!(usual.source > minutes(60), "an IMAP server that refuses the login");
+        let late = with("{ body: 50m, connect: 2m }", "");
+        assert!(late.courier > minutes(60) && late.opening > minutes(130), "{late:?}");
         let patient = of("database: { busy_timeout: 5m }\nreceipts: { poll: 2h }");
         assert!(patient.database > minutes(50) && patient.source > minutes(240), "{patient:?}");
         let server = of("database: { url: \"postgres://o@db/o\", statement_timeout: 10m, connect_timeout: 1m }");

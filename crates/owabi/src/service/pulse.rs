@@ -31,6 +31,7 @@ struct Beat {
 pub struct Pulse {
     id: u64,
     pulses: Pulses,
+    within: Duration,
 }
 
 /// A loop that should have gone on.
@@ -59,7 +60,7 @@ impl Pulses {
         let id = watched.next;
         watched.next += 1;
         watched.beats.insert(id, Beat { name, at, within });
-        Pulse { id, pulses: self.clone() }
+        Pulse { id, pulses: self.clone(), within }
     }
 
     /// The loops that are wedged at `now`, the longest silent first.
@@ -90,8 +91,14 @@ impl Pulse {
 
     fn beat_at(&self, now: Instant) {
         if let Some(beat) = self.pulses.lock().beats.get_mut(&self.id) {
-            beat.at = now;
+            (beat.at, beat.within) = (now, self.within);
         }
+    }
+
+    /// The same loop's, for what may take it longer, or must not take it so long: from the next beat on.
+    #[must_use]
+    pub fn within(&self, within: Duration) -> Self {
+        Self { within, ..self.clone() }
     }
 
     /// The loop ended as it should.
@@ -134,6 +141,17 @@ mod tests {
         assert_eq!(names(begun + 66 * SECOND), ["quick", "slow"], "the longest silent first");
         quick.retire();
         assert_eq!((names(begun + 66 * SECOND), pulses.count()), (vec!["slow".to_owned()], 1));
+    }
+
+    #[test]
+    fn a_loop_has_another_longest_time_for_each_thing_that_it_does() {
+        let (pulses, begun) = (Pulses::default(), clock::monotonic());
+        let usual = pulses.begin_at("courier".to_owned(), 3 * SECOND, begun);
+        usual.within(9 * SECOND).beat_at(begun + SECOND);
+        assert_eq!(pulses.wedged(begun + 10 * SECOND), []);
+        assert_eq!(pulses.wedged(begun + 11 * SECOND)[0].within, 9 * SECOND);
+        usual.beat_at(begun + 11 * SECOND);
+        assert_eq!(pulses.wedged(begun + 15 * SECOND)[0].within, 3 * SECOND);
     }
 
     #[test]

@@ -18,8 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The members of notices that are released or paused, as they were counted last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Members {
-    /// A relay took their mail.
+    /// A relay took their mail, and nothing else is known of it.
     pub accepted: i64,
+    /// It is proven that their mail arrived.
+    pub delivered: i64,
+    /// Their mail was taken and came back.
+    pub bounced: i64,
     /// Those who are to be told by mail: without the held, withdrawn and unreachable ones.
     pub all: i64,
     /// What this daemon had sent itself when they were counted.
@@ -41,19 +45,27 @@ impl Members {
 
     fn add(&mut self, status: Status, count: i64) {
         match status {
-            Status::Accepted | Status::Delivered | Status::Bounced => {
-                self.accepted += count;
-                self.all += count;
-            }
-            Status::Queued | Status::Sending | Status::InDoubt | Status::Failed => self.all += count,
-            Status::Held | Status::Withdrawn | Status::Unreachable => {}
+            Status::Accepted => self.accepted += count,
+            Status::Delivered => self.delivered += count,
+            Status::Bounced => self.bounced += count,
+            Status::Queued | Status::Sending | Status::InDoubt | Status::Failed => {}
+            Status::Held | Status::Withdrawn | Status::Unreachable => return,
         }
+        self.all += count;
     }
 
+    /// In the words of `owabi status`.
     fn text(self, accepted_by_this: u64) -> String {
         let since = i64::try_from(accepted_by_this.saturating_sub(self.of_this)).unwrap_or(0);
-        let accepted = self.accepted.saturating_add(since).min(self.all);
-        format!("{} of {} accepted", grouped(accepted.unsigned_abs()), grouped(self.all.unsigned_abs()))
+        let accepted = self.accepted.saturating_add(since).min(self.all - self.delivered - self.bounced);
+        let of = |members: i64| grouped(members.unsigned_abs());
+        let mut parts = vec![format!("{} of {} accepted", of(accepted), of(self.all))];
+        for (count, word) in [(self.delivered, "delivered"), (self.bounced, "bounced")] {
+            if count > 0 {
+                parts.push(format!("{} {word}", of(count)));
+            }
+        }
+        parts.join(", ")
     }
 }
 
@@ -62,7 +74,8 @@ pub(crate) async fn keep_counting(service: Service, live: Live, store: Store) {
     let (mut known, mut was_busy, mut waited) = (None, false, COUNT);
     loop {
         let (notices, busy) = (live.notices(), live.in_memory() > 0);
-        if known.as_ref() != Some(&notices) || (was_busy && !busy) || waited >= COUNT {
+        let is_news = known.as_ref() != Some(&notices) || (was_busy && !busy) || waited >= COUNT;
+        if live.has_looked() && is_news {
             let counting = Members::count(&store, &notices, live.accepted());
             if let Ok(Ok(members)) = tokio::time::timeout(PATIENCE, counting).await {
                 service.counted(members);
@@ -85,9 +98,13 @@ pub(super) struct Seen {
     away_since: Option<i64>,
     relays_down: Vec<String>,
     any_relay: bool,
+    /// The notices were looked at.
+    looked: bool,
     released: bool,
     paused: Vec<String>,
-    members: Option<String>,
+    /// None until they are counted.
+    members: Option<Members>,
+    accepted: u64,
     under_way: usize,
     /// Rows in memory.
     busy: bool,
@@ -106,9 +123,11 @@ impl Seen {
             away_since: live.database(now).trouble().map(|trouble| trouble.since),
             relays_down: down.collect(),
             any_relay: relays.iter().any(|relay| relay.up),
+            looked: live.has_looked(),
             released: notices.values().any(|state| state == "released"),
             paused: paused.collect(),
-            members: service.members().filter(|of| of.all > 0).map(|of| of.text(live.accepted())),
+            members: service.members(),
+            accepted: live.accepted(),
             under_way: live.under_way(),
             busy: live.in_memory() > 0,
             per_second,
@@ -140,7 +159,7 @@ impl Seen {
     }
 
     fn work(&self) -> String {
-        let members = self.members.clone().unwrap_or_else(|| "nobody is to be told".to_owned());
+        let members = self.members();
         if let Some(since) = self.away_since {
             return format!("the database is away since {}, nothing is sent: {members}", japan::short(since));
         }
@@ -149,8 +168,18 @@ impl Seen {
         }
         match self.busy {
             true => format!("{members}, {}", rate(self.per_second)),
+            false if !self.looked => members,
             false if self.released || !self.paused.is_empty() => format!("idle: {members}"),
             false => "idle: no notice is released".to_owned(),
+        }
+    }
+
+    /// How far it is. Members that are being sent to were not counted yet when a count found nobody.
+    fn members(&self) -> String {
+        match self.members {
+            Some(of) if of.all > 0 => of.text(self.accepted),
+            Some(_) if !self.busy => "nobody is to be told".to_owned(),
+            _ => "counting who is to be told".to_owned(),
         }
     }
 }
@@ -190,8 +219,9 @@ mod tests {
         Seen {
             phase: Phase::Running,
             any_relay: true,
+            looked: true,
             released: true,
-            members: Some("1,234 of 20,000 accepted".into()),
+            members: Some(Members { accepted: 1_234, all: 20_000, ..Members::default() }),
             under_way: 3,
             busy: true,
             per_second: 41.2,
@@ -209,7 +239,9 @@ mod tests {
         assert_eq!(line(|_| ()), "1,234 of 20,000 accepted, 41/s");
         assert_eq!(line(|seen| seen.per_second = 0.25), "1,234 of 20,000 accepted, 0.2/s");
         assert_eq!(line(|seen| seen.busy = false), "idle: 1,234 of 20,000 accepted");
-        let nothing = line(|seen| *seen = Seen { phase: Phase::Running, any_relay: true, ..Seen::default() });
+        let nothing = line(|seen| {
+            *seen = Seen { phase: Phase::Running, any_relay: true, looked: true, ..Seen::default() };
+        });
         assert_eq!(nothing, "idle: no notice is released");
         let paused = line(|seen| {
             (seen.busy, seen.released, seen.paused) = (false, false, vec!["leak".into()]);
@@ -234,7 +266,21 @@ mod tests {
         for status in Status::ALL {
             members.add(status, 1_000);
         }
-        assert_eq!(members.text(5), "3,000 of 7,000 accepted");
-        assert_eq!(members.text(1_239), "4,234 of 7,000 accepted");
+        assert_eq!(members.text(5), "1,000 of 7,000 accepted, 1,000 delivered, 1,000 bounced");
+        assert_eq!(members.text(1_239), "2,234 of 7,000 accepted, 1,000 delivered, 1,000 bounced");
+        let most = "5,000 of 7,000 accepted, 1,000 delivered, 1,000 bounced";
+        assert_eq!(members.text(100_000), most, "what came back since the count is not counted twice");
+    }
+
+    #[test]
+    fn before_the_first_look_nothing_is_said_of_the_notices_and_before_the_first_count_nothing_of_the_members() {
+        let first = Seen { phase: Phase::Running, any_relay: true, ..Seen::default() };
+        assert_eq!(first.text(), "counting who is to be told");
+        let not_counted = Seen { looked: true, released: true, ..first.clone() };
+        assert_eq!(not_counted.text(), "idle: counting who is to be told");
+        let nobody = Seen { members: Some(Members::default()), ..not_counted };
+        assert_eq!(nobody.text(), "idle: nobody is to be told");
+        let just_released = Seen { busy: true, per_second: 3.0, ..nobody };
+        assert_eq!(just_released.text(), "counting who is to be told, 3.0/s");
     }
 }

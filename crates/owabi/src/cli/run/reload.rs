@@ -112,30 +112,4 @@ fn fixed(in_use: &Config, config: &Config) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Environment;
-
-    #[test]
-    fn what_is_open_while_owabi_runs_asks_for_a_restart_with_its_line_and_the_rest_may_change() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("owabi.yaml");
-        let relays = "smtp: { relays: [{ name: main, host: r.example.jp }], bounce: { address: b@example.jp } }";
-        let read = |more: &str| {
-            let text = format!("{relays}\n{more}\n");
-            std::fs::write(&file, &text).unwrap();
-            Config::read(&file, &text, &Environment::default()).unwrap()
-        };
-        let in_use = read("");
-        let other = read(
-            "log: { level: debug }\nalerts: { mail: [o@example.jp], daily: \"09:00\" }\ndispatch: { poll: 2s }\npacing: { presets: none }",
-        );
-        assert_eq!(fixed(&in_use, &other), Vec::<String>::new());
-        let other = read("language: en\nhealth:\n  listen: :8025\ndatabase: { readers: 9 }\nlog: { format: json }");
-        let said = fixed(&in_use, &other);
-        assert_eq!(said.len(), 3, "{said:?}");
-        assert!(said[0].contains("owabi.yaml:5: database.readers: ") && said[0].contains("restart"), "{said:?}");
-        assert!(said[1].contains("owabi.yaml:4: health.listen: "), "{said:?}");
-        assert!(said[2].contains("owabi.yaml:6: log.format: "), "{said:?}");
-    }
-}
+mod tests;

@@ -8,7 +8,6 @@ use crate::cli::session::Session;
 use crate::config::Config;
 use crate::configuration;
 use crate::dispatch::{self, Live, Parts, Stops, Summary};
-use crate::health::Figures;
 use crate::receipts::sources::Sources;
 use crate::receipts::{Intake, Troubles};
 use crate::service::{Longest, Pulse};
@@ -29,7 +28,6 @@ pub(super) struct Place<'a> {
     pub(super) keys: Keys,
     pub(super) live: Live,
     pub(super) troubles: Troubles,
-    pub(super) figures: Figures,
     /// The end of it all.
     pub(super) stop: CancellationToken,
 }
@@ -47,7 +45,6 @@ impl Place<'_> {
     ) -> Result<Summary, Failure> {
         let (session, store, live) = (self.session, &self.store, &self.live);
         let Built { config, relays, mailbox, library } = built;
-        self.figures.read(library);
         configuration::note(config, library, store, &session.actor(None), session.now()).await?;
         say_by_what(config, store);
         self.troubles.forget();
