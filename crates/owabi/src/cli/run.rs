@@ -67,8 +67,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let (live, service, troubles) = (Live::default(), Service::default(), Troubles::default());
     let manager = Manager::of(&session.environment);
     let fed = watchdog(&session.environment, std::process::id());
-    let keeper = Keeper::start(manager.clone(), fed, live.clone(), service.clone())?;
     service.may_take_until(clock::monotonic() + STEP);
+    let keeper = Keeper::start(manager.clone(), fed, live.clone(), service.clone())?;
     if options.migrate {
         db::migrate_first(session, config).await?;
     }

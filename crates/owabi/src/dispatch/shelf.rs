@@ -30,18 +30,20 @@ impl Shelf {
 
     /// Reads the files again. What was read takes the place of the reading before if it is `good`; true when it did.
     pub(super) fn read_again(&self, config: &Config, good: impl FnOnce(&Library) -> bool) -> bool {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let library = beside_the_others(|| Library::load(config));
-        let good = good(&library);
-        if good {
-            self.put(Arc::new(library));
-        }
-        good
+        beside_the_others(|| {
+            let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let library = Library::load(config);
+            let good = good(&library);
+            if good {
+                self.put(Arc::new(library));
+            }
+            good
+        })
     }
 }
 
-/// A disk that hangs holds up whoever reads, and not the other tasks of this thread.
-fn beside_the_others<T>(reads: impl FnOnce() -> T) -> T {
+/// A disk that hangs holds up whoever reads, or waits for who reads, and not the other tasks of this thread.
+pub(super) fn beside_the_others<T>(reads: impl FnOnce() -> T) -> T {
     match Handle::current().runtime_flavor() {
         RuntimeFlavor::MultiThread => tokio::task::block_in_place(reads),
         _ => reads(),

@@ -5,6 +5,7 @@ use super::courier::Shared;
 use super::job::NoticeRun;
 use super::live::Notices;
 use super::recorder::Note;
+use super::shelf::beside_the_others;
 use super::{Live, said};
 use crate::alerts::Kind;
 use crate::cli::state_reason;
@@ -92,7 +93,7 @@ impl Watch {
     /// An edited text changes nothing here: what was released is sent.
     async fn look_at_files(&mut self, notices: &[NoticeRow]) {
         for row in notices.iter().filter(|row| row.state == "released") {
-            let at = changed_at(&self.config, &row.id);
+            let at = beside_the_others(|| changed_at(&self.config, &row.id));
             // At the first look, too: they may have been edited since they were read.
             if self.files.insert(row.id.clone(), at).is_some_and(|before| before == at) {
                 continue;

@@ -47,8 +47,10 @@ impl Keeper {
     pub fn start(manager: Manager, watchdog: Option<Duration>, live: Live, service: Service) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let (feeds, said, accepted) = (watchdog.map(|interval| interval / 3), BTreeSet::new(), VecDeque::new());
-        let looker =
+        let mut looker =
             Looker { manager, live, service, feeds, fed: None, asked: None, said, told: String::new(), accepted };
+        // However late the thread gets its turn, a long start has asked for its time.
+        looker.look(clock::monotonic());
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || looker.work(&stopped))?;
         Ok(Self { stop, thread })
     }
