@@ -26,23 +26,26 @@ on_both_databases!(a_canary_that_fails_pauses_the_notice_and_a_person_s_resume_l
 async fn a_canary_that_fails_pauses_the_notice_and_a_person_s_resume_lets_the_others_follow(queue: Queue) {
     let stage = Stage::released(queue, "breaker: off, canary: 5", "max_connections: 4", refuse_first(2), 40).await;
     let said = stage.program.json(&["run", "--until-idle"]);
-    let counts = (&said["counts"]["accepted"], &said["counts"]["failed"], &said["left"]["queued"]);
-    assert_eq!(counts, (&3.into(), &2.into(), &35.into()), "{said}");
+    let number = |of: &serde_json::Value| of.as_u64().unwrap();
+    let (accepted, failed) = (number(&said["counts"]["accepted"]), number(&said["counts"]["failed"]));
+    assert!(accepted + failed <= 5 && number(&said["left"]["queued"]) == 40 - accepted - failed, "{said}");
     let status = stage.status();
     assert_eq!(status["state"], "paused");
     let why = status["state_reason"].as_str().unwrap();
-    assert!(
-        why.starts_with("canary_failed accepted=") && why.contains(" failed=2 ") && why.ends_with(" size=5"),
-        "{why}"
-    );
+    // One of five is a fifth, and enough: the second may be known by then, or not.
+    let judged = if why.contains(" failed=1 ") { 1 } else { 2 };
+    assert!(why.starts_with("canary_failed accepted=") && why.ends_with(" size=5"), "{why}");
+    assert!(why.contains(&format!(" failed={judged} ")) && judged <= failed && failed <= 2, "{why}: {said}");
     let text = String::from_utf8(stage.program.output(&["status"]).stdout).unwrap();
-    let said = ["of the first 5 mails 2 failed", "find out why, then `owabi resume leak`"];
+    let of_the_first = format!("of the first 5 mails {judged} failed");
+    let said = [of_the_first.as_str(), "find out why, then `owabi resume leak`"];
     assert!(said.iter().all(|words| text.contains(words)) && !text.contains("next due"), "{text}");
     let again = format!("{:?}", stage.program.output(&["run", "--until-idle"]));
     assert!(again.contains("leak is paused") && !again.contains("The next `owabi run` sends"), "{again}");
     stage.program.json(&["resume", NOTICE]);
-    let said = stage.program.json(&["run", "--until-idle"]);
-    assert_eq!((&said["counts"]["accepted"], stage.state().as_str()), (&35.into(), "released"), "{said}");
+    stage.program.json(&["run", "--until-idle"]);
+    let ends = (stage.count(Status::Accepted).await, stage.count(Status::Failed).await);
+    assert_eq!((ends, stage.state().as_str()), ((38, 2), "released"));
 }
 
 on_both_databases!(mails_that_are_put_off_are_waited_for_and_nobody_stands_in_for_them);
