@@ -3,6 +3,7 @@
 mod alerts;
 mod canary;
 mod pause;
+mod status;
 mod window;
 
 use crate::support::audit::{self, Row};

@@ -363,5 +363,10 @@ async fn whom_mail_did_not_reach_is_listed_page_by_page_with_the_words_that_say_
     assert_eq!(letter, [("L1", Some("なし"), 0)]);
     let undecided = store.unreached_after(NOTICE, Unreached::InDoubt, 0, 2).await.unwrap();
     assert_eq!(undecided.iter().map(|row| row.id).collect::<Vec<_>>(), [held.id]);
+    place.run("UPDATE affected_members SET due_at = 99 WHERE status = 'in_doubt'").await.unwrap();
+    assert!(store.unreached_after(NOTICE, Unreached::InDoubt, 0, 2).await.unwrap().is_empty(), "it is sent again");
+    place.run("UPDATE notices SET state = 'withdrawn'").await.unwrap();
+    let undecided = store.unreached_after(NOTICE, Unreached::InDoubt, 0, 2).await.unwrap();
+    assert_eq!(undecided.iter().map(|row| row.id).collect::<Vec<_>>(), [held.id], "nothing of it is sent any more");
     assert!(store.unreached_after("other", Unreached::Known, 0, 2).await.unwrap().is_empty());
 }

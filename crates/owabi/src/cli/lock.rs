@@ -3,6 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::say::say;
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
@@ -40,9 +41,34 @@ pub(super) fn lock(file: &Path) -> Result<File, Failure> {
     }
 }
 
+/// Whether somebody has the lock of a SQLite file; `None`: that cannot be seen from here.
+pub(super) fn is_held(file: &Path) -> Option<bool> {
+    let path = std::fs::canonicalize(file).ok()?.with_added_extension("lock");
+    // Shared: two who look do not see each other, and a daemon that starts waits for them (`lock`).
+    match File::open(path).map(|lock| lock.try_lock_shared()) {
+        Ok(Ok(())) => Some(false),
+        Ok(Err(TryLockError::WouldBlock)) => Some(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Some(false),
+        Ok(Err(TryLockError::Error(_))) | Err(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_can_be_seen_whether_somebody_has_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("owabi.db");
+        assert_eq!(is_held(&file), None);
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(is_held(&file), Some(false), "nobody ever had it");
+        let held = lock(&file).unwrap();
+        assert_eq!(is_held(&file), Some(true));
+        drop(held);
+        assert_eq!(is_held(&file), Some(false));
+    }
 
     #[test]
     fn whoever_only_looks_at_the_lock_keeps_no_daemon_from_starting() {

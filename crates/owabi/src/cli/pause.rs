@@ -3,6 +3,7 @@
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::{Session, unknown_notice};
+use owabi_core::lifecycle::Status;
 use owabi_core::people::Action;
 use serde_json::json;
 
@@ -55,21 +56,46 @@ async fn change(session: &Session, id: &str, action: Action, reason: Option<&str
     let changed = store.set_state(id, (&[from], to), reason, &person.name, session.now()).await?;
     let now = store.notice(id).await?.map(|notice| notice.state);
     let state = if changed { from.to_owned() } else { known_state(now, id)? };
-    let Text { ja, en } = state_label(to);
     if !changed && state != to {
-        let Text { ja: is_ja, en: is_en } = state_label(&state);
         let next = say!(ja: "`owabi status {id}` で確かめてください。", en: "look at `owabi status {id}`");
-        let what = say!(ja: "「{id}」は{is_ja}なので{ja}にできません。", en: "{id} is {is_en} and cannot become {en}");
-        return Err(Failure::with(Exit::Failed, what, next));
+        return Err(Failure::with(Exit::Failed, cannot(id, &state, action), next));
     }
-    session.tell(&if changed {
-        say!(ja: "「{id}」: {ja}", en: "{id}: {en}")
-    } else {
-        say!(ja: "「{id}」はすでに{ja}です。何も変更していません。", en: "{id} is {en} already; nothing was changed")
+    let Text { ja, en } = state_label(to);
+    session.tell(&match (changed, action) {
+        (false, _) => {
+            say!(ja: "「{id}」はすでに{ja}です。何も変更していません。", en: "{id} is {en} already; nothing was changed")
+        }
+        (true, Action::Pause) => say!(ja: "「{id}」を一時停止しました。", en: "{id} is paused"),
+        (true, _) => {
+            let waiting = store.counts().await?.remove(id).and_then(|mut of| of.remove(&Status::Queued)).unwrap_or(0);
+            say!(
+                ja: "「{id}」を再開しました。残り {waiting} 通を送ります。",
+                en: "{id} goes on: the remaining {waiting} mails are sent"
+            )
+        }
     });
     session.answer(&json!({ "state": to, "was": state }));
     store.close().await;
     Ok(Exit::Done)
+}
+
+/// Why a notice in this state can be neither paused nor resumed.
+fn cannot(id: &str, state: &str, action: Action) -> Text {
+    match (state, action) {
+        ("draft", Action::Pause) => say!(
+            ja: "「{id}」はまだ解禁されていないので、一時停止は要りません。",
+            en: "{id} is not released yet: it needs no pause"
+        ),
+        ("draft", _) => say!(
+            ja: "「{id}」はまだ解禁されていないので、再開できません。",
+            en: "{id} is not released yet, and cannot be resumed"
+        ),
+        (_, Action::Pause) => say!(
+            ja: "「{id}」は取り下げ済みなので、一時停止は要りません。",
+            en: "{id} is withdrawn: it needs no pause"
+        ),
+        _ => say!(ja: "「{id}」は取り下げ済みなので、再開できません。", en: "{id} is withdrawn, and cannot be resumed"),
+    }
 }
 
 /// A daemon goes on with the configuration that it read: whoever is in a hurry must know how else it is stopped.

@@ -3,15 +3,17 @@
 mod daemons;
 mod evidence;
 pub(crate) mod hold;
+mod next;
 
 use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::Session;
 use crate::library::Library;
 use crate::{clock, japan};
-use daemons::{Daemon, daemons};
+use daemons::{Daemon, at_work, daemons};
 use evidence::Evidence;
 use hold::Hold;
+use next::Next;
 use owabi_core::lifecycle::Status;
 use owabi_core::yaml::Span;
 use owabi_store::{NoticeRow, Store};
@@ -38,6 +40,10 @@ pub(super) struct Options {
 struct Picture {
     lines: Vec<Line>,
     daemons: Vec<Daemon>,
+    /// Whether anybody is at work on the queue, if that can be seen.
+    at_work: Option<bool>,
+    is_shared: bool,
+    now: i64,
     evidence: Evidence,
 }
 
@@ -49,6 +55,7 @@ struct Line {
     legal_hold: Option<String>,
     purged_at: Option<i64>,
     hold: Hold,
+    next: Next,
 }
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
@@ -126,10 +133,13 @@ async fn read((store, library, quiet): From<'_>, id: Option<&str>) -> Result<Pic
                 _ => Hold::default(),
             };
             let counts = counts.remove(&notice.id).unwrap_or_default();
-            lines.push(Line { notice, counts, oldest_due, legal_hold, purged_at, hold });
+            let next = Next::of((store, library), (&notice, &counts, &hold), now).await?;
+            lines.push(Line { notice, counts, oldest_due, legal_hold, purged_at, hold, next });
         }
     }
-    Ok(Picture { lines, daemons: daemons(store).await?, evidence: Evidence::read(store, quiet).await? })
+    let (daemons, evidence) = (daemons(store).await?, Evidence::read(store, quiet).await?);
+    let (at_work, is_shared) = (at_work(store, &daemons), store.is_shared());
+    Ok(Picture { lines, daemons, at_work, is_shared, now, evidence })
 }
 
 impl Picture {
@@ -139,6 +149,7 @@ impl Picture {
             "notices": self.lines.iter().map(|line| line.document(&self.evidence)).collect::<Vec<_>>(),
             "total": total,
             "daemons": self.daemons.iter().map(Daemon::document).collect::<Vec<_>>(),
+            "at_work": self.at_work,
             "sources": self.evidence.sources(),
             "arrivals": self.evidence.arrivals(),
         })
@@ -172,14 +183,19 @@ impl Line {
             "watched_from": self.notice.watched_from.map(japan::iso),
             "canary_passed_at": self.notice.canary_passed_at.map(japan::iso),
             "hold": self.hold.document(),
+            "next_mail_at": self.next.at().map(japan::iso),
+            "as_released": self.next.as_released(),
         })
     }
 }
 
 fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
-    let Picture { lines, daemons, evidence } = picture;
+    let Picture { lines, daemons, at_work, is_shared, now, evidence } = picture;
     for daemon in daemons {
         session.tell(&daemon.text());
+    }
+    if let Some(text) = daemons::said(*at_work, *is_shared) {
+        session.tell(&text);
     }
     if lines.is_empty() {
         session.tell(&say!(ja: "お知らせはまだありません。", en: "no notices yet"));
@@ -206,13 +222,8 @@ fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
         }
         let total = line.total();
         session.tell(&say!(ja: "  {total:>9}  計", en: "  {total:>9}  total"));
-        if state == "paused" && line.count(Status::Queued) + line.count(Status::InDoubt) > 0 {
-            session.tell(&say!(
-                ja: "  一時停止中のため送信しません。原因を確かめてから `owabi resume {id}` で再開してください。",
-                en: "  paused: nothing is sent; find out why, then `owabi resume {id}`"
-            ));
-        } else if let Some(due) = line.oldest_due.map(japan::short) {
-            session.tell(&say!(ja: "  次の送信予定: {due}", en: "  next due: {due}"));
+        if let Some(text) = line.next.text(id, *now, *at_work) {
+            session.tell(&text);
         }
         line.hold.texts().iter().for_each(|text| session.tell(text));
         if let Some(rate) = rate {

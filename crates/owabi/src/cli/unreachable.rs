@@ -30,7 +30,7 @@ Everybody who has no usable address, or whose mail failed or bounced, with what 
   later    the mailbox was full or the server away: the address may be right
   look     refused for what we are or say: look at that before letters go out
   resend   the address was corrected: `owabi resend`
-  decide   in doubt, and left to a person; listed last, with --json under `to_decide`
+  decide   in doubt, and left to a person (also when the notice was withdrawn); listed last, with --json under `to_decide`
 What was done instead (`owabi substitute`) is shown; a publication is for everybody, and closes nobody's case here.
 書面が必要な人の一覧です。受信箱がいっぱい、受信側の方針による拒否は、アドレスの誤りとは分けて示します。")]
 pub(super) struct Options {

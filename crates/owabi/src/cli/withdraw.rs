@@ -58,6 +58,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         en: "{id} ({en}): {open} to be taken out, {sending} being sent, {in_doubt} in doubt"
     ));
     if options.dry_run {
+        session.tell(&only_looked());
         session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "dry_run": true }));
         return Ok(Exit::Done);
     }
@@ -109,6 +110,14 @@ async fn selected(session: &Session, options: &Options) -> Answer {
     ));
     let (list, unknown) = (asked.words["list"].clone(), asked.unknown);
     if options.dry_run || open + sending == 0 {
+        if open + sending + others == 0 {
+            session.tell(&say!(ja: "この条件に当てはまる人はいません。", en: "nobody matches"));
+        }
+        session.tell(&if options.dry_run {
+            only_looked()
+        } else {
+            say!(ja: "何も変更していません。", en: "nothing was changed")
+        });
         session.answer(&json!({ "state": state, "withdrawn": 0, "would_withdraw": open, "sending": sending, "list": list, "unknown": unknown, "dry_run": options.dry_run }));
         return Ok(Exit::Done);
     }
@@ -132,6 +141,10 @@ async fn selected(session: &Session, options: &Options) -> Answer {
         &json!({ "state": state, "withdrawn": withdrawn, "sending": left, "list": list, "unknown": unknown, "dry_run": false }),
     );
     Ok(Exit::Done)
+}
+
+fn only_looked() -> Text {
+    say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed")
 }
 
 /// Whom the withdrawal could not reach.

@@ -3,6 +3,7 @@
 use super::super::check::unseen;
 use super::super::db::{backup::FOLDER, unfinished::left};
 use super::super::exit::Failure;
+use super::super::lock::is_held;
 use super::super::lost::refuse_lost;
 use super::super::own_keys::{self, Trouble};
 use super::super::say::{Text, say};
@@ -15,7 +16,6 @@ use crate::ledger::Noted;
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 const AREA: &str = "database";
@@ -110,10 +110,8 @@ async fn look_at_file(store: &Store, file: &Path, found: &mut Findings) -> Resul
         let (all, free) = (mib(all.unsigned_abs()).en, mib(free.unsigned_abs()).en);
         found.good(AREA, say!(ja: "データベースのファイルは {all}、うち空き {free}、書き込みログ {ja}。", en: "the database's file has {all}, of which {free} are free; write-ahead log {en}"));
     }
-    let lock = std::fs::canonicalize(file).map(|file| file.with_added_extension("lock"));
-    // Shared: another doctor does not see this one, and a daemon that starts waits for it (`lock`).
-    match lock.and_then(File::open).map(|lock| lock.try_lock_shared()) {
-        Ok(Err(TryLockError::WouldBlock)) => {
+    match is_held(file) {
+        Some(true) => {
             found.good(AREA, say!(ja: "owabi がこのデータベースを使っています(.lock)。", en: "owabi is at work on this database (.lock)"));
         }
         _ => found.good(AREA, say!(ja: "いま送信している owabi はありません。", en: "no owabi is sending from it now")),

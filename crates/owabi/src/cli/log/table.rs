@@ -22,12 +22,13 @@ pub(super) struct Table {
     lang: Lang,
     /// `None`: not a terminal, nothing is broken.
     columns: Option<usize>,
+    empty: bool,
 }
 
 impl Table {
     pub(super) fn new(out: Out, lang: Lang) -> Self {
         let columns = Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
-        Self { out, lang, columns }
+        Self { out, lang, columns, empty: true }
     }
 }
 
@@ -41,10 +42,15 @@ impl Page for Table {
     }
 
     fn row(&mut self, row: &LogRow) -> io::Result<()> {
+        self.empty = false;
         writeln!(self.out, "{}", line(row, self.lang, self.columns))
     }
 
     fn end(&mut self) -> io::Result<()> {
+        if self.empty {
+            let none = say!(ja: "該当する記録はありません。", en: "nothing matches");
+            writeln!(self.out, "{}", none.of(self.lang))?;
+        }
         self.out.flush()
     }
 }

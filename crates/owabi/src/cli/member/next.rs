@@ -98,8 +98,8 @@ impl Next {
                 )
             }
             Self::EvidenceAlone => say!(
-                ja: "お知らせは取り下げられたので、送り直しません。証拠が届けば記録します",
-                en: "the notice was withdrawn: it is not sent again; evidence is recorded when it comes"
+                ja: "お知らせは取り下げられたので、送り直しません。担当者が判断します(`owabi resolve`)。証拠が届けば記録します",
+                en: "the notice was withdrawn: it is not sent again, and a person decides (`owabi resolve`); evidence is recorded when it comes"
             ),
             Self::Remedy(Remedy::Decide) => say!(
                 ja: "届いたかどうか分かりません。送り直すか書面にするかは、担当者が判断します。証拠が届けば記録します",

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::dispatch::Summary;
 use crate::library::Library;
 use owabi_core::lifecycle::Status;
-use owabi_store::{NoticeRow, Store, StoreError};
+use owabi_store::{Store, StoreError};
 use serde_json::json;
 use std::time::Duration;
 
@@ -33,11 +33,11 @@ impl Left {
         (self.queued + self.sending).unsigned_abs()
     }
 
-    /// `paused`: so many of the queued are of notices that are paused.
-    fn tell(self, session: &Session, paused: i64) {
+    /// `goes_on`: another run has some of them to send.
+    fn tell(self, session: &Session, goes_on: bool) {
         let Self { queued, sending, in_doubt } = self;
         if queued + sending + in_doubt > 0 {
-            let next = if queued > paused || sending + in_doubt > 0 {
+            let next = if goes_on {
                 say!(ja: "時刻が来たものは次の `owabi run` が送ります。", en: " The next `owabi run` sends what is due then;")
             } else {
                 say!(ja: "", en: "")
@@ -56,10 +56,20 @@ pub(super) struct Ended {
     /// `None` without the database.
     left: Option<Left>,
     held_up: Vec<(String, Hold)>,
-    /// Released notices with members who wait, and whether their files are as released.
-    waiting: Vec<(String, bool)>,
-    /// Paused notices with members who wait, and how many.
+    waiting: Waiting,
+}
+
+/// Who waits, notice by notice.
+#[derive(Default)]
+struct Waiting {
+    /// Released notices with queued members, and whether their files are as released.
+    released: Vec<(String, bool)>,
+    /// Paused notices with queued members, and how many.
     paused: Vec<(String, i64)>,
+    /// Withdrawn notices with members in doubt, and how many.
+    withdrawn: Vec<(String, i64)>,
+    /// Another run has some of them to send.
+    goes_on: bool,
 }
 
 impl Ended {
@@ -68,13 +78,13 @@ impl Ended {
         let library = Library::load(config);
         let left = Left::of(store).await.ok();
         let held_up = held_up(store, &library).await.unwrap_or_default();
-        let (waiting, paused) = waiting(&library, store).await.unwrap_or_default();
-        Self { left, held_up, waiting, paused }
+        let waiting = Waiting::of(store, &library).await.unwrap_or_default();
+        Self { left, held_up, waiting }
     }
 
     /// Notices that could not be sent, since their files are not those that were released.
     fn changed(&self) -> Vec<&str> {
-        self.waiting.iter().filter(|(_, as_released)| !as_released).map(|(id, _)| id.as_str()).collect()
+        self.waiting.released.iter().filter(|(_, as_released)| !as_released).map(|(id, _)| id.as_str()).collect()
     }
 
     /// Something was not sent that should have been: a bad configuration, if nothing else could be done either.
@@ -83,7 +93,7 @@ impl Ended {
         let idle = accepted + deferred + failed + in_doubt + not_sent == 0;
         match self.changed().len() {
             0 => Exit::Done,
-            n if idle && n == self.waiting.len() => Exit::BadConfig,
+            n if idle && n == self.waiting.released.len() => Exit::BadConfig,
             _ => Exit::Failed,
         }
     }
@@ -91,7 +101,7 @@ impl Ended {
 
 /// Tells it, and how the program ends.
 pub(super) fn finish(session: &Session, summary: &Summary, ended: &Ended, took: Duration) -> Exit {
-    let Ended { left, held_up, .. } = ended;
+    let Ended { left, held_up, waiting } = ended;
     let Summary { accepted, deferred, failed, in_doubt, not_sent, commits, unrecorded, spooled, relays_down } =
         *summary;
     let seconds = took.as_secs_f64();
@@ -100,7 +110,7 @@ pub(super) fn finish(session: &Session, summary: &Summary, ended: &Ended, took: 
         en: "this run: {accepted} accepted, {deferred} deferred, {failed} failed, {in_doubt} in doubt, {not_sent} not sent ({seconds:.1} s)"
     ));
     match left {
-        Some(left) => left.tell(session, ended.paused.iter().map(|(_, queued)| queued).sum()),
+        Some(left) => left.tell(session, waiting.goes_on),
         None => session.warn(&say!(
             ja: "データベースにつながらないため、残りの人数を数えられません。送信待ちはそのまま残っています。つながったら `owabi run` を実行してください。",
             en: "the database cannot be reached, so nobody can be counted; what is queued stays queued. Run `owabi run` again when it is back"
@@ -110,10 +120,16 @@ pub(super) fn finish(session: &Session, summary: &Summary, ended: &Ended, took: 
         session.tell(&say!(ja: "「{id}」:", en: "{id}:"));
         hold.texts().iter().for_each(|text| session.tell(text));
     }
-    for (id, queued) in &ended.paused {
+    for (id, queued) in &waiting.paused {
         session.warn(&say!(
             ja: "「{id}」は一時停止中です。送信待ち {queued} 件は `owabi run` を実行しても送られません。`owabi status {id}` で理由を確かめ、直してから `owabi resume {id}` で再開してください。",
             en: "{id} is paused: another `owabi run` does not send its {queued} queued mails. See why with `owabi status {id}`, put it right, then `owabi resume {id}`"
+        ));
+    }
+    for (id, in_doubt) in &waiting.withdrawn {
+        session.warn(&say!(
+            ja: "「{id}」は取り下げ済みなので、結果不明の {in_doubt} 人にもう一度送ることはありません。`owabi unreachable --notice {id}` に並びます。`owabi resolve` で一人ずつ判断してください。",
+            en: "{id} is withdrawn: its {in_doubt} in doubt are not sent to again. `owabi unreachable --notice {id}` lists them; decide about each with `owabi resolve`"
         ));
     }
     for id in ended.changed() {
@@ -163,20 +179,25 @@ async fn held_up(store: &Store, library: &Library) -> Result<Vec<(String, Hold)>
     Ok(held_up)
 }
 
-/// The notices with members who wait: the released ones, and whether their files are here as they were released; and the paused
-/// ones, with how many wait.
-async fn waiting(library: &Library, store: &Store) -> Result<(Vec<(String, bool)>, Vec<(String, i64)>), StoreError> {
-    let counts = store.counts().await?;
-    let queued = |row: &NoticeRow| counts.get(&row.id).and_then(|of| of.get(&Status::Queued)).copied().unwrap_or(0);
-    let (mut waiting, mut paused) = (Vec::new(), Vec::new());
-    for row in store.notices().await?.into_iter().filter(|row| queued(row) > 0) {
-        match row.state.as_str() {
-            "released" => waiting.push((row.id.clone(), library.is_as_released(&row))),
-            "paused" => paused.push((row.id.clone(), queued(&row))),
-            _ => {}
+impl Waiting {
+    async fn of(store: &Store, library: &Library) -> Result<Self, StoreError> {
+        let (counts, mut of) = (store.counts().await?, Self::default());
+        for row in store.notices().await? {
+            let count = |status| counts.get(&row.id).and_then(|of| of.get(&status)).copied().unwrap_or(0);
+            let (queued, in_doubt) = (count(Status::Queued), count(Status::InDoubt));
+            let as_released = library.is_as_released(&row);
+            match row.state.as_str() {
+                "released" => {
+                    of.goes_on |= as_released && queued + count(Status::Sending) + in_doubt > 0;
+                    of.released.extend((queued > 0).then(|| (row.id.clone(), as_released)));
+                }
+                "paused" => of.paused.extend((queued > 0).then(|| (row.id.clone(), queued))),
+                "withdrawn" => of.withdrawn.extend((in_doubt > 0).then(|| (row.id.clone(), in_doubt))),
+                _ => {}
+            }
         }
+        Ok(of)
     }
-    Ok((waiting, paused))
 }
 
 /// A released notice was not sent, since its files are missing, broken or changed.

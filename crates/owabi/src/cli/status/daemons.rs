@@ -1,6 +1,7 @@
-//! The daemons of a shared database, as `status` shows them.
+//! Who is at work on the queue, as `status` shows them: the daemons of a shared database, or whoever has a SQLite file's lock.
 
 use crate::cli::exit::Failure;
+use crate::cli::lock::is_held;
 use crate::cli::say::{Text, say};
 use crate::japan;
 use owabi_store::{DaemonRow, FORGET_MS, Store};
@@ -13,13 +14,32 @@ pub(super) struct Daemon {
     pub(super) unseen_ms: i64,
 }
 
-/// SQLite has one daemon at most, and a lock instead of a list.
+/// SQLite has one daemon at most, and a lock instead of a list: see [`at_work`].
 pub(super) async fn daemons(store: &Store) -> Result<Vec<Daemon>, Failure> {
     if !store.is_shared() {
         return Ok(Vec::new());
     }
     let (rows, now) = (store.daemons().await?, store.clock_ms().await?);
     Ok(rows.into_iter().map(|row| Daemon { unseen_ms: (now - row.seen_at).max(0), row }).collect())
+}
+
+/// Whether anybody is at work on the queue; `None`: that cannot be seen from here.
+pub(super) fn at_work(store: &Store, daemons: &[Daemon]) -> Option<bool> {
+    store.file().map_or_else(|| Some(daemons.iter().any(Daemon::is_alive)), is_held)
+}
+
+/// For people: what no list of daemons says.
+pub(super) fn said(at_work: Option<bool>, is_shared: bool) -> Option<Text> {
+    match at_work? {
+        false => Some(say!(
+            ja: "`owabi run` は動いていません。動かすまで、何も送られません。",
+            en: "`owabi run` is not at work: until it is, nothing is sent"
+        )),
+        true if !is_shared => {
+            Some(say!(ja: "このデータベースで owabi が稼働中です。", en: "owabi is at work on this database"))
+        }
+        true => None,
+    }
 }
 
 impl Daemon {
