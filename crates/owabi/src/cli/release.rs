@@ -54,7 +54,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         ja: "「{title}」({id}): {rows} 通、差出人 {from}",
         en: "{title:?} ({id}): {rows} mails, from {from}"
     ));
-    tell_how(session, &notice.renderer.definition().policy);
+    tell_how(session, &notice.renderer.definition().policy, rows);
     if options.dry_run {
         session.tell(&say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed"));
         session.answer(&json!({ "state": state, "queued": 0, "would_queue": rows, "dry_run": true }));
@@ -73,19 +73,30 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 }
 
 /// When the mails will leave, and how many of them first.
-fn tell_how(session: &Session, policy: &Policy) {
+fn tell_how(session: &Session, policy: &Policy, rows: i64) {
     if let Some(window) = policy.window {
         session.tell(&say!(
             ja: "送信時間帯は {window}(日本時間)です。",
             en: "mails leave at {window}, Japan time"
         ));
     }
-    let first = policy.canary;
-    if first > 0 {
-        session.tell(&say!(
+    if let Some(canary) = canary(policy.canary, rows) {
+        session.tell(&canary);
+    }
+}
+
+/// How many mails of `rows` leave first.
+fn canary(first: u32, rows: i64) -> Option<Text> {
+    match i64::from(first) {
+        0 => None,
+        first if rows <= first => Some(say!(
+            ja: "この文面で初めての解禁なら、{rows} 通すべてが試し送りになります。",
+            en: "if this is the first release of the text, all {rows} mails are its canary"
+        )),
+        first => Some(say!(
             ja: "この文面で初めての解禁なら、まず {first} 通だけ送り、結果が良ければ残りを送ります。",
             en: "the first release of a text sends {first} mails, and the rest when those are well"
-        ));
+        )),
     }
 }
 
@@ -166,5 +177,19 @@ fn name(part: Changed) -> (&'static str, &'static str) {
         Changed::Text => ("文面", "the text"),
         Changed::Roster => ("名簿", "the roster"),
         Changed::Policy => ("送信の方針(承認数・時間帯など)", "the sending policy"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_that_is_no_larger_than_its_canary_is_said_to_be_all_canary() {
+        let said = |first, rows| canary(first, rows).map(|text| text.en);
+        assert_eq!(said(0, 7), None);
+        assert!(said(50, 7).unwrap().ends_with("all 7 mails are its canary"));
+        assert!(said(50, 50).unwrap().ends_with("all 50 mails are its canary"));
+        assert!(said(50, 51).unwrap().contains("sends 50 mails, and the rest"));
     }
 }
