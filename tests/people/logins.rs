@@ -68,6 +68,21 @@ fn a_person_is_found_by_the_account_or_by_name_and_password_and_else_is_told_wha
 }
 
 #[test]
+fn nobody_is_asked_for_a_password_that_they_do_not_have_and_an_unknown_account_is_named() {
+    let office = Office::new(1).filled();
+    office.person("admin", "admin");
+    let add = office.run_as("admin", &["user", "add", "hanako", "--role", "operator", "--os-user", "nobody-here"]);
+    ends(&add, 0, "this machine knows no account nobody-here");
+    ends(&office.run_as("admin", &["user", "add", "jiro", "--role", "operator", "--os-user", &account()]), 0, "");
+    ends(
+        &office.run(&["--as", "hanako", "log"]),
+        1,
+        "hanako has no password: run it from the own account, without --as",
+    );
+    assert_eq!(office.entries("login_failed"), [(account(), json!({ "user": "hanako", "why": "no_password" }))]);
+}
+
+#[test]
 fn a_password_may_lie_in_the_folder_of_credentials_whatever_its_mode_is_there() {
     let office = Office::new(1).filled();
     office.person("admin", "admin");

@@ -24,6 +24,7 @@ enum Why {
     Disabled,
     Waiting,
     Password,
+    NoPassword,
 }
 
 impl Why {
@@ -33,12 +34,14 @@ impl Why {
             Self::Disabled => "disabled",
             Self::Waiting => "waiting",
             Self::Password => "password",
+            Self::NoPassword => "no_password",
         }
     }
 }
 
 /// The person of this name, after the right password.
 pub(super) async fn log_in(session: &Session, store: &Store, name: &str) -> Result<Person, Failure> {
+    refuse_without_password(session, store, name).await?;
     let password = password::of(session, name)?;
     let begun = clock::monotonic();
     let account = session.actor(None);
@@ -60,6 +63,24 @@ pub(super) async fn log_in(session: &Session, store: &Store, name: &str) -> Resu
     store.append_ledger(session.now(), &account, "login_failed", None, &body).await?;
     tokio::time::sleep_until((begun + ANSWER_AFTER).into()).await;
     Err(refused())
+}
+
+/// Nobody is asked for a password that they do not have: there is none to be guessed, either.
+async fn refuse_without_password(session: &Session, store: &Store, name: &str) -> Result<(), Failure> {
+    let user = store.users().await?.into_iter().find(|user| user.name == name);
+    if user.is_none_or(|user| user.disabled || user.password.is_some()) {
+        return Ok(());
+    }
+    let body = json!({ "user": name, "why": Why::NoPassword.as_str() });
+    store.append_ledger(session.now(), &session.actor(None), "login_failed", None, &body).await?;
+    Err(Failure::with(
+        Exit::Failed,
+        say!(ja: "{name} にはパスワードがありません。自分のアカウントから --as なしで実行します。", en: "{name} has no password: run it from the own account, without --as"),
+        say!(
+            ja: "パスワードで名乗るには、管理者に `owabi user password {name}` を依頼してください。",
+            en: "to go by a password, ask an admin for `owabi user password {name}`"
+        ),
+    ))
 }
 
 /// The user, with this try counted as a wrong one, unless no password is taken now.

@@ -7,12 +7,14 @@ use super::session::{Session, same_name};
 use owabi_core::people::{Action, Role};
 use owabi_store::{Store, User, UserChange, UserRefused};
 use serde_json::json;
+use std::process::{Command, Stdio};
 
 /// The options of `user`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   owabi user add hanako --role admin --os-user hanako      the first one; from then on owabi asks who you are
+  sudo -u owabi owabi user add hanako --role admin         the first one of a service: with a password, without --os-user
   owabi user add taro --role approver                      asks for a password twice
   owabi user add batch --role operator --password-stdin < password.txt
   owabi user list
@@ -125,17 +127,50 @@ async fn added(session: &Session, store: &Store, add: &Add, nobody_yet: bool) ->
     let Add { role, os_user, .. } = add;
     let first = nobody_yet && store.users().await?.is_empty();
     let account = session.actor(None);
+    let shared = session.environment.get("SUDO_USER").is_some_and(|caller| *caller != account);
     // Whoever defines the first person must be able to come back.
     if first && !add.password_stdin && os_user.as_ref().is_some_and(|named| *named != account) {
-        return Err(Failure::with(
-            Exit::Usage,
-            say!(ja: "最初の利用者のアカウントが、いま使っている {account} と違います。", en: "the first user's account is not yours, which is {account}"),
-            say!(ja: "--os-user {account} とするか、--password-stdin でパスワードも設定してください。そうしないと、だれも操作できなくなるおそれがあります。", en: "write --os-user {account}, or set a password, too, with --password-stdin: else nobody might get in any more"),
-        ));
+        return Err(not_yours(&account, shared));
+    }
+    if let Some(named) = os_user {
+        warn_of_account(session, named, shared && *named == account);
     }
     let wanted = add.password_stdin || os_user.is_none();
     let password = wanted.then(|| password::new(session, add.password_stdin)).transpose()?;
     Ok(UserChange::Add { role: *role, os_user: os_user.clone(), password })
+}
+
+/// The first user's account is another one than `account`, the one in use; `is_shared`: that is used by more than one person.
+fn not_yours(account: &str, is_shared: bool) -> Failure {
+    let next = if is_shared {
+        say!(ja: "{account} は sudo で使うアカウントで、何人かが使えます。--os-user を付けずに、パスワードを設定してください(--password-stdin なら標準入力から)。", en: "{account} is used through sudo, by more than one person: leave out --os-user, and set a password (from stdin with --password-stdin)")
+    } else {
+        say!(ja: "--os-user {account} とするか、--password-stdin でパスワードも設定してください。そうしないと、だれも操作できなくなるおそれがあります。", en: "write --os-user {account}, or set a password, too, with --password-stdin: else nobody might get in any more")
+    };
+    let what = say!(ja: "最初の利用者のアカウントが、いま使っている {account} と違います。", en: "the first user's account is not yours, which is {account}");
+    Failure::with(Exit::Usage, what, next)
+}
+
+/// An account that many people use, or that is not there, is no reason to refuse it, but a reason to say so.
+fn warn_of_account(session: &Session, account: &str, is_shared: bool) {
+    if is_shared {
+        session.warn(&say!(
+            ja: "{account} は sudo で使うアカウントです。sudo でこのアカウントになれる人は、だれでもこの利用者として扱われます。代わりにパスワードを設定してください(`owabi user password`)。",
+            en: "{account} is used through sudo: everybody who may become it counts as this user. Set a password instead (`owabi user password`)"
+        ));
+    } else if is_missing(account) {
+        session.warn(&say!(
+            ja: "このマシンにアカウント {account} が見つかりません。綴りを確かめてください。アカウントを配るサービスが止まっているだけなら、このままでかまいません。",
+            en: "this machine knows no account {account}: is it spelled right? If only the service that hands out accounts is away, leave it"
+        ));
+    }
+}
+
+/// Whether the machine says that there is no such account (exit 2 of getent(1)).
+fn is_missing(account: &str) -> bool {
+    let mut getent = Command::new("getent");
+    let asked = getent.args(["passwd", "--", account]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    asked.status().is_ok_and(|status| status.code() == Some(2))
 }
 
 async fn known(store: &Store, name: &str) -> Result<User, Failure> {
@@ -200,4 +235,18 @@ fn document(user: &User) -> serde_json::Value {
         "name": user.name, "role": user.role.as_str(), "os_user": user.os_user,
         "password": user.password.is_some(), "disabled": user.disabled,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_that_is_used_through_sudo_is_never_proposed_as_somebody_s_own() {
+        let next = |is_shared| not_yours("owabi", is_shared).next.unwrap();
+        assert!(next(false).en.contains("--os-user owabi"));
+        let shared = next(true);
+        assert!(!shared.en.contains("--os-user owabi") && !shared.ja.contains("--os-user owabi"), "{shared:?}");
+        assert!(shared.en.contains("set a password"));
+    }
 }
