@@ -55,8 +55,8 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
     let aside = noted.put_aside(&head)?;
     let shown = aside.display();
     session.tell(&say!(
-        ja: "認めました。控えてあった封印は {shown} に残しました。owabi run を始められます。",
-        en: "accepted; the seal that was noted is kept in {shown}. `owabi run` can begin"
+        ja: "認めました。控えてあった封印は {shown} に残しました。`owabi run` を始められます。`owabi resume` の前に、結果不明の方をどうするかを決めてください(`owabi log --status in_doubt`、`owabi resolve`)。",
+        en: "accepted; the seal that was noted is kept in {shown}. `owabi run` can begin; before `owabi resume`, decide about those in doubt (`owabi log --status in_doubt`, `owabi resolve`)"
     ));
     session.answer(&json!({ "accepted": true, "missing": number, "aside": aside }));
     store.close().await;
