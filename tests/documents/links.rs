@@ -56,3 +56,16 @@ fn a_link_to_a_file_or_heading_that_is_not_there_is_found() {
         ["#there", "b.md", "../README.md#nothing"].map(|link| format!("docs/a.md:2: {link} leads nowhere"))
     );
 }
+
+#[test]
+fn what_a_packaged_document_links_to_beside_it_is_packaged_too() {
+    let manifest = std::fs::read_to_string(root().join("crates/owabi/Cargo.toml")).unwrap();
+    let is_packaged = |path: &str| manifest.contains(&format!("[\"../../{path}\", \"usr/share/doc/owabi/\""));
+    let documents = all();
+    let packaged: Vec<&Document> = documents.iter().filter(|document| is_packaged(&document.path)).collect();
+    let links = packaged.iter().flat_map(|document| document.links());
+    let files = links.map(|(_, link)| link.split('#').next().unwrap().to_owned());
+    let missing: Vec<String> =
+        files.filter(|file| file.ends_with(".md") && !file.contains('/') && !is_packaged(file)).collect();
+    assert!(packaged.len() > 4 && missing.is_empty(), "{missing:?}");
+}
