@@ -4,6 +4,7 @@ mod commands;
 mod links;
 mod manual;
 mod markdown;
+mod messages;
 mod names;
 mod pairs;
 mod reference;
