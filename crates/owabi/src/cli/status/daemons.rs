@@ -30,16 +30,14 @@ pub(super) fn at_work(store: &Store, daemons: &[Daemon]) -> Option<bool> {
 
 /// For people: what no list of daemons says.
 pub(super) fn said(at_work: Option<bool>, is_shared: bool) -> Option<Text> {
-    match at_work? {
-        false => Some(say!(
-            ja: "`owabi run` は動いていません。動かすまで、何も送られません。",
-            en: "`owabi run` is not at work: until it is, nothing is sent"
-        )),
-        true if !is_shared => {
-            Some(say!(ja: "このデータベースで owabi が稼働中です。", en: "owabi is at work on this database"))
-        }
-        true => None,
+    if at_work? {
+        let text = say!(ja: "このデータベースで owabi が稼働中です。", en: "owabi is at work on this database");
+        return Some(text).filter(|_| !is_shared);
     }
+    Some(say!(
+        ja: "`owabi run` は動いていません。動かすまで、何も送られません。",
+        en: "`owabi run` is not at work: until it is, nothing is sent"
+    ))
 }
 
 impl Daemon {
