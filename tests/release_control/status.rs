@@ -40,9 +40,10 @@ async fn status_says_that_a_text_that_is_not_the_released_one_is_not_sent() {
 on_both_databases!(those_in_doubt_of_a_withdrawn_notice_are_listed_for_a_person_to_decide);
 async fn those_in_doubt_of_a_withdrawn_notice_are_listed_for_a_person_to_decide(queue: Queue) {
     let lost = Then::Drop(Hangup::Rst, Moment::BeforeReply);
-    let stage = Stage::new(queue, "breaker: off", "max_connections: 1", "", Script::new().once(Point::Dot, lost)).await;
+    let careful = "max_connections: 1, in_flight: 1, chunking: false";
+    let stage = Stage::new(queue, "breaker: off", careful, "", Script::new().once(Point::Dot, lost)).await;
     let notice = std::fs::read_to_string(stage.program.path("notices/leak.yaml")).unwrap();
-    stage.program.write("notices/leak.yaml", &notice.replace("resend_after: 300ms", "resend_after: 1h"));
+    stage.program.write("notices/leak.yaml", &notice.replace("resend_after: 300ms", "resend_after: 5m"));
     stage.release(3);
     let run = said(&stage, &["run", "--until-idle"]);
     assert!(run.contains("The next `owabi run` sends what is due then"), "{run}");
