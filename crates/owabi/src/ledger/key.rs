@@ -86,8 +86,9 @@ impl SealKeyError {
 pub async fn load(config: &Config, store: &Store) -> Result<SealKey, SealKeyError> {
     let recorded = store.meta(PUBLIC).await?;
     let place = config.ledger.place();
-    let secret = match config.ledger_secret(recorded.is_none()) {
-        Err(SecretError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound && recorded.is_some() => {
+    let sealed = recorded.is_some() || store.newest_seal().await?.is_some();
+    let secret = match config.ledger_secret(!sealed) {
+        Err(SecretError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound && sealed => {
             return Err(SealKeyError::Missing(place));
         }
         secret => secret?,
