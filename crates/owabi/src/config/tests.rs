@@ -318,6 +318,21 @@ mod secrets {
     }
 
     #[test]
+    #[test]
+    fn a_file_in_a_folder_of_credentials_that_is_kept_shut_is_unseen_and_any_other_that_is_missing_a_mistake() {
+        let folder = tempfile::tempdir().unwrap();
+        let shut = folder.path().join("owabi.service");
+        let environment = [("CREDENTIALS_DIRECTORY", shut.to_str().unwrap())];
+        let config = with_password(&format!("password_file: {}/relay", shut.display()), &environment);
+        assert!(config.check_secrets().is_err());
+        let (seen, unseen) = config.without_unseen();
+        assert_eq!(unseen, [("smtp.relays[0].password_file".to_owned(), "relay".to_owned())]);
+        seen.check_secrets().unwrap();
+        let config = with_password(&format!("password_file: {}/gone", folder.path().display()), &environment);
+        let (seen, unseen) = config.without_unseen();
+        assert!(unseen.is_empty() && seen.check_secrets().is_err());
+    }
+
     fn a_key_is_made_once_with_mode_0600_and_then_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("owabi.key");
