@@ -52,9 +52,9 @@ impl KeyError {
             }
             Self::Secret(error) => {
                 let Text { ja, en } = error.what();
-                say!(ja: "鍵を読めません: {ja}", en: "the key cannot be used: {en}")
+                say!(ja: "鍵を使えません: {ja}", en: "the key cannot be used: {en}")
             }
-            other => say!(ja: "鍵を読めません: {other}", en: "the key cannot be used: {other}"),
+            other => say!(ja: "鍵を使えません: {other}", en: "the key cannot be used: {other}"),
         }
     }
 
@@ -65,10 +65,7 @@ impl KeyError {
                 ja: "正しい鍵をバックアップから戻してください(keys.file、モード 0600)。鍵が変わると不達通知を照合できません。",
                 en: "restore the right key from a backup (keys.file, mode 0600); with another key no bounce can be matched"
             )),
-            Self::Secret(SecretError::Exposed { path, .. }) => {
-                let path = path.display();
-                Some(say!(ja: "chmod 600 {path}", en: "chmod 600 {path}"))
-            }
+            Self::Secret(error) => Some(error.hint()),
             _ => None,
         }
     }

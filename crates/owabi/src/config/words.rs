@@ -12,8 +12,8 @@ pub(super) fn unreadable(error: &io::Error) -> Text {
 /// The system's commonest words in Japanese.
 pub(crate) fn io_error(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "ファイルがありません".to_owned(),
-        io::ErrorKind::PermissionDenied => "読む権限がありません".to_owned(),
+        io::ErrorKind::NotFound => "ファイルまたはフォルダーがありません".to_owned(),
+        io::ErrorKind::PermissionDenied => "権限がありません".to_owned(),
         io::ErrorKind::IsADirectory => "フォルダーです".to_owned(),
         io::ErrorKind::InvalidData => "UTF-8 ではありません".to_owned(),
         _ => error.to_string(),

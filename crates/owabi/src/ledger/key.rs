@@ -51,10 +51,10 @@ impl SealKeyError {
             Self::Unreadable => say!(ja: "データベースにある台帳の公開鍵を読めません。", en: "{self}"),
             Self::Secret(error) => {
                 let Text { ja, en } = error.what();
-                say!(ja: "台帳の鍵を読めません: {ja}", en: "the ledger's key cannot be used: {en}")
+                say!(ja: "台帳の鍵を使えません: {ja}", en: "the ledger's key cannot be used: {en}")
             }
             Self::Store(error) => {
-                say!(ja: "台帳の鍵を読めません: {error}", en: "the ledger's key cannot be used: {error}")
+                say!(ja: "台帳の鍵を使えません: {error}", en: "the ledger's key cannot be used: {error}")
             }
         }
     }
@@ -70,11 +70,8 @@ impl SealKeyError {
                 ja: "データベースをバックアップから戻してください。",
                 en: "restore the database from a backup"
             )),
-            Self::Secret(SecretError::Exposed { path, .. }) => {
-                let path = path.display();
-                Some(say!(ja: "chmod 600 {path}", en: "chmod 600 {path}"))
-            }
-            _ => None,
+            Self::Secret(error) => Some(error.hint()),
+            Self::Store(_) => None,
         }
     }
 }
