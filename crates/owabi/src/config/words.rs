@@ -64,7 +64,7 @@ fn split<'a>(said: &'a str, start: &str, end: &str) -> Option<(&'a str, &'a str)
 /// The names that there are: serde lists them in backquotes.
 fn listed(known: &str) -> String {
     let names: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    if names.is_empty() { String::new() } else { format!("書けるもの: {}", names.join("、")) }
+    if names.is_empty() { String::new() } else { format!("指定できるもの: {}", names.join("、")) }
 }
 
 fn wanted(expected: &str) -> String {
@@ -121,9 +121,9 @@ mod tests {
         for (more, wanted) in [
             (
                 "colour: red",
-                "/site/owabi.yaml:4:9: colour: colour というキーはありません。書けるもの: database、notices、",
+                "/site/owabi.yaml:4:9: colour: colour というキーはありません。指定できるもの: database、notices、",
             ),
-            ("language: fr", "language: fr は指定できません。書けるもの: ja、en"),
+            ("language: fr", "language: fr は指定できません。指定できるもの: ja、en"),
             (
                 "dispatch: { claim: many }",
                 "dispatch.claim: 0 から 4294967295 までの整数を書いてください(書かれているのは 文字列 \"many\")。",
@@ -139,9 +139,11 @@ mod tests {
             ),
             ("dispatch: { lease: 10w }", "dispatch.lease: 「10w」は期間ではありません。250ms、"),
             ("alerts: { mail: [nobody] }", "alerts.mail[0]: メールアドレスではありません。"),
-            ("database: { url: 'mysql:x' }", "database.url: owabi の知らない形です。\n  sqlite:ファイル か"),
+            ("database: { url: 'mysql:x' }", "database.url: 対応していない形式です。\n  sqlite:ファイル か"),
             ("health: { listen: here }", "health.listen: IP アドレスとポートの形になっていません。"),
             ("notices: []", "notices: キーと値の組を書いてください(書かれているのは リスト)。"),
+            ("log: { level: loud=x }", "log.level: ログレベルとして使えません(loud=x)。"),
+            ("dispatch: { lease: 1s }", "最後のドットは、応答を待つ間にリース(lease)が切れないときにだけ送ります。"),
             ("smtp: {}", "smtp が二度書かれています。"),
             ("a: [", "YAML として読めません("),
         ] {
