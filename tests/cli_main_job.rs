@@ -182,17 +182,46 @@ fn further_lines_of_a_member_merge_also_when_the_first_one_had_no_address() {
         HEADER,
         &line("1", "見本 太郎", ""),
         &line("1", "見本 太郎", "a@example.jp"),
-        &line("1", "見本 次郎", "b@example.jp"),
+        &line("1", "見本 太郎", "b@example.jp"),
+        &line("1", "見本 次郎", "a@example.jp"),
     ];
     site.write("roster.csv", &text.concat());
     let said = site.import("roster.csv", &[]).exits(0).json();
     assert_eq!(
         (&said["lines"], &said["imported"], &said["merged"], &said["unreachable"]),
-        (&json!(3), &json!(1), &json!(2), &json!(0))
+        (&json!(4), &json!(1), &json!(3), &json!(0))
     );
     let kinds = &said["findings_by_kind"];
     assert_eq!(kinds, &json!({ "address_taken": 1, "name_differs": 1, "address_differs": 1 }));
     assert_eq!(site.count("held"), 1);
+}
+
+#[test]
+fn two_people_under_one_number_are_never_one_member() {
+    let site = Site::new();
+    let taro = line("41", "甲野 太郎", "taro@example.jp");
+    let hanako = line("41", "乙野 花子", "hanako@example.jp");
+    site.write("roster.csv", &[HEADER, &taro, &hanako, "42\n", &taro].concat());
+    let refused = site.path("refused.csv");
+    let said = site.import("roster.csv", &["--refused", refused.to_str().unwrap()]).exits(65).json();
+    let sum = |said: &Value| ["lines", "imported", "merged", "already_present", "refused"].map(|key| said[key].clone());
+    assert_eq!(sum(&said), [4, 1, 1, 0, 2].map(Value::from));
+    let kept = site.read("refused.csv");
+    let lines: Vec<&str> = kept.lines().collect();
+    assert!(
+        lines[1].starts_with("3,")
+            && lines[1].contains("correct the number or the name")
+            && lines[1].contains("乙野 花子")
+    );
+    assert!(lines[2].starts_with("4,"), "{kept}");
+
+    // The same against the queue; and corrected, the line is in.
+    site.write("second.csv", &[HEADER, &hanako].concat());
+    let said = site.import("second.csv", &[]).exits(65).json();
+    assert_eq!(sum(&said), [1, 0, 0, 0, 1].map(Value::from));
+    site.write("corrected.csv", &format!("{}\n{}\n", lines[0], lines[1].replace("41", "43")));
+    let said = site.import("corrected.csv", &[]).exits(0).json();
+    assert_eq!(sum(&said), [1, 1, 0, 0, 0].map(Value::from));
 }
 
 #[test]
