@@ -351,7 +351,20 @@ fn a_notice_without_approvals_is_released_after_a_clean_preflight_and_not_before
     site.import("samples/payments.csv", &[]).exits(0);
     site.run(&["release", NOTICE, "--yes"]).exits(1);
     site.run(&["preflight", "--notice", NOTICE]).exits(0);
-    site.run(&["release", NOTICE, "--yes"]).exits(0);
+    for how in ["--dry-run", "--yes"] {
+        let said = site.run(&["release", NOTICE, how]).exits(0);
+        assert!(said.stdout.contains("nobody's approval is required"), "{how}: {}", said.stdout);
+    }
+}
+
+#[test]
+fn check_warns_of_a_notice_that_is_released_without_approval() {
+    let site = Site::new();
+    let words = "metaps-2022 can be released without anybody's approval";
+    assert!(!site.run(&["check"]).exits(0).stdout.contains(words));
+    site.edit("notices/metaps-2022.yaml", "approvals_required: 1", "approvals_required: 0");
+    let said = site.run(&["check"]).exits(0);
+    assert!(said.stdout.contains(&format!("! {words}")), "{}", said.stdout);
 }
 
 #[test]

@@ -75,6 +75,12 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 /// When the mails will leave, and how many of them first.
 fn tell_how(session: &Session, policy: &Policy) {
     if let Some(window) = policy.window {
+    if policy.approvals_required == 0 {
+        session.tell(&say!(
+            ja: "このお知らせの方針では、誰の承認も要りません(policy.approvals_required: 0)。",
+            en: "by the notice's policy nobody's approval is required (policy.approvals_required: 0)"
+        ));
+    }
         session.tell(&say!(
             ja: "送信時間帯は {window}(日本時間)です。",
             en: "mails leave at {window}, Japan time"
