@@ -3,6 +3,7 @@
 use super::set_relay;
 use crate::support::site::Site;
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
 
 /// The one problem with these words.
 #[track_caller]
@@ -62,4 +63,40 @@ fn members_names_that_would_travel_in_the_clear_over_a_network_are_warned_of() {
     site.edit("owabi.yaml", "192.0.2.1", "127.0.0.1");
     assert!(!site.run(&["check"]).exits(0).stdout.contains(words));
     assert!(!site.run(&["run", "--until-idle"]).exits(0).stderr.contains(words));
+}
+
+#[test]
+fn a_file_of_authorities_without_a_certificate_is_refused_before_anything_is_sent() {
+    let site = Site::new();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap().pem();
+    site.write("password", "secret");
+    std::fs::set_permissions(site.path("password"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let imap = "receipts: { imap: { host: localhost, user: owabi, password_file: password, ca_file: ca.pem } }\n";
+    for (at, relay, more) in [
+        ("smtp.relays[0].ca_file", "host: localhost, ca_file: ca.pem", ""),
+        ("receipts.imap.ca_file", "host: localhost", imap),
+    ] {
+        set_relay(&site, relay);
+        let text = site.read("owabi.yaml");
+        site.write("owabi.yaml", &format!("{text}{more}"));
+        for wrong in ["", "no PEM", &key.serialize_pem()] {
+            site.write("ca.pem", wrong);
+            let said = site.run(&["--json", "check"]).exits(78).json();
+            let one = told(&said, "there is no certificate in");
+            assert!(one["message"].as_str().unwrap().contains(at), "{one}");
+            let said = site.run(&["run", "--until-idle"]).exits(78);
+            assert!(said.stderr.contains("(PEM, BEGIN CERTIFICATE)"), "{}", said.stderr);
+            let said = site.run(&["--lang", "ja", "check"]).exits(78);
+            assert!(said.stdout.contains("ca.pem に証明書がありません。"), "{}", said.stdout);
+        }
+        site.write("ca.pem", &certificate);
+        site.run(&["check"]).exits(0);
+    }
+    // Of the database's it is found without connecting, too.
+    site.write("ca.pem", &key.serialize_pem());
+    set_relay(&site, "host: localhost");
+    let database = "url: \"postgres://owabi@192.0.2.1/owabi\", tls: verify-full, ca_file: ca.pem";
+    site.edit("owabi.yaml", "url: \"sqlite:owabi.db\"", database);
+    told(&site.run(&["--json", "check"]).exits(78).json(), "database.ca_file: ");
 }

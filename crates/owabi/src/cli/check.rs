@@ -149,6 +149,9 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     if let Err(error) = config.check_secrets() {
         found.failure(session, "configuration", &error.into());
     }
+    if let Err(error) = config.check_authorities() {
+        found.failure(session, "configuration", &error.into());
+    }
     let library = Library::load(&config);
     notices::check(session, &library, &mut found);
     let database = database::check(session, &config, &library, options.connect, &mut found).await;
