@@ -173,6 +173,17 @@ fn what_cannot_have_been_done_is_not_recorded() {
 }
 
 #[test]
+fn the_page_for_the_site_makes_no_folder() {
+    let site = Site::new();
+    for name in ["nowhere/news.html", "nowhere/"] {
+        let out = site.path(name);
+        let said = site.run(&["render", "--web", "--notice", NOTICE, "--out", out.to_str().unwrap()]).exits(1);
+        assert!(said.stderr.contains("nowhere") && said.stderr.contains("is its folder there"), "{}", said.stderr);
+        assert!(!site.path("nowhere").exists());
+    }
+}
+
+#[test]
 fn the_page_for_the_site_has_every_fact_and_nobodys_data_and_is_refused_when_a_fact_is_missing() {
     let site = Site::new();
     site.import("samples/payments.csv", &[]).exits(0);
