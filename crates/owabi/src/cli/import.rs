@@ -70,6 +70,7 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
     let notice = notice(&config, &options.notice)?;
     let store = session.store_to_begin(&config).await?;
     let actor = session.person(&store, Action::Import).await?.name;
+    super::db::refuse_restored(&config, &store).await?;
     let definition = notice.renderer.definition();
     let roster = RosterOptions {
         encoding: options.encoding,

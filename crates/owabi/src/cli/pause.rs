@@ -50,6 +50,7 @@ async fn change(session: &Session, id: &str, action: Action, reason: Option<&str
     let store = session.store(&config).await?;
     let person = session.person(&store, action).await?;
     if action == Action::Resume {
+        super::db::refuse_restored(&config, &store).await?;
         refuse_purged(&store, id).await?;
     }
     let changed = store.set_state(id, (&[from], to), reason, &person.name, session.now()).await?;

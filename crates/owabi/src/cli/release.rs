@@ -33,6 +33,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
     let person = session.person(&store, Action::Release).await?;
+    super::db::refuse_restored(&config, &store).await?;
     super::pause::refuse_purged(&store, id).await?;
     let known = store.notice(id).await?;
     let why = known.as_ref().and_then(|notice| notice.state_reason.clone());
