@@ -1,7 +1,7 @@
 //! `check` as a person types it, without connecting: what it cannot see, and what it can.
 
 use super::set_relay;
-use crate::support::site::Site;
+use crate::support::site::{Site, owabi};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
@@ -99,4 +99,15 @@ fn a_file_of_authorities_without_a_certificate_is_refused_before_anything_is_sen
     let database = "url: \"postgres://owabi@192.0.2.1/owabi\", tls: verify-full, ca_file: ca.pem";
     site.edit("owabi.yaml", "url: \"sqlite:owabi.db\"", database);
     told(&site.run(&["--json", "check"]).exits(78).json(), "database.ca_file: ");
+}
+
+#[test]
+fn a_roster_named_as_the_configuration_is_not_shown() {
+    let site = Site::new();
+    let roster = site.path("samples/payments.csv");
+    for lang in ["ja", "en"] {
+        let said = owabi(&["--lang", lang, "--config", roster.to_str().unwrap(), "check"]).exits(78);
+        let shown = format!("{}{}", said.stdout, said.stderr);
+        assert!(shown.contains('…') && !shown.contains("example.jp") && shown.chars().count() < 500, "{shown}");
+    }
 }
