@@ -368,6 +368,25 @@ fn check_warns_of_a_notice_that_is_released_without_approval() {
 }
 
 #[test]
+fn nothing_is_in_brackets_where_nobody_has_approved() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    site.run(&["preflight", "--notice", NOTICE]).exits(0);
+    for (lang, words) in [("en", "0 of 1 approvals\n"), ("ja", "承認が足りません: 0 人 / 必要 1 人。\n")] {
+        let said = site.run(&["--lang", lang, "release", NOTICE, "--yes"]).exits(1);
+        assert!(said.stderr.contains(words), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn pause_with_a_broken_configuration_has_no_empty_line() {
+    let site = Site::new();
+    site.write("owabi.yaml", "colour: red\n");
+    let said = site.run(&["pause", NOTICE]).exits(78);
+    assert!(said.stderr.contains("\n  → nothing is stopped yet"), "{}", said.stderr);
+}
+
+#[test]
 fn pause_resume_and_withdraw_say_the_state_and_a_withdrawn_notice_stays_so() {
     let site = Site::new();
     site.release_samples();
