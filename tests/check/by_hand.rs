@@ -55,7 +55,7 @@ fn a_credential_that_was_passed_is_looked_at_and_a_file_that_is_missing_is_a_mis
 #[test]
 fn members_names_that_would_travel_in_the_clear_over_a_network_are_warned_of() {
     let site = Site::new();
-    let words = "members' names and addresses travel in the clear";
+    let words = "members' names and mail addresses travel in the clear";
     set_relay(&site, "host: 192.0.2.1, tls: none");
     site.edit("owabi.yaml", "level: error", "level: warn");
     assert_eq!(told(&site.run(&["--json", "check"]).exits(0).json(), words)["warning"], true);
