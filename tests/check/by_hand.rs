@@ -1,7 +1,7 @@
 //! `check` as a person types it, without connecting: what it cannot see, and what it can.
 
 use super::set_relay;
-use crate::support::site::{Site, owabi};
+use crate::support::site::{NOTICE, Site, owabi};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
@@ -109,5 +109,25 @@ fn a_roster_named_as_the_configuration_is_not_shown() {
         let said = owabi(&["--lang", lang, "--config", roster.to_str().unwrap(), "check"]).exits(78);
         let shown = format!("{}{}", said.stdout, said.stderr);
         assert!(shown.contains('…') && !shown.contains("example.jp") && shown.chars().count() < 500, "{shown}");
+    }
+}
+
+#[test]
+fn a_damaged_key_is_to_be_put_back_and_an_empty_password_is_called_empty() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    let key = site.read("owabi.key");
+    site.write("owabi.key", "not a key");
+    let said = site.run(&["preview", "--notice", NOTICE]).exits(78);
+    assert!(said.stderr.contains("make no new key, but put back the copy"), "{}", said.stderr);
+    let said = site.run(&["--lang", "ja", "check"]).exits(78);
+    assert!(said.stdout.contains("新しい鍵は作らず"), "{}", said.stdout);
+    site.write("owabi.key", &key);
+    site.write("password", "");
+    std::fs::set_permissions(site.path("password"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    set_relay(&site, "host: localhost, user: owabi, password_file: password");
+    for (lang, words) in [("ja", "password: 空です。"), ("en", "password: is empty")] {
+        let said = site.run(&["--lang", lang, "check"]).exits(78);
+        assert!(said.stdout.contains(words), "{}", said.stdout);
     }
 }

@@ -74,6 +74,7 @@ impl SealKeyError {
                 let path = path.display();
                 Some(say!(ja: "chmod 600 {path}", en: "chmod 600 {path}"))
             }
+            Self::Secret(SecretError::Malformed { path, .. }) => Some(crate::keys::damaged(path)),
             _ => None,
         }
     }
