@@ -102,6 +102,20 @@ fn a_file_of_authorities_without_a_certificate_is_refused_before_anything_is_sen
 }
 
 #[test]
+fn an_address_that_this_machine_does_not_have_is_told_before_run_ends_with_it() {
+    let site = Site::new();
+    let text = site.read("owabi.yaml");
+    let words = "seems to be no address of this machine";
+    site.write("owabi.yaml", &format!("{text}health: {{ listen: \"192.0.2.9:18025\" }}\n"));
+    assert_eq!(told(&site.run(&["--json", "check"]).exits(0).json(), words)["warning"], true);
+    // An address of its own is no matter, also while the daemon has the port.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = taken.local_addr().unwrap();
+    site.write("owabi.yaml", &format!("{text}health: {{ listen: \"{own}\" }}\n"));
+    assert!(!site.run(&["check"]).exits(0).stdout.contains(words));
+}
+
+#[test]
 fn a_roster_named_as_the_configuration_is_not_shown() {
     let site = Site::new();
     let roster = site.path("samples/payments.csv");
