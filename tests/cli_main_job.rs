@@ -438,8 +438,22 @@ fn a_preview_is_the_mail_in_three_files() {
         assert!(out.join(format!("10003.{end}")).exists(), "{end}");
     }
     assert!(site.read("preview/10003.eml").contains("To: "));
-    site.run(&["preview", "--notice", NOTICE]).exits(0);
+    let made_up = site.run(&["preview", "--notice", NOTICE]).exits(0);
+    assert!(!made_up.stderr.contains("no usable address"), "{}", made_up.stderr);
     site.run(&["preview", "--notice", NOTICE, "--member", "0"]).exits(1);
+}
+
+#[test]
+fn a_preview_says_of_whom_there_is_no_address_that_the_one_shown_is_an_example() {
+    let site = Site::new();
+    let text = [HEADER, &line("1", "見本 太郎", ""), &line("2", "見本 次郎", "a@example.jp")].concat();
+    site.write("roster.csv", &text);
+    site.import("roster.csv", &[]).exits(0);
+    for (no, without) in [("1", true), ("2", false)] {
+        let said = site.run(&["--json", "preview", "--notice", NOTICE, "--member", no]).exits(0);
+        assert_eq!(said.stderr.contains("member 1 has no usable address and gets no mail, but a letter"), without);
+        assert_eq!(said.json()["reachable"], !without);
+    }
 }
 
 #[test]
