@@ -4,6 +4,7 @@
 //! resolves relative paths against the file's folder. It reports every problem it can find at once.
 
 mod alerts;
+mod authorities;
 mod commented;
 mod database;
 mod dispatch;

@@ -61,7 +61,13 @@ pub enum SecretError {
         /// Its permission bits.
         mode: u32,
     },
-    /// It holds nothing, or not what it should.
+    /// It holds nothing.
+    #[error("{}: is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It holds not what it should.
     #[error("{}: must hold {wanted}", path.display())]
     Malformed {
         /// The file.
@@ -93,6 +99,10 @@ impl SecretError {
                 let path = path.display();
                 say!(ja: "{path}: ほかの人も読めます(モード {mode:04o})。", en: "{self}")
             }
+            Self::Empty { path } => {
+                let path = path.display();
+                say!(ja: "{path}: 空です。", en: "{self}")
+            }
             Self::Malformed { path, wanted: Wanted::OneLine } => {
                 let path = path.display();
                 say!(ja: "{path}: 一行だけにしてください。", en: "{self}")
@@ -119,7 +129,7 @@ impl SecretError {
                 ja: "フォルダーがあり、owabi を動かすアカウントで書けることを確かめてください。",
                 en: "the folder must exist, and the account that runs owabi must be able to write there"
             ),
-            Self::Unreadable { .. } | Self::Malformed { .. } => say!(
+            Self::Unreadable { .. } | Self::Empty { .. } | Self::Malformed { .. } => say!(
                 ja: "ファイルがあること、owabi を動かすアカウントのものであること、秘密の値だけが書かれていることを確かめてください。",
                 en: "the file must exist, belong to the account that runs owabi, and hold the secret alone"
             ),
@@ -173,7 +183,10 @@ fn secret_text(path: &Path, credentials: Option<&Path>) -> Result<SecretString, 
     let guarded = credentials.is_some_and(|folder| lies_in(path, folder));
     let text = read_guarded(path, !guarded)?;
     let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    if secret.is_empty() || secret.contains(['\n', '\0']) {
+    if secret.is_empty() {
+        return Err(SecretError::Empty { path: path.to_owned() });
+    }
+    if secret.contains(['\n', '\0']) {
         return Err(SecretError::Malformed { path: path.to_owned(), wanted: Wanted::OneLine });
     }
     Ok(SecretString::from(secret))

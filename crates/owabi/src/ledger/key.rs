@@ -70,6 +70,7 @@ impl SealKeyError {
                 ja: "データベースをバックアップから戻してください。",
                 en: "restore the database from a backup"
             )),
+            Self::Secret(SecretError::Malformed { path, .. }) => Some(crate::keys::damaged(path)),
             Self::Secret(error) => Some(error.hint()),
             Self::Store(_) => None,
         }
