@@ -26,11 +26,16 @@ boot() {
     machine_control=$(machine_group)
     # shellcheck disable=SC2016 # for the inner shell
     sh -c 'echo $$ >"$0/cgroup.procs"
-        exec unshare --fork --kill-child --pid --mount --uts --ipc --cgroup --net --propagation private sh tests/booted/init "$1"' \
-        "$machine_control" "$dir" >"$dir.console" 2>&1 </dev/null &
+        exec setpriv --pdeathsig KILL unshare --fork --kill-child --pid --mount --uts --ipc --cgroup --net --propagation private sh tests/booted/init "$1"' \
+        "$machine_control" "$dir" >"$dir/root/console" 2>&1 </dev/null &
     machine_keeper=$!
+    local until=$((SECONDS + 60))
     until machine_is_up; do
-        kill -0 "$machine_keeper" 2>/dev/null || { cat "$dir.console" >&2; return 1; }
+        if [ "$SECONDS" -gt "$until" ] || ! kill -0 "$machine_keeper" 2>/dev/null; then
+            echo "the machine does not come up" >&2
+            cat "$dir/root/console" >&2
+            return 1
+        fi
         sleep 0.1
     done
 }
@@ -53,8 +58,18 @@ machine_way() {
 in_machine() { $(machine_way) "$@"; }
 
 halt() {
-    if [ -n "$machine_init" ]; then kill -KILL "$machine_init" 2>/dev/null || true; fi
-    if [ -n "$machine_keeper" ]; then wait "$machine_keeper" 2>/dev/null || true; fi
-    if [ -n "$machine_control" ]; then find "$machine_control" -depth -type d -exec rmdir {} +; fi
+    # The keeper's child, which is all there is in the machine, goes with it.
+    if [ -n "$machine_keeper" ]; then
+        kill -KILL "$machine_keeper" 2>/dev/null || true
+        wait "$machine_keeper" 2>/dev/null || true
+    fi
+    if [ -n "$machine_control" ]; then
+        # What was killed leaves its group a moment later.
+        for _ in $(seq 100); do
+            find "$machine_control" -depth -type d -exec rmdir {} + 2>/dev/null || true
+            [ -d "$machine_control" ] || break
+            sleep 0.1
+        done
+    fi
     machine_control='' machine_keeper='' machine_init=''
 }

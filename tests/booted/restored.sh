@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 AGAIN=generic-breach-ja
-COUNT=300
+COUNT=200
 
 recipients() { grep -rhi '^to:' "$root/var/lib/relay/new" | grep -oE 'm7[0-9]{3}@' | tr -dc '0-9\n' | sort; }
 # standing STATUS: the numbers of the members who stand there.
@@ -15,12 +15,15 @@ restored_backup_tells_nobody_twice() {
     local shown line
     sed -i '/^policy:/,/^[^ ]/{/^  window:/d}; s/^policy: .*/policy: { approvals_required: 1 }/' "$root/etc/owabi/notices/$AGAIN.yaml"
     roster third.csv 7001 $((7000 + COUNT))
+    # Slow enough for a copy to be made meanwhile.
+    configure 's/^      rate: 100 /      rate: 20 /'
     exits 0 in_machine systemctl reload owabi
     release_roster $AGAIN third.csv
-    within 20 "some of them have come" some_have_come 100
+    within 20 "some of them have come" some_have_come 30
     exits 0 as_owabi db backup /var/lib/owabi/backup.db
     [ "$(recipients | wc -l)" -lt $COUNT ] || fail "all were sent before the copy was made"
     within 30 "some more have come" some_have_come $((COUNT * 2 / 3))
+    configure 's/^      rate: 20 /      rate: 100 /'
     exits 0 in_machine systemctl stop owabi
     shown=$(recipients)
     in_machine sh -c 'mkdir /root/aside && mv /var/lib/owabi/owabi.db* /root/aside/ && cp -p /var/lib/owabi/backup.db /var/lib/owabi/owabi.db'

@@ -52,6 +52,19 @@ fn a_credential_that_was_passed_is_looked_at_and_a_file_that_is_missing_is_a_mis
 }
 
 #[test]
+fn with_files_alone_a_mistake_is_found_and_no_database_opened() {
+    let site = Site::new();
+    site.run(&["db", "migrate"]).exits(0);
+    std::fs::write(site.path("owabi.db"), "this is no database").unwrap();
+    site.run(&["check"]).exits(78);
+    let said = site.run(&["--json", "check", "--files"]).exits(0).json();
+    assert_eq!(said["database"], Value::Null);
+    set_relay(&site, "host: localhost, user: owabi, password_file: gone");
+    told(&site.run(&["--json", "check", "--files"]).exits(78).json(), "gone");
+    site.run(&["check", "--files", "--connect"]).exits(2);
+}
+
+#[test]
 fn members_names_that_would_travel_in_the_clear_over_a_network_are_warned_of() {
     let site = Site::new();
     let words = "members' names and addresses travel in the clear";
