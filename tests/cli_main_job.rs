@@ -182,17 +182,46 @@ fn further_lines_of_a_member_merge_also_when_the_first_one_had_no_address() {
         HEADER,
         &line("1", "見本 太郎", ""),
         &line("1", "見本 太郎", "a@example.jp"),
-        &line("1", "見本 次郎", "b@example.jp"),
+        &line("1", "見本 太郎", "b@example.jp"),
+        &line("1", "見本 次郎", "a@example.jp"),
     ];
     site.write("roster.csv", &text.concat());
     let said = site.import("roster.csv", &[]).exits(0).json();
     assert_eq!(
         (&said["lines"], &said["imported"], &said["merged"], &said["unreachable"]),
-        (&json!(3), &json!(1), &json!(2), &json!(0))
+        (&json!(4), &json!(1), &json!(3), &json!(0))
     );
     let kinds = &said["findings_by_kind"];
     assert_eq!(kinds, &json!({ "address_taken": 1, "name_differs": 1, "address_differs": 1 }));
     assert_eq!(site.count("held"), 1);
+}
+
+#[test]
+fn two_people_under_one_number_are_never_one_member() {
+    let site = Site::new();
+    let taro = line("41", "甲野 太郎", "taro@example.jp");
+    let hanako = line("41", "乙野 花子", "hanako@example.jp");
+    site.write("roster.csv", &[HEADER, &taro, &hanako, "42\n", &taro].concat());
+    let refused = site.path("refused.csv");
+    let said = site.import("roster.csv", &["--refused", refused.to_str().unwrap()]).exits(65).json();
+    let sum = |said: &Value| ["lines", "imported", "merged", "already_present", "refused"].map(|key| said[key].clone());
+    assert_eq!(sum(&said), [4, 1, 1, 0, 2].map(Value::from));
+    let kept = site.read("refused.csv");
+    let lines: Vec<&str> = kept.lines().collect();
+    assert!(
+        lines[1].starts_with("3,")
+            && lines[1].contains("correct the number or the name")
+            && lines[1].contains("乙野 花子")
+    );
+    assert!(lines[2].starts_with("4,"), "{kept}");
+
+    // The same against the queue; and corrected, the line is in.
+    site.write("second.csv", &[HEADER, &hanako].concat());
+    let said = site.import("second.csv", &[]).exits(65).json();
+    assert_eq!(sum(&said), [1, 0, 0, 0, 1].map(Value::from));
+    site.write("corrected.csv", &format!("{}\n{}\n", lines[0], lines[1].replace("41", "43")));
+    let said = site.import("corrected.csv", &[]).exits(0).json();
+    assert_eq!(sum(&said), [1, 1, 0, 0, 0].map(Value::from));
 }
 
 #[test]
@@ -322,7 +351,39 @@ fn a_notice_without_approvals_is_released_after_a_clean_preflight_and_not_before
     site.import("samples/payments.csv", &[]).exits(0);
     site.run(&["release", NOTICE, "--yes"]).exits(1);
     site.run(&["preflight", "--notice", NOTICE]).exits(0);
-    site.run(&["release", NOTICE, "--yes"]).exits(0);
+    for how in ["--dry-run", "--yes"] {
+        let said = site.run(&["release", NOTICE, how]).exits(0);
+        assert!(said.stdout.contains("nobody's approval is required"), "{how}: {}", said.stdout);
+    }
+}
+
+#[test]
+fn check_warns_of_a_notice_that_is_released_without_approval() {
+    let site = Site::new();
+    let words = "metaps-2022 can be released without anybody's approval";
+    assert!(!site.run(&["check"]).exits(0).stdout.contains(words));
+    site.edit("notices/metaps-2022.yaml", "approvals_required: 1", "approvals_required: 0");
+    let said = site.run(&["check"]).exits(0);
+    assert!(said.stdout.contains(&format!("! {words}")), "{}", said.stdout);
+}
+
+#[test]
+fn nothing_is_in_brackets_where_nobody_has_approved() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    site.run(&["preflight", "--notice", NOTICE]).exits(0);
+    for (lang, words) in [("en", "0 of 1 approvals\n"), ("ja", "承認が足りません: 0 人 / 必要 1 人。\n")] {
+        let said = site.run(&["--lang", lang, "release", NOTICE, "--yes"]).exits(1);
+        assert!(said.stderr.contains(words), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn pause_with_a_broken_configuration_has_no_empty_line() {
+    let site = Site::new();
+    site.write("owabi.yaml", "colour: red\n");
+    let said = site.run(&["pause", NOTICE]).exits(78);
+    assert!(said.stderr.contains("\n  → nothing is stopped yet"), "{}", said.stderr);
 }
 
 #[test]
@@ -377,8 +438,22 @@ fn a_preview_is_the_mail_in_three_files() {
         assert!(out.join(format!("10003.{end}")).exists(), "{end}");
     }
     assert!(site.read("preview/10003.eml").contains("To: "));
-    site.run(&["preview", "--notice", NOTICE]).exits(0);
+    let made_up = site.run(&["preview", "--notice", NOTICE]).exits(0);
+    assert!(!made_up.stderr.contains("no usable address"), "{}", made_up.stderr);
     site.run(&["preview", "--notice", NOTICE, "--member", "0"]).exits(1);
+}
+
+#[test]
+fn a_preview_says_of_whom_there_is_no_address_that_the_one_shown_is_an_example() {
+    let site = Site::new();
+    let text = [HEADER, &line("1", "見本 太郎", ""), &line("2", "見本 次郎", "a@example.jp")].concat();
+    site.write("roster.csv", &text);
+    site.import("roster.csv", &[]).exits(0);
+    for (no, without) in [("1", true), ("2", false)] {
+        let said = site.run(&["--json", "preview", "--notice", NOTICE, "--member", no]).exits(0);
+        assert_eq!(said.stderr.contains("member 1 has no usable address and gets no mail, but a letter"), without);
+        assert_eq!(said.json()["reachable"], !without);
+    }
 }
 
 #[test]

@@ -6,10 +6,12 @@ mod tamper;
 use crate::support::postgres::Server;
 use crate::support::program::{Program, roster};
 use crate::support::world::{addresses, eventually};
+use owabi::config::load_or_create_key;
 use owabi::ledger::Sealer;
-use owabi_core::ledger::Finding;
+use owabi_core::ledger::{Finding, SealKey};
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use place::Ledger;
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -237,6 +239,21 @@ async fn an_entry_that_is_committed_late_is_sealed_late_and_one_that_is_rolled_b
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_whose_key_was_recorded_a_moment_ago_and_that_has_no_seal_yet_is_no_proof() {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let program = Program::new(relay.addr().port(), "");
+    program.import(&program.write("roster.csv", &roster(&addresses(1))));
+    let secret = load_or_create_key(&program.path("ledger.key"), true).unwrap();
+    let public = SealKey::from_octets(secret.expose_secret()).public().to_hex();
+    let pool = sqlx::SqlitePool::connect(&program.url()).await.unwrap();
+    let record = sqlx::query("INSERT INTO meta (key, value) VALUES ('ledger_key', $1)").bind(public);
+    record.execute(&pool).await.unwrap();
+    pool.close().await;
+    let (code, said) = verified(&program, &[]);
+    assert_eq!((code, &said["ok"], &said["seals"]), (Some(75), &Value::Null, &0.into()), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ledger_that_was_never_sealed_is_no_proof_and_no_damage_and_one_whose_seals_are_gone_is_told_from_it() {
     let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
     let program = Program::new(relay.addr().port(), "");
@@ -254,16 +271,31 @@ async fn a_ledger_that_was_never_sealed_is_no_proof_and_no_damage_and_one_whose_
     program.json(&["run", "--until-idle"]);
     let head = program.json(&["ledger", "head"])["text"].as_str().unwrap().to_owned();
     assert_eq!(verified(&program, &[]).0, Some(0));
-    disarm(&program).await;
-    sql(&program, "DELETE FROM seals; DELETE FROM meta WHERE key = 'ledger_key'").await;
-    let gone = |more: &[&str]| {
+    let gone = |more: &[&str], fault: &str| {
         let (code, said) = verified(&program, more);
-        assert_eq!((code, &said["first_bad"]["fault"]), (Some(1), &"seals_gone".into()), "{said}");
+        assert_eq!((code, &said["first_bad"]["fault"]), (Some(1), &fault.into()), "{said}");
     };
-    gone(&[]);
+    // Where only the record of the key is gone the seals say that there was one, also on a machine where none was noted.
+    sql(&program, "DELETE FROM meta WHERE key = 'ledger_key'").await;
+    gone(&[], "key_gone");
     let beside = program.path("ledger.key.head");
+    std::fs::rename(&beside, program.path("elsewhere")).unwrap();
+    gone(&[], "key_gone");
+    gone(&["--head", &head], "key_gone");
+    let asked = program.output(&["ledger", "head"]);
+    assert!(String::from_utf8_lossy(&asked.stderr).contains("ledger_key in meta) is gone"), "{asked:?}");
+    std::fs::rename(program.path("elsewhere"), &beside).unwrap();
+    // The chain does not go on with a key that is made anew.
+    std::fs::rename(program.path("ledger.key"), program.path("kept")).unwrap();
+    let run = program.output(&["run", "--until-idle"]);
+    assert!(String::from_utf8_lossy(&run.stderr).contains("the key of the ledger's seals is missing"), "{run:?}");
+    assert!(run.status.code() == Some(78) && !program.path("ledger.key").exists());
+    std::fs::rename(program.path("kept"), program.path("ledger.key")).unwrap();
+    disarm(&program).await;
+    sql(&program, "DELETE FROM seals").await;
+    gone(&[], "seals_gone");
     std::fs::remove_file(&beside).unwrap();
-    gone(&["--head", &head]);
+    gone(&["--head", &head], "seals_gone");
     std::fs::write(&beside, head.replace("queue=", "queue=0")).unwrap();
     let other = program.output(&["ledger", "verify"]);
     assert_eq!(other.status.code(), Some(1), "{other:?}");

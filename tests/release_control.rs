@@ -3,6 +3,7 @@
 mod alerts;
 mod canary;
 mod pause;
+mod policies;
 mod status;
 mod window;
 
@@ -82,6 +83,22 @@ impl Stage {
     pub(crate) fn release(&self, members: usize) {
         self.program.import(&self.program.write("roster.csv", &roster(&addresses(members))));
         self.program.release();
+    }
+
+    /// Releases another notice, `other`, with the files that the first one has now.
+    pub(crate) fn release_other(&self, members: usize) {
+        let program = &self.program;
+        let other = std::fs::read_to_string(program.path("notices/leak.yaml")).unwrap();
+        program.write("notices/other.yaml", &other.replace("id: leak", "id: other"));
+        std::fs::create_dir(program.path("templates/other")).unwrap();
+        let (from, to) = (program.path("templates/leak"), program.path("templates/other"));
+        for name in ["subject.txt.hbs", "body.txt.hbs", "body.html.hbs"] {
+            std::fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+        let roster = program.write("other.csv", &roster(&addresses(members)));
+        program.json(&["import", roster.to_str().unwrap(), "--notice", "other", "--yes"]);
+        program.json(&["preflight", "--notice", "other"]);
+        program.json(&["release", "other", "--yes"]);
     }
 
     /// Since the relay began to count, at most.

@@ -152,6 +152,34 @@ fn the_list_shows_what_was_done_and_what_is_still_open_and_a_record_can_be_taken
 }
 
 #[test]
+fn a_day_to_come_as_the_option_is_one_mistake_and_not_one_a_line() {
+    let program = program();
+    let file = program.write("letters.csv", "会員番号\nM90000\nM90001\n");
+    let file = file.to_str().unwrap();
+    let add = ["substitute", "add", "--notice", "leak", "--file", file, "--kind", "letter", "--on", "2999-01-01"];
+    let (code, told, why) = said(&program, &add);
+    assert_eq!((code, why.matches("2999-01-01").count()), (2, 1), "{told}{why}");
+    assert!(!told.contains("lines"), "{told}");
+}
+
+#[test]
+fn a_whole_roster_as_a_list_of_letters_is_seen_before_it_is_recorded() {
+    let program = program();
+    let file = program.write("letters.csv", "会員番号\nM00000\nM00001\nM00001\nM90001\n");
+    let file = file.to_str().unwrap();
+    let add = ["substitute", "add", "--notice", "leak", "--file", file, "--kind", "letter", "--on", "2022-03-02"];
+    let (code, told, warned) = said(&program, &[&add[..], &["--dry-run"]].concat());
+    assert_eq!(code, 0, "{told}{warned}");
+    assert!(told.contains("these members are: 2 held, 1 unreachable"), "{told}");
+    assert!(warned.contains("2 of them were sent a mail, or are going to be"), "{warned}");
+    let by_status = program.json(&[&add[..], &["--dry-run"]].concat())["by_status"].clone();
+    assert_eq!(by_status, json!({ "held": 2, "unreachable": 1 }));
+    // Without a terminal it is said before confirmation is asked for.
+    let (code, told, warned) = said(&program, &add);
+    assert!(code == 2 && told.contains("2 held") && warned.contains("is it the whole roster?"), "{told}{warned}");
+}
+
+#[test]
 fn what_cannot_have_been_done_is_not_recorded() {
     let program = program();
     for (more, code) in [
@@ -170,6 +198,17 @@ fn what_cannot_have_been_done_is_not_recorded() {
     let (code, _, why) = said(&program, &[&letter[..], &["--on", "2022-03-02"]].concat());
     assert!(code == 2 && why.contains("confirmation is needed") && why.contains("add --yes"), "{why}");
     assert_eq!(program.json(&["substitute", "list", "--notice", "leak"])["rows"], json!([]));
+}
+
+#[test]
+fn the_page_for_the_site_makes_no_folder() {
+    let site = Site::new();
+    for name in ["nowhere/news.html", "nowhere/"] {
+        let out = site.path(name);
+        let said = site.run(&["render", "--web", "--notice", NOTICE, "--out", out.to_str().unwrap()]).exits(1);
+        assert!(said.stderr.contains("nowhere") && said.stderr.contains("is its folder there"), "{}", said.stderr);
+        assert!(!site.path("nowhere").exists());
+    }
 }
 
 #[test]

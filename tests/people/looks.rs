@@ -108,6 +108,8 @@ fn whoever_tries_member_numbers_leaves_a_trace_for_each_also_where_nobody_has_it
         (vec!["resolve", "X99999", "--as", "letter", "--reason", "test"], 1),
         (vec!["member", "correct", "X99999", "--email", "y@example.jp", "--reason", "test"], 1),
         (vec!["member", "show", "X99999"], 1),
+        // Nor does the ledger keep what is no number.
+        (vec!["member", "show", "(X99997)"], 1),
         ([&["preview"][..], &member].concat(), 1),
         ([&["substitute", "add"][..], &member, &on].concat(), 1),
         ([&["withdraw", "--reason", "test"][..], &member].concat(), 65),
@@ -119,7 +121,7 @@ fn whoever_tries_member_numbers_leaves_a_trace_for_each_also_where_nobody_has_it
     let entries = office.entries("look").into_iter().map(|(_, body)| body);
     let seen: Vec<_> =
         entries.map(|body| format!("{} {} {}", body["verb"], body["rows"], body["filter"]["member"])).collect();
-    let nobody = ["resolve", "member correct", "member show", "preview", "substitute add", "withdraw"];
+    let nobody = ["resolve", "member correct", "member show", "member show", "preview", "substitute add", "withdraw"];
     let wanted: Vec<_> = nobody.iter().map(|verb| format!("\"{verb}\" 0 \"(nobody)\"")).collect();
     assert_eq!(seen, [wanted, vec!["\"withdraw\" 1 null".to_owned()]].concat());
 }

@@ -118,16 +118,7 @@ async fn a_notice_whose_text_changed_is_told_and_skipped_and_the_others_are_sent
     assert_eq!(checked.status.code(), Some(78));
     assert!(String::from_utf8(checked.stdout).unwrap().contains("its files are not those that were released"));
     // Another notice is not kept back.
-    let other = std::fs::read_to_string(program.path("notices/leak.yaml")).unwrap();
-    program.write("notices/other.yaml", &other.replace("id: leak", "id: other"));
-    std::fs::create_dir(program.path("templates/other")).unwrap();
-    for name in ["subject.txt.hbs", "body.txt.hbs", "body.html.hbs"] {
-        std::fs::copy(program.path("templates/leak").join(name), program.path("templates/other").join(name)).unwrap();
-    }
-    let roster = program.write("other.csv", &crate::support::program::roster(&addresses(2)));
-    program.json(&["import", roster.to_str().unwrap(), "--notice", "other", "--yes"]);
-    program.json(&["preflight", "--notice", "other"]);
-    program.json(&["release", "other", "--yes"]);
+    stage.release_other(2);
     assert_eq!(run(), (1, serde_json::json!(["leak"]), 2.into()));
     std::fs::write(&file, text).unwrap();
     assert_eq!(run(), (0, serde_json::json!([]), 3.into()));

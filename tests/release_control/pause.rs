@@ -50,6 +50,9 @@ async fn a_permitted_mail_whose_relay_is_slow_to_ask_for_it_does_not_leave_after
     let stage = Stage::released(queue, "breaker: off", careful, script, 1).await;
     let running = stage.program.start(&["run"]);
     stage.relay.wait_reached("slow").await;
+    // DATA may be on its way before the mail is permitted: the body is what waits.
+    let permitted = async || stage.program.log().iter().any(|row| row["relay"].is_string());
+    assert!(eventually(&permitted).await, "{:?}", stage.program.log());
     stage.program.json(&["pause", NOTICE]);
     tokio::time::sleep(SOON).await;
     stage.relay.release("slow");

@@ -30,6 +30,31 @@ async fn a_daemon_with_a_wedged_loop_is_not_alive_any_more_and_says_which_loop()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_hangs_under_a_notice_whose_files_are_looked_for_keeps_neither_health_nor_a_stop_waiting() {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let program = Program::released(relay.addr().port(), HEALTH, &addresses(1));
+    let (file, kept) = (program.path("notices/leak.yaml"), program.path("kept"));
+    std::fs::rename(&file, &kept).unwrap();
+    let manager = Manager::new();
+    let running = started(&program, &manager);
+    manager.hears("READY=1").await;
+    let missed = async || program.said().contains("a released notice is not sent");
+    assert!(eventually(&missed).await, "{}", program.said());
+    // Whoever reads first hangs, claimer or watch; the other one waits for it.
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let told = async || program.said().contains("a loop does nothing any more");
+    assert!(eventually(&told).await, "{}", program.said());
+    let (code, said) = ask(health_address(&program).await);
+    let wedged: Vec<_> = said["loops"]["wedged"].as_array().unwrap().iter().map(|of| of["name"].clone()).collect();
+    assert_eq!((code, wedged), (503, vec!["watch".into()]), "{said}");
+    running.signal(Signal::HUP);
+    manager.hears("RELOADING=1").await;
+    running.ask_to_stop();
+    manager.hears("STOPPING=1").await;
+    assert_eq!(running.wait().code(), Some(78), "the files of what it was to send are not there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_whose_relay_is_silent_and_whose_database_is_held_is_alive() {
     let service = Service::held().await;
     let mut lock = audit::connect(&service.program.url()).await;

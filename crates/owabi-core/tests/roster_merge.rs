@@ -1,7 +1,7 @@
 //! What a further line means for a member who is already known.
 
 use owabi_core::member::{Member, Payment};
-use owabi_core::roster::{Entry, Finding, Known, Merge, merge};
+use owabi_core::roster::{Entry, Finding, Known, Merge, another_person, merge};
 
 fn payment(day: &str, cohort: &str) -> Payment {
     Payment { paid_at: day.into(), cohort: cohort.into(), purpose: "p".into(), method: "m".into() }
@@ -25,7 +25,14 @@ fn known(payments: &[Payment]) -> Known {
 }
 
 fn entry(member: Member) -> Entry {
-    Entry { member, unreachable: None, given_email: String::new(), warnings: Vec::new(), changes: Vec::new() }
+    Entry {
+        member,
+        unreachable: None,
+        given_email: String::new(),
+        warnings: Vec::new(),
+        changes: Vec::new(),
+        raw: Vec::new(),
+    }
 }
 
 fn decide(known: &Known, line: Member) -> Merge {
@@ -69,11 +76,32 @@ fn a_new_payment_merges_while_the_notice_is_held_and_is_a_finding_once_it_left()
 #[test]
 fn another_name_or_address_is_a_finding_and_changes_nothing() {
     let known = known(&[]);
-    let line = Member { name: "田仲".into(), email: Some("b@example.jp".into()), ..known.member.clone() };
-    assert_eq!(
-        decide(&known, line),
-        Merge::AlreadyPresent { findings: vec![Finding::NameDiffers, Finding::AddressDiffers] }
-    );
+    let name = Member { name: "田仲".into(), ..known.member.clone() };
+    let address = Member { email: Some("b@example.jp".into()), ..known.member.clone() };
+    assert_eq!(decide(&known, name), Merge::AlreadyPresent { findings: vec![Finding::NameDiffers] });
+    assert_eq!(decide(&known, address), Merge::AlreadyPresent { findings: vec![Finding::AddressDiffers] });
+}
+
+#[test]
+fn only_who_differs_in_name_and_address_is_another_person() {
+    let of = |name: &str, email: Option<&str>| Member {
+        name: name.into(),
+        email: email.map(str::to_owned),
+        ..Member::default()
+    };
+    let known = of("甲野", Some("a@example.jp"));
+    for (line, another) in [
+        (of("甲野", Some("a@example.jp")), false),
+        (of("甲野", Some("b@example.jp")), false),
+        (of("乙野", Some("a@example.jp")), false),
+        (of("乙野", Some("b@example.jp")), true),
+        (of("甲野", None), false),
+        (of("乙野", None), true),
+    ] {
+        assert_eq!(another_person(&known, &line), another, "{line:?}");
+    }
+    assert!(another_person(&of("甲野", None), &of("乙野", Some("b@example.jp"))));
+    assert!(!another_person(&of("甲野", None), &of("乙野", None)));
 }
 
 #[test]

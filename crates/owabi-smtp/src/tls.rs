@@ -73,6 +73,11 @@ pub async fn secure(stream: TcpStream, name: &str, ca_pem: Option<&[u8]>, whom: 
     Ok(Stream::Tls(Box::new(wrapped)))
 }
 
+/// Whether a PEM file holds a certificate at all, as `ca_pem` of [`secure`] must.
+pub fn has_certificate(pem: &[u8]) -> bool {
+    CertificateDer::pem_slice_iter(pem).any(|found| found.is_ok())
+}
+
 /// As [`wrap`], and the certificates that the relay showed, also when they were not accepted.
 pub(crate) async fn inspect(
     stream: TcpStream,

@@ -4,6 +4,7 @@
 //! resolves relative paths against the file's folder. It reports every problem it can find at once.
 
 mod alerts;
+mod authorities;
 mod commented;
 mod database;
 mod dispatch;
@@ -109,16 +110,20 @@ impl Config {
         let mut config = read::read(&file.display().to_string(), text, environment)?;
         config.resolve(file.parent().unwrap_or(Path::new("")));
         file.clone_into(&mut config.file);
-        // systemd 252 names the folder to an ExecReload, too, and keeps it shut (systemd.exec(5), "Credentials").
-        let passed = |folder: &PathBuf| std::fs::read_dir(folder).is_ok();
-        config.credentials = environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from).filter(passed);
+        config.credentials = environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         Ok(config)
+    }
+
+    /// The folder of the credentials that systemd passed. systemd 252 names it to an `ExecReload`, too, and keeps it shut
+    /// (systemd.exec(5), "Credentials").
+    fn passed(&self) -> Option<&Path> {
+        self.credentials.as_deref().filter(|folder| std::fs::read_dir(folder).is_ok())
     }
 
     /// The password of one of this configuration's relays; `None` when it needs no login.
     pub fn relay_password(&self, relay: &Relay) -> Result<Option<SecretString>, SecretError> {
         let (file, credential) = (relay.password_file.as_deref(), relay.password_credential.as_deref());
-        secret::read(file, credential, self.credentials.as_deref())
+        secret::read(file, credential, self.passed())
     }
 
     /// The bounce mailbox's password, if there is one.
@@ -133,13 +138,13 @@ impl Config {
     fn imap_secret(&self) -> Result<Option<SecretString>, SecretError> {
         let imap = &self.receipts.imap;
         let (file, credential) = (imap.password_file.as_deref(), imap.password_credential.as_deref());
-        secret::read(file, credential, self.credentials.as_deref())
+        secret::read(file, credential, self.passed())
     }
 
     /// The PostgreSQL password, if there is one.
     pub fn database_password(&self) -> Result<Option<SecretString>, SecretError> {
         let (file, credential) = (self.database.password_file.as_deref(), self.database.password_credential.as_deref());
-        secret::read(file, credential, self.credentials.as_deref())
+        secret::read(file, credential, self.passed())
     }
 
     /// The key that the ledger's seals are signed with. A file that is not there is created with `may_create`.
@@ -147,7 +152,7 @@ impl Config {
     /// # Errors
     /// When it cannot be read or is no key.
     pub fn ledger_secret(&self, may_create: bool) -> Result<Key, SecretError> {
-        secret::key_of(self.ledger.source(self.credentials.as_deref()), may_create)
+        secret::key_of(self.ledger.source(self.passed()), may_create)
     }
 
     /// How to open the configured database.
@@ -174,25 +179,39 @@ impl Config {
         })
     }
 
-    /// The same without the passwords of systemd credentials, where systemd passed none to this process, and what is left out:
-    /// key and credential. Who only looks can go on with it; nobody can connect.
+    /// The same without the passwords of systemd credentials, where systemd passed none to this process, also those that are named as
+    /// files of a folder that it keeps shut, and what is left out: key and credential. Who only looks can go on with it; nobody can
+    /// connect.
     pub fn without_unseen(&self) -> (Self, Vec<(String, String)>) {
         let (mut seen, mut left) = (self.clone(), Vec::new());
-        if self.credentials.is_some() {
+        if self.passed().is_some() {
             return (seen, left);
         }
-        let mut leave = |at: String, credential: &mut Option<String>| {
-            left.extend(credential.take().map(|name| (format!("{at}.password_credential"), name)));
-        };
         for (n, relay) in seen.smtp.relays.iter_mut().enumerate() {
-            if relay.password_credential.is_some() {
-                relay.user = None;
-            }
-            leave(format!("smtp.relays[{n}]"), &mut relay.password_credential);
+            let (file, credential) = (&mut relay.password_file, &mut relay.password_credential);
+            let unseen = self.leave(&format!("smtp.relays[{n}].password"), file, credential);
+            relay.user = relay.user.take().filter(|_| unseen.is_none());
+            left.extend(unseen);
         }
-        leave("receipts.imap".to_owned(), &mut seen.receipts.imap.password_credential);
-        leave("database".to_owned(), &mut seen.database.password_credential);
+        let imap = &mut seen.receipts.imap;
+        left.extend(self.leave("receipts.imap.password", &mut imap.password_file, &mut imap.password_credential));
+        let database = &mut seen.database;
+        left.extend(self.leave("database.password", &mut database.password_file, &mut database.password_credential));
+        left.extend(self.leave_file("database.client_key", &mut database.client_key));
         (seen, left)
+    }
+
+    /// Takes what cannot be seen of a password.
+    fn leave(&self, at: &str, file: &mut Option<PathBuf>, credential: &mut Option<String>) -> Option<(String, String)> {
+        let unseen = credential.take().map(|name| (format!("{at}_credential"), name));
+        unseen.or_else(|| self.leave_file(&format!("{at}_file"), file))
+    }
+
+    /// Takes a file of the folder that is named and shut.
+    fn leave_file(&self, at: &str, file: &mut Option<PathBuf>) -> Option<(String, String)> {
+        let name = file.as_ref()?.strip_prefix(self.credentials.as_ref()?).ok()?.display().to_string();
+        *file = None;
+        Some((at.to_owned(), name))
     }
 
     /// Reads every secret once, so that a missing or readable-by-all one is found at start.
@@ -203,7 +222,7 @@ impl Config {
         checks.push(("database".to_owned(), self.database_password().err()));
         checks.push(("receipts.imap".to_owned(), self.imap_secret().err()));
         let client_key = self.database.client_key.as_deref();
-        let client_key = client_key.and_then(|file| secret::check_guarded(file, self.credentials.as_deref()).err());
+        let client_key = client_key.and_then(|file| secret::check_guarded(file, self.passed()).err());
         checks.push(("database.client_key".to_owned(), client_key));
         let problems: Vec<_> = checks
             .into_iter()

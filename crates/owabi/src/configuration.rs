@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::library::Library;
 use crate::release;
 use owabi_core::ids::hex;
-use owabi_store::{Store, StoreError};
+use owabi_store::{NoticeRow, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -56,23 +56,31 @@ pub fn changed(before: &Config, after: &Config) -> Vec<String> {
     Keys::of(after).changed_since(&Keys::of(before))
 }
 
+/// The hash of each notice's policy.
+pub type Policies = BTreeMap<String, String>;
+
 /// Notes the configuration of this machine, and the policies that released notices are sent by, with an entry of the ledger
-/// if they are not those that were noted last.
+/// if they are not those that were noted last. Returns these policies.
 ///
 /// # Errors
 /// The database's.
-pub async fn note(config: &Config, library: &Library, store: &Store, actor: &str, now: i64) -> Result<(), StoreError> {
+pub async fn note(
+    config: &Config,
+    library: &Library,
+    store: &Store,
+    actor: &str,
+    now: i64,
+) -> Result<Policies, StoreError> {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let (place, mut keys) = (format!("configuration:{host}"), Keys::of(config));
     let released = store.notices().await?.into_iter().filter(|row| matches!(row.state.as_str(), "released" | "paused"));
-    for notice in released.filter_map(|row| library.get(&row.id).ok()) {
-        let definition = notice.renderer.definition();
-        keys.0.insert(format!("notices.{}.policy", definition.id), release::policy_hash(&notice));
-    }
+    let policy = |row: NoticeRow| library.get(&row.id).ok().map(|notice| (row.id, release::policy_hash(&notice)));
+    let policies: Policies = released.filter_map(policy).collect();
+    keys.0.extend(policies.iter().map(|(id, hash)| (format!("notices.{id}.policy"), hash.clone())));
     let noted = store.meta(&place).await?;
     let before: Option<Keys> = noted.and_then(|text| serde_json::from_str(&text).ok());
     if before.as_ref() == Some(&keys) {
-        return Ok(());
+        return Ok(policies);
     }
     // Of the first configuration nothing has changed, and neither has the policy of a notice that was released since, or withdrawn.
     let (changed, released) = before.map_or((None, Vec::new()), |before| {
@@ -83,7 +91,8 @@ pub async fn note(config: &Config, library: &Library, store: &Store, actor: &str
         (Some(changed), others.into_iter().filter(|name| keys.0.contains_key(name)).collect())
     });
     let body = json!({ "host": host, "sha256": keys.sha256(), "changed": changed, "released": released });
-    store.note_with_entry((&place, &json!(keys).to_string()), (now, actor, "configuration"), &body).await
+    store.note_with_entry((&place, &json!(keys).to_string()), (now, actor, "configuration"), &body).await?;
+    Ok(policies)
 }
 
 fn is_policy(name: &str) -> bool {

@@ -8,12 +8,12 @@ mod source;
 pub use findings::Found;
 pub(crate) use refused::is_same_file;
 
-use chunk::Chunk;
+use chunk::{Chunk, Merged};
 use findings::Findings;
 use owabi_core::address::Lang;
 use owabi_core::roster::{Detected, Line, NotAffected, RosterError, RosterOptions, RosterReader, Verdict};
 use owabi_store::{BatchRecord, Import, Store, StoreError, Totals};
-use refused::RefusedFile;
+use refused::{RefusedFile, RefusedLine};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -153,6 +153,7 @@ impl Pass {
 
     async fn take(&mut self, lines: Vec<Line>) -> Result<(), ImportError> {
         let mut chunk = Chunk::default();
+        let mut refused = Vec::new();
         self.totals.lines += i64::try_from(lines.len()).unwrap_or(i64::MAX);
         for Line { number, verdict } in lines {
             match verdict {
@@ -161,20 +162,29 @@ impl Pass {
                     self.totals.not_affected += 1;
                     *self.not_affected_by.entry(why).or_default() += 1;
                 }
-                Verdict::Refused { reason, raw } => {
-                    self.totals.refused += 1;
-                    if let Some(file) = &mut self.refused {
-                        file.write(number, &reason, &raw)?;
-                    }
-                    self.findings.refused(number, &reason, &raw);
-                }
+                Verdict::Refused { reason, raw } => refused.push(RefusedLine { number, reason, raw }),
             }
         }
         let nos: Vec<&str> = chunk.entries.iter().map(|(_, entry)| entry.member.member_no.as_str()).collect();
         let known = self.import.known(&nos).await?;
-        let (new, merged) = chunk.merge(known, &self.order, &mut self.totals, &mut self.findings);
-        self.import.write(&new, &merged).await?;
+        let Merged { new, changed, others } = chunk.merge(known, &self.order, &mut self.totals, &mut self.findings);
+        refused.extend(others);
+        self.refuse(refused)?;
+        self.import.write(&new, &changed).await?;
         Ok(self.import.note(&self.findings.take_new()).await?)
+    }
+
+    /// Keeps refused lines in the file's order.
+    fn refuse(&mut self, mut lines: Vec<RefusedLine>) -> Result<(), ImportError> {
+        lines.sort_by_key(|line| line.number);
+        for RefusedLine { number, reason, raw } in lines {
+            self.totals.refused += 1;
+            if let Some(file) = &mut self.refused {
+                file.write(number, &reason, &raw)?;
+            }
+            self.findings.refused(number, &reason, &raw);
+        }
+        Ok(())
     }
 
     async fn finish(

@@ -6,7 +6,7 @@ use owabi_core::ids::{Keys, WeakSecret};
 use owabi_store::{Store, StoreError};
 use secrecy::ExposeSecret;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the database keeps the name of its key.
 const FINGERPRINT: &str = "key_fingerprint";
@@ -52,9 +52,9 @@ impl KeyError {
             }
             Self::Secret(error) => {
                 let Text { ja, en } = error.what();
-                say!(ja: "鍵を読めません: {ja}", en: "the key cannot be used: {en}")
+                say!(ja: "鍵を使えません: {ja}", en: "the key cannot be used: {en}")
             }
-            other => say!(ja: "鍵を読めません: {other}", en: "the key cannot be used: {other}"),
+            other => say!(ja: "鍵を使えません: {other}", en: "the key cannot be used: {other}"),
         }
     }
 
@@ -65,13 +65,20 @@ impl KeyError {
                 ja: "正しい鍵をバックアップから戻してください(keys.file、モード 0600)。鍵が変わると不達通知を照合できません。",
                 en: "restore the right key from a backup (keys.file, mode 0600); with another key no bounce can be matched"
             )),
-            Self::Secret(SecretError::Exposed { path, .. }) => {
-                let path = path.display();
-                Some(say!(ja: "chmod 600 {path}", en: "chmod 600 {path}"))
-            }
+            Self::Secret(SecretError::Malformed { path, .. }) => Some(damaged(path)),
+            Self::Secret(error) => Some(error.hint()),
             _ => None,
         }
     }
+}
+
+/// Of a file of a key that holds no key any more: a new one would be another.
+pub(crate) fn damaged(path: &Path) -> Text {
+    let path = path.display();
+    say!(
+        ja: "鍵のファイルが壊れています。新しい鍵は作らず、別の場所に保管してある {path} の控えを戻してください(モード 0600)。",
+        en: "the key's file is damaged: make no new key, but put back the copy of {path} that is kept elsewhere (mode 0600)"
+    )
 }
 
 /// Whether `store` was ever used with a key; nothing is sent without one.

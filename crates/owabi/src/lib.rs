@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod configuration;
 mod demo;
+mod disk;
 pub mod dispatch;
 pub mod evidence;
 #[cfg(test)]

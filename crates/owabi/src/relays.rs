@@ -1,7 +1,6 @@
 //! From the configuration to relays that can be opened: certificates and passwords are read here, once.
 
-use crate::cli::say::say;
-use crate::config::{Config, ConfigError, Deadlines, Problem, Relay, Tls, io_error};
+use crate::config::{Config, ConfigError, Deadlines, Problem, Relay, Tls};
 use owabi_smtp::relay::{self, Login};
 
 /// Every configured relay, in the file's order.
@@ -41,20 +40,7 @@ fn one(config: &Config, from: &Relay, at: &str) -> Result<relay::Relay, Box<Prob
 }
 
 fn ca(config: &Config, from: &Relay, at: &str) -> Result<Option<Vec<u8>>, Box<Problem>> {
-    let Some(file) = &from.ca_file else { return Ok(None) };
-    std::fs::read(file).map(Some).map_err(|error| {
-        let (shown, why) = (file.display(), io_error(&error));
-        Box::new(Problem {
-            file: config.file.display().to_string(),
-            path: format!("{at}.ca_file"),
-            message: say!(ja: "{shown}: {why}", en: "{shown}: {error}"),
-            hint: Some(say!(
-                ja: "受け入れる認証局の証明書を入れた PEM ファイルを指定してください。",
-                en: "name a PEM file with the certificates of the authorities to trust"
-            )),
-            ..Problem::default()
-        })
-    })
+    from.ca_file.as_deref().map(|file| config.authorities(&format!("{at}.ca_file"), file)).transpose()
 }
 
 fn tls(tls: Tls) -> relay::Tls {

@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// How many approvers must agree before a release: 0, 1 or 2. Default 1.
+    /// How many approvers must agree before a release: 0, 1 or 2. Default 1. 0, for trials, releases without anybody's approval.
     pub approvals_required: u8,
     /// What becomes of a mail whose outcome no evidence settles. Default: sent again after an hour.
     pub in_doubt: InDoubt,

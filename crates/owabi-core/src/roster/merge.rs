@@ -67,6 +67,12 @@ pub fn merge(known: &Known, entry: &Entry, order: &[String]) -> Merge {
     Merge::AlreadyPresent { findings }
 }
 
+/// Whether a line with the member number of `known` is about somebody else: another name, and another address. One of them
+/// alone may have changed (a marriage, a new mailbox); a member without usable address differs from one with it.
+pub fn another_person(known: &Member, line: &Member) -> bool {
+    known.name != line.name && known.email != line.email
+}
+
 fn differences(known: &Known, entry: &Entry) -> Vec<Finding> {
     let mut findings = Vec::new();
     if known.member.name != entry.member.name {

@@ -19,7 +19,7 @@ pub use cohort::{CohortRule, NotAffected, RosterCohort};
 pub use columns::{Column, ColumnMap, Kind};
 pub use encoding::{Detected, Encoding, Why, detect, encode};
 pub use list::{List, ListRow, listed_number};
-pub use merge::{Finding, Known, Merge, merge};
+pub use merge::{Finding, Known, Merge, another_person, merge};
 pub use paid_at::PaidAt;
 pub use records::FIELD_LIMIT;
 pub use refusal::{Refusal, RosterError};

@@ -61,6 +61,8 @@ pub enum Refusal {
         /// What the line gives.
         given: String,
     },
+    /// The number of a member with another name and another address: two people under one number.
+    AnotherPerson,
 }
 
 impl Refusal {
@@ -106,6 +108,10 @@ impl Refusal {
                 "the member number is too long or has control characters",
             ),
             Self::BlankName => lang.of("氏名が空です", "the name is empty"),
+            Self::AnotherPerson => lang.of(
+                "同じ会員番号が、別の氏名・別のアドレスで先に登録されています。会員番号か氏名を直して、拒否された行のファイルを取り込んでください",
+                "the same member number stands for another name and another address; correct the number or the name, and import the file of refused lines",
+            ),
             Self::NameTooLong => lang.of("氏名が 200 文字を超えています", "the name is over 200 characters"),
             _ => {
                 lang.of("氏名に改行などの制御文字があります", "the name has a line break or another control character")

@@ -44,6 +44,8 @@ pub struct Entry {
     pub warnings: Vec<Warning>,
     /// What was repaired.
     pub changes: Vec<RowChange>,
+    /// The line's fields, as a refused line gives them back.
+    pub raw: Vec<String>,
 }
 
 /// One repair of a line.
@@ -124,7 +126,7 @@ impl Judge {
 
     pub(super) fn verdict(&mut self, record: &Record) -> Verdict {
         match self.read(record) {
-            Ok(Ok(entry)) => Verdict::Affected(entry),
+            Ok(Ok(entry)) => Verdict::Affected(Entry { raw: self.raw_fields(record), ..entry }),
             Ok(Err(why)) => Verdict::NotAffected { why },
             Err(reason) => Verdict::Refused { reason, raw: self.raw_fields(record) },
         }
@@ -231,7 +233,7 @@ impl Judge {
             }
             Err(problem) => (Some(problem), Vec::new()),
         };
-        Ok(Entry { member, unreachable, given_email, warnings, changes })
+        Ok(Entry { member, unreachable, given_email, warnings, changes, raw: Vec::new() })
     }
 
     /// The cohorts that a plain list names by id or title, several with `;` or `、` between, in the notice's order.

@@ -151,6 +151,9 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         clear::check(session, &config, &mut found);
         credentials::set_aside(session, &config, &mut found)
     };
+    if let Err(error) = config.check_authorities() {
+        found.failure(session, "configuration", &error.into());
+    }
     let secrets = config.check_secrets().and_then(|()| relays::relays(&config));
     let relays = secrets.unwrap_or_else(|error| {
         found.failure(session, "configuration", &error.into());

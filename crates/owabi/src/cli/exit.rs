@@ -53,7 +53,7 @@ impl Exit {
                 en: "the relay or the database cannot be reached"
             ),
             Self::TryAgain => say!(
-                ja: "ほかの owabi が使用中か、health.listen のポートが使用中です。ledger verify では、台帳がまだ一度も封印されていません。もう一度実行してください。",
+                ja: "ほかの owabi が使用中、health.listen のポートが使用中、または(ledger verify で)台帳がまだ一度も封印されていない場合です。もう一度実行してください。",
                 en: "another owabi is at work, the port of health.listen is taken, or (ledger verify) nothing was sealed yet: try again"
             ),
             Self::BadConfig => say!(

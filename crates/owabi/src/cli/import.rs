@@ -22,6 +22,8 @@ Examples:
   owabi import payments.csv --notice metaps-2022 --yes --refused refused.csv
   owabi import list.tsv --notice generic-breach --encoding cp932 --delimiter tab
 
+Further lines of one member number are one member: their payments go into one letter. A line with another name and another
+address is another person under that number, and is refused.
 The same file twice changes nothing. Exit 65: some lines were refused, the rest is in.")]
 pub(super) struct Options {
     /// CSV or TSV: a list of affected members, or a payment export  名簿ファイル
@@ -68,6 +70,7 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
     let notice = notice(&config, &options.notice)?;
     let store = session.store_to_begin(&config).await?;
     let actor = session.person(&store, Action::Import).await?.name;
+    super::db::refuse_restored(&config, &store).await?;
     let definition = notice.renderer.definition();
     let roster = RosterOptions {
         encoding: options.encoding,

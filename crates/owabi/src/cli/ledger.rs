@@ -9,7 +9,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::say;
 use super::session::{Session, open_store};
 use crate::config::Config;
-use crate::ledger::{Noted, Sealer, key, newest_head};
+use crate::ledger::{Bad, Noted, Sealer, key, newest_head};
 use crate::{clock, japan, keys};
 use owabi_core::ids::hex;
 use owabi_core::ledger::{Head, PublicKey};
@@ -83,13 +83,18 @@ pub(super) async fn seal_at_once(config: &Config) -> Result<(), Failure> {
 }
 
 async fn sealed_with(config: &Config, store: &Store) -> Result<PublicKey, Failure> {
-    key::public(config, store).await?.ok_or_else(|| {
-        Failure::with(
-            Exit::Failed,
-            say!(ja: "この台帳はまだ一度も封印されていません。", en: "this ledger was never sealed"),
-            say!(ja: "`owabi run` が封印します。", en: "`owabi run` seals it"),
-        )
-    })
+    if let Some(key) = key::public(config, store).await? {
+        return Ok(key);
+    }
+    if store.newest_seal().await?.is_some() {
+        let next = say!(ja: "`owabi ledger verify` で調べてください。", en: "look with `owabi ledger verify`");
+        return Err(Failure::with(Exit::Failed, words::describe(store, &Bad::KeyGone).await?.text, next));
+    }
+    Err(Failure::with(
+        Exit::Failed,
+        say!(ja: "この台帳はまだ一度も封印されていません。", en: "this ledger was never sealed"),
+        say!(ja: "`owabi run` が封印します。", en: "`owabi run` seals it"),
+    ))
 }
 
 async fn public_key(session: &Session, config: &Config, store: &Store) -> Answer {

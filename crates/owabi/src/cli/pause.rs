@@ -51,6 +51,7 @@ async fn change(session: &Session, id: &str, action: Action, reason: Option<&str
     let store = session.store(&config).await?;
     let person = session.person(&store, action).await?;
     if action == Action::Resume {
+        super::db::refuse_restored(&config, &store).await?;
         refuse_purged(&store, id).await?;
     }
     let changed = store.set_state(id, (&[from], to), reason, &person.name, session.now()).await?;
@@ -100,10 +101,10 @@ fn cannot(id: &str, state: &str, action: Action) -> Text {
 
 /// A daemon goes on with the configuration that it read: whoever is in a hurry must know how else it is stopped.
 fn or_stop(failure: Failure) -> Failure {
-    let Text { ja, en } = failure.next.unwrap_or_else(|| Text::same(String::new()));
+    let Text { ja, en } = failure.next.map(|Text { ja, en }| say!(ja: "{ja}\n", en: "{en}\n")).unwrap_or_default();
     let next = say!(
-        ja: "{ja}\nまだ何も止まっていません。動いている `owabi run` は、前に読んだ設定のまま送り続けます。すぐに止めるには、それを終わらせてください: sudo systemctl stop owabi",
-        en: "{en}\nnothing is stopped yet: an `owabi run` at work goes on with the configuration that it read. To stop it at once, end it: sudo systemctl stop owabi"
+        ja: "{ja}まだ何も止まっていません。動いている `owabi run` は、前に読んだ設定のまま送り続けます。すぐに止めるには、それを終わらせてください: sudo systemctl stop owabi",
+        en: "{en}nothing is stopped yet: an `owabi run` at work goes on with the configuration that it read. To stop it at once, end it: sudo systemctl stop owabi"
     );
     Failure { next: Some(next), ..failure }
 }

@@ -8,6 +8,9 @@ use owabi_core::people::{Action, Role};
 use owabi_store::{Store, User};
 use serde_json::{Value, json};
 
+/// What stands in the ledger for an address.
+const ADDRESS: &str = "(address)";
+
 /// Somebody who was found to be who they say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Person {
@@ -120,7 +123,7 @@ fn unrecorded(failure: Failure) -> Failure {
 
 /// A member's number names a person, and the ledger cannot be purged: the rows stand for it, as `#17`.
 async fn without_member_no(store: &Store, mut filter: Value) -> Result<Value, Failure> {
-    let Some(no) = filter["member"].as_str().filter(|no| !no.starts_with('(')).map(str::to_owned) else {
+    let Some(no) = filter["member"].as_str().filter(|no| *no != ADDRESS).map(str::to_owned) else {
         return Ok(filter);
     };
     let mut rows = Vec::new();
@@ -138,7 +141,7 @@ fn without_addresses(filter: &Value) -> Value {
     let mut filter = filter.clone();
     for value in filter.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
         if value.as_str().is_some_and(|text| text.contains(['@', '＠'])) {
-            *value = json!("(address)");
+            *value = json!(ADDRESS);
         }
     }
     filter

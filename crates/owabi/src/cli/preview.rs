@@ -1,7 +1,7 @@
 //! `preview`: the exact mail of one member.
 
 use super::exit::{Answer, Exit, Failure};
-use super::say::say;
+use super::say::{Text, say};
 use super::session::{Session, notice};
 use crate::keys;
 use crate::preflight::Mailer;
@@ -13,6 +13,9 @@ use owabi_core::render::{RenderError, Renderer, Stamp};
 use owabi_store::{MemberRow, Store};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+
+/// In the place of an address that a member does not have.
+const EXAMPLE: &str = "member@example.jp";
 
 /// The options of `preview`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +45,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let row = row(session, &store, renderer, options).await?;
     let mailer = Mailer::new(&config, &keys);
     let message_id = mailer.message_id(Subject { notice_id: &options.notice, member_id: row.id, round: row.round });
-    let to = to(row.member.email.as_deref());
+    let known = usable(row.member.email.as_deref());
+    let to = known.clone().unwrap_or_else(|| EXAMPLE.to_owned());
     let stamp = Stamp { to: &to, message_id: &message_id, dated_at_ms: session.now() };
     let problem = |error: RenderError| {
         let next = say!(ja: "お知らせとテンプレート、または名簿を直してください。", en: "correct the notice, its template or the roster");
@@ -64,9 +68,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     };
     let (head, text) = (head(&mail.bytes), &letter.text);
     let subject = &letter.subject;
+    let reachable = options.member.is_none() || known.is_some();
+    if !reachable {
+        session.warn(&letter_instead(&row.member.member_no));
+    }
     session.tell(&say!(ja: "{head}\n件名: {subject}\n\n{text}", en: "{head}\nSubject: {subject}\n\n{text}"));
     session.answer(
-        &json!({ "subject": subject, "text": text, "headers": head, "bytes": mail.bytes.len(), "files": files }),
+        &json!({ "subject": subject, "text": text, "headers": head, "bytes": mail.bytes.len(), "files": files, "reachable": reachable }),
     );
     store.close().await;
     Ok(Exit::Done)
@@ -101,10 +109,18 @@ pub(super) fn sample(renderer: &Renderer) -> Member {
     renderer.samples().last().cloned().unwrap_or_default()
 }
 
-/// The address as the To header has it; an example for a member without one.
-fn to(email: Option<&str>) -> String {
+/// The address as the To header has it, when mail can be sent to it.
+fn usable(email: Option<&str>) -> Option<String> {
     let known = email.and_then(|email| Address::from_stored(email).ok()).filter(|address| !address.needs_smtputf8());
-    known.map_or_else(|| "member@example.jp".to_owned(), |address| address.envelope())
+    known.map(|address| address.envelope())
+}
+
+/// Nobody should take the example for the member's address.
+fn letter_instead(no: &str) -> Text {
+    say!(
+        ja: "会員 {no} には使えるメールアドレスがなく、メールは送られません。書面などで知らせる方です。宛先(To)の {EXAMPLE} は例です。",
+        en: "member {no} has no usable address and gets no mail, but a letter; {EXAMPLE} in To is an example"
+    )
 }
 
 fn head(mail: &[u8]) -> String {

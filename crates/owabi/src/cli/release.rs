@@ -33,6 +33,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
     let person = session.person(&store, Action::Release).await?;
+    super::db::refuse_restored(&config, &store).await?;
     super::pause::refuse_purged(&store, id).await?;
     let known = store.notice(id).await?;
     let why = known.as_ref().and_then(|notice| notice.state_reason.clone());
@@ -74,6 +75,12 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 
 /// When the mails will leave, and how many of them first.
 fn tell_how(session: &Session, policy: &Policy, rows: i64) {
+    if policy.approvals_required == 0 {
+        session.tell(&say!(
+            ja: "このお知らせの方針では、誰の承認も要りません(policy.approvals_required: 0)。",
+            en: "by the notice's policy nobody's approval is required (policy.approvals_required: 0)"
+        ));
+    }
     if let Some(window) = policy.window {
         session.tell(&say!(
             ja: "送信時間帯は {window}(日本時間)です。",
@@ -146,8 +153,10 @@ pub(crate) fn obstacle(id: &str, found: &Obstacle) -> Failure {
         }
         Obstacle::Approvals { have, need, before, changed } => {
             let (n, by) = (have.len(), have.join(", "));
+            let by = if by.is_empty() { by } else { format!("({by})") };
+            let gap = if by.is_empty() { "" } else { " " };
             let mut what =
-                say!(ja: "承認が足りません: {n} 人 / 必要 {need} 人({by})。", en: "{n} of {need} approvals ({by})");
+                say!(ja: "承認が足りません: {n} 人 / 必要 {need} 人{by}。", en: "{n} of {need} approvals{gap}{by}");
             if !before.is_empty() {
                 let (before, Text { ja, en }) = (before.join(", "), names(changed));
                 let void = say!(

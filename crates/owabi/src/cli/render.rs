@@ -72,12 +72,18 @@ fn refuse_problems(page: &WebPage) -> Result<(), Failure> {
     ))
 }
 
-/// Writes the file, and makes its folder.
+/// A folder that is not there is not made: its name may be a mistake.
 fn write(out: &Path, html: &str) -> Result<(), Failure> {
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(out, html)).map_err(|error| {
+    std::fs::write(out, html).map_err(|error| {
         let shown = out.display();
-        Failure::new(Exit::Failed, say!(ja: "{shown} に書けません: {error}", en: "{shown} cannot be written: {error}"))
+        Failure::with(
+            Exit::Failed,
+            say!(ja: "{shown} に書けません: {error}", en: "{shown} cannot be written: {error}"),
+            say!(
+                ja: "フォルダーがあり、書き込めるかを確かめてください。何も書いていません。",
+                en: "is its folder there, and may it be written to? Nothing was written"
+            ),
+        )
     })
 }
 

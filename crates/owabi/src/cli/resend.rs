@@ -56,6 +56,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
     let actor = session.person(&store, Action::Resend).await?.name;
+    super::db::refuse_restored(&config, &store).await?;
     refuse_unreleased(session, &store, &notice, options).await?;
     let statuses = statuses(options)?;
     let asked =

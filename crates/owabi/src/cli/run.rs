@@ -94,11 +94,11 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let sealing = sealer.keep_sealing(live.alerts().clone(), seals);
     let (store_too, stop) = (store.clone(), signals.stop.clone());
     let place = Place { session, options, store: store_too, keys, live, troubles, stop };
-    let (summary, built) = place.serve(built, (&signals, &manager, &service)).await;
+    let summary = place.serve(built, (&signals, &manager, &service)).await;
     sealing.finish().await;
     follower.abort();
     bar.finish_and_clear();
-    let ended = Ended::look(&built.config, &store).await;
+    let ended = Ended::look(&place.live.library(), &store).await;
     store.close().await;
     health.abort();
     keeper.end();
@@ -106,12 +106,12 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 }
 
 impl Place<'_> {
-    /// Works by one configuration after the other until the stop. Returns the last one, too.
+    /// Works by one configuration after the other until the stop.
     async fn serve(
         &self,
         first: Built,
         (signals, manager, service): (&Signals, &Manager, &Service),
-    ) -> (Result<Summary, Failure>, Built) {
+    ) -> Result<Summary, Failure> {
         let told = [
             tokio::spawn(tell_of_beginnings(self.live.clone(), manager.clone(), service.clone())),
             tokio::spawn(tell_of_the_end(self.live.clone(), manager.clone(), service.clone(), self.stop.clone())),
@@ -132,7 +132,7 @@ impl Place<'_> {
     }
 
     /// One that cannot begin waits for the database, or gives way to the one that worked before it.
-    async fn one_after_the_other(&self, first: Built, reloader: &Reloader<'_>) -> (Result<Summary, Failure>, Built) {
+    async fn one_after_the_other(&self, first: Built, reloader: &Reloader<'_>) -> Result<Summary, Failure> {
         let (mut built, mut before, mut summary, mut unsent) = (first, None, None, Unsent::default());
         loop {
             let (done, next) = self.until_the_next(&built, reloader, &mut unsent).await;
@@ -142,13 +142,13 @@ impl Place<'_> {
                     let sum = of_this.after(summary.unwrap_or_default());
                     match next {
                         Some(next) if goes_on => before = Some(std::mem::replace(&mut built, next)),
-                        _ => return (Ok(sum), built),
+                        _ => return Ok(sum),
                     }
                     summary = Some(sum);
                     continue;
                 }
                 Err(failure) if summary.is_some() && goes_on => failure,
-                Err(failure) => return (Err(failure), built),
+                Err(failure) => return Err(failure),
             };
             match (next, before.take()) {
                 (next, worked) if matches!(failed.exit, Exit::Unavailable | Exit::TryAgain) => {
@@ -162,7 +162,7 @@ impl Place<'_> {
                     reloader.takes_back(&worked.config, &failed);
                     built = worked;
                 }
-                (None, None) => return (Err(failed), built),
+                (None, None) => return Err(failed),
             }
         }
     }

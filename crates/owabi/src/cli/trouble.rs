@@ -7,8 +7,8 @@ use owabi_store::{Durability, Setup, StoreError, Trouble};
 /// Of a relay with `tls: none` that is not this machine.
 pub(super) fn in_the_clear(name: &str, host: &str) -> Text {
     say!(
-        ja: "中継サーバー {name}({host})との間は暗号化されません(tls: none)。会員の氏名と住所が平文で流れます。tls: starttls か implicit にするか、このマシンの中継サーバーを使ってください。",
-        en: "nothing protects the way to the relay {name} at {host} (tls: none): members' names and addresses travel in the clear; use tls: starttls or implicit, or a relay on this machine"
+        ja: "中継サーバー {name}({host})との間は暗号化されません(tls: none)。会員の氏名とメールアドレスが平文で流れます。tls: starttls か implicit にするか、このマシンの中継サーバーを使ってください。",
+        en: "nothing protects the way to the relay {name} at {host} (tls: none): members' names and mail addresses travel in the clear; use tls: starttls or implicit, or a relay on this machine"
     )
 }
 

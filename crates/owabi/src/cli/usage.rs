@@ -226,8 +226,8 @@ mod tests {
     fn why_a_value_is_wrong_is_said_in_japanese_too() {
         for (line, ja, en) in [
             ("owabi check --connect --test-mail --wait 5", "(期間は 250ms、30s、", "is not a duration"),
-            ("owabi resend --notice x --reason y --status gone", "(書ける状況: held、", "the statuses are held,"),
-            ("owabi user add x --role king", "(書ける役割: ", "king"),
+            ("owabi resend --notice x --reason y --status gone", "(指定できる状況: held、", "the statuses are held,"),
+            ("owabi user add x --role king", "(指定できる役割: ", "king"),
             ("owabi check --connect --resolver here", "か system と書きます)", "the word system"),
             ("owabi check --connect --resolver system --sending-ip x", "(IP アドレスを書きます)", "invalid IP address"),
             ("owabi demo --members 0", "(1..=1000000 の範囲で書きます)", "0 is not in 1..=1000000"),
@@ -235,10 +235,10 @@ mod tests {
             ("owabi log --code 5", "(返答コード: 550、55x、5xx)", "a reply code: 550, 55x or 5xx"),
             ("owabi log --enhanced 5", "(拡張コード: ", "an enhanced code"),
             ("owabi log --domain %", "(ドメイン。例: docomo.ne.jp)", "a domain, such as docomo.ne.jp"),
-            ("owabi import x --notice y --encoding z", "(書けるもの: utf-8、", "one of utf-8, "),
+            ("owabi import x --notice y --encoding z", "(指定できるもの: utf-8、", "one of utf-8, "),
             (
                 "owabi import x --notice y --delimiter z",
-                "(書けるもの: comma、tab、semicolon)",
+                "(指定できるもの: comma、tab、semicolon)",
                 "one of comma, tab, semicolon",
             ),
             ("owabi pause x --reason=", "(理由を書いてください。記録に残ります)", "say why; it is kept"),

@@ -27,10 +27,10 @@ fn of_type(error: &(dyn Error + 'static)) -> Option<String> {
         "期間は 250ms、30s、5m、4h、5d、1h30m のように、数と単位で書きます".to_owned()
     } else if error.is::<UnknownStatus>() {
         let words = Status::ALL.map(Status::as_str).join("、");
-        format!("書ける状況: {words}")
+        format!("指定できる状況: {words}")
     } else if error.is::<UnknownRole>() {
         let words = Role::ALL.map(Role::as_str).join("、");
-        format!("書ける役割: {words}")
+        format!("指定できる役割: {words}")
     } else if error.is::<BadResolver>() {
         "IP アドレス(192.0.2.53、192.0.2.53:5353、[2001:db8::53]:53)か system と書きます".to_owned()
     } else if error.is::<ParseIntError>() {
@@ -51,5 +51,5 @@ fn of_range(said: &str) -> Option<String> {
 /// The error of a parser whose argument takes one of these words.
 pub(super) fn one_of(words: &[&str]) -> WrongValue {
     let (ja, en) = (words.join("、"), words.join(", "));
-    WrongValue(say!(ja: "書けるもの: {ja}", en: "one of {en}"))
+    WrongValue(say!(ja: "指定できるもの: {ja}", en: "one of {en}"))
 }

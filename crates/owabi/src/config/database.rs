@@ -102,7 +102,7 @@ impl UrlProblem {
     /// What is wrong, for people.
     fn what(&self) -> Text {
         match self {
-            Self::Unknown => say!(ja: "owabi の知らない形です。", en: "{self}"),
+            Self::Unknown => say!(ja: "対応していない形式です。", en: "{self}"),
             Self::Password => say!(ja: "パスワードが含まれています。", en: "{self}"),
             Self::Parameter(name) => say!(ja: "{name:?} は使えない指定です。", en: "{self}"),
             Self::Unusable(said) => say!(ja: "使えません({said})。", en: "{self}"),

@@ -51,7 +51,7 @@ impl Dispatch {
                     en: "must be longer than smtp.deadlines.dot ({dot})"
                 ),
                 say!(
-                    ja: "最後のドットは、応答を待つ間も借用(lease)が切れない場合にだけ送るためです。",
+                    ja: "最後のドットは、応答を待つ間にリース(lease)が切れないときにだけ送ります。",
                     en: "a mail's final dot is sent only while its lease outlasts the wait for the answer"
                 ),
             );

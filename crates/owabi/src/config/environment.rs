@@ -80,27 +80,22 @@ fn set(document: &mut Value, path: &[Step], value: Value) -> Result<(), Text> {
             if document.is_null() {
                 *document = Value::Mapping(Mapping::new());
             }
-            let map =
-                document.as_mapping_mut().ok_or_else(
-                || say!(ja: "{key} を置く場所には、キーを書けません。", en: "{key} would be inside something without keys"),
-            )?;
+            let no_map = || say!(ja: "{key} を置く場所には、キーを書けません。", en: "{key} would be inside something without keys");
+            let map = document.as_mapping_mut().ok_or_else(no_map)?;
             map.entry(Value::String(key.clone())).or_insert(Value::Null)
         }
         Step::Index(n) => {
             if document.is_null() {
                 *document = Value::Sequence(Vec::new());
             }
-            let list =
-                document.as_sequence_mut().ok_or_else(
-                || say!(ja: "{n} 番目を置く場所は、リストではありません。", en: "{n} would be in something that is no list"),
-            )?;
+            let no_list = || say!(ja: "{n} 番目を置く場所は、リストではありません。", en: "{n} would be in something that is no list");
+            let list = document.as_sequence_mut().ok_or_else(no_list)?;
             if *n == list.len() {
                 list.push(Value::Null);
             }
             let len = list.len();
-            list.get_mut(*n).ok_or_else(
-                || say!(ja: "リストには {len} 個あります。次の番号は {len} です。", en: "the list has {len} entries; the next one is {len}"),
-            )?
+            let too_far = || say!(ja: "リストには {len} 個あります。次の番号は {len} です。", en: "the list has {len} entries; the next one is {len}");
+            list.get_mut(*n).ok_or_else(too_far)?
         }
     };
     set(held, rest, value)

@@ -33,7 +33,7 @@ fn is_there(file: &Path) -> Result<bool, ConfigError> {
             let why = io_error(&error);
             Err(ConfigError::one(Problem {
                 file: file.display().to_string(),
-                message: say!(ja: "見られません({why})。", en: "cannot be looked at: {error}"),
+                message: say!(ja: "確認できません({why})。", en: "cannot be looked at: {error}"),
                 hint: Some(say!(
                     ja: "このファイルを読めるアカウントで実行してください: sudo -u owabi owabi …",
                     en: "run owabi as the account that may read it: sudo -u owabi owabi …"

@@ -36,10 +36,11 @@ impl Default for Log {
 
 impl Log {
     pub(super) fn validate(&self, found: &mut Findings) {
-        if let Err(message) = crate::telemetry::check_level(&self.level) {
+        let level = &self.level;
+        if let Err(message) = crate::telemetry::check_level(level) {
             found.refuse_with(
                 "log.level",
-                say!(ja: "ログの水準として使えません({message})。", en: "{message}"),
+                say!(ja: "ログレベルとして使えません({level})。", en: "{message}"),
                 say!(ja: "例: info、debug、info,owabi_smtp=debug", en: "for example: info, debug, or info,owabi_smtp=debug"),
             );
         }

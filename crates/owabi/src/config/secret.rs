@@ -45,6 +45,14 @@ pub enum SecretError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is none, and none can be made.
+    #[error("{}: cannot be made: {source}", path.display())]
+    NotMade {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// Others than its owner may read it.
     #[error("{}: others can read it (mode {mode:04o})", path.display())]
     Exposed {
@@ -53,7 +61,13 @@ pub enum SecretError {
         /// Its permission bits.
         mode: u32,
     },
-    /// It holds nothing, or not what it should.
+    /// It holds nothing.
+    #[error("{}: is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It holds not what it should.
     #[error("{}: must hold {wanted}", path.display())]
     Malformed {
         /// The file.
@@ -77,9 +91,17 @@ impl SecretError {
                 let (path, why) = (path.display(), io_error(source));
                 say!(ja: "{path}: {why}", en: "{self}")
             }
+            Self::NotMade { path, source } => {
+                let (path, why) = (path.display(), io_error(source));
+                say!(ja: "{path}: 作れません({why})。", en: "{self}")
+            }
             Self::Exposed { path, mode } => {
                 let path = path.display();
                 say!(ja: "{path}: ほかの人も読めます(モード {mode:04o})。", en: "{self}")
+            }
+            Self::Empty { path } => {
+                let path = path.display();
+                say!(ja: "{path}: 空です。", en: "{self}")
             }
             Self::Malformed { path, wanted: Wanted::OneLine } => {
                 let path = path.display();
@@ -90,29 +112,37 @@ impl SecretError {
                 say!(ja: "{path}: 16 進数 64 桁にしてください。", en: "{self}")
             }
             Self::NoCredentials { name } => {
-                say!(ja: "credential {name}: $CREDENTIALS_DIRECTORY がありません。", en: "{self}")
+                say!(ja: "credential {name}: $CREDENTIALS_DIRECTORY が設定されていないか、そのフォルダーを開けません。", en: "{self}")
             }
         }
     }
 
-    /// As a problem of the configuration that names the secret under key `at`.
-    pub fn into_problem(self, config: &Path, at: &str) -> Problem {
-        let hint = match &self {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Text {
+        match self {
             Self::Exposed { path, .. } => Text::same(format!("chmod 600 {}", path.display())),
             Self::NoCredentials { name } => say!(
                 ja: "systemd のユニットに LoadCredential={name}:/ファイルのパス と書いてください。",
                 en: "in the systemd unit: LoadCredential={name}:/path/of/the/file"
             ),
-            Self::Unreadable { .. } | Self::Malformed { .. } => say!(
-                ja: "owabi を動かすアカウントのファイルで、秘密の値だけが書かれている必要があります。",
+            Self::NotMade { .. } => say!(
+                ja: "フォルダーがあり、owabi を動かすアカウントで書けることを確かめてください。",
+                en: "the folder must exist, and the account that runs owabi must be able to write there"
+            ),
+            Self::Unreadable { .. } | Self::Empty { .. } | Self::Malformed { .. } => say!(
+                ja: "ファイルがあること、owabi を動かすアカウントのものであること、秘密の値だけが書かれていることを確かめてください。",
                 en: "the file must exist, belong to the account that runs owabi, and hold the secret alone"
             ),
-        };
+        }
+    }
+
+    /// As a problem of the configuration that names the secret under key `at`.
+    pub fn into_problem(self, config: &Path, at: &str) -> Problem {
         Problem {
             file: config.display().to_string(),
             path: at.to_owned(),
             message: self.what(),
-            hint: Some(hint),
+            hint: Some(self.hint()),
             ..Problem::default()
         }
     }
@@ -153,7 +183,10 @@ fn secret_text(path: &Path, credentials: Option<&Path>) -> Result<SecretString, 
     let guarded = credentials.is_some_and(|folder| lies_in(path, folder));
     let text = read_guarded(path, !guarded)?;
     let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    if secret.is_empty() || secret.contains(['\n', '\0']) {
+    if secret.is_empty() {
+        return Err(SecretError::Empty { path: path.to_owned() });
+    }
+    if secret.contains(['\n', '\0']) {
         return Err(SecretError::Malformed { path: path.to_owned(), wanted: Wanted::OneLine });
     }
     Ok(SecretString::from(secret))
@@ -194,7 +227,7 @@ fn read_guarded(path: &Path, check_mode: bool) -> Result<String, SecretError> {
 pub fn load_or_create_key(path: &Path, may_create: bool) -> Result<Key, SecretError> {
     match read_guarded(path, true) {
         Err(SecretError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound && may_create => {
-            create_key(path).map_err(|source| SecretError::Unreadable { path: path.to_owned(), source })?;
+            create_key(path).map_err(|source| SecretError::NotMade { path: path.to_owned(), source })?;
             parse_key(path, &read_guarded(path, true)?)
         }
         text => parse_key(path, &text?),

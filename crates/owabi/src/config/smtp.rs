@@ -122,7 +122,7 @@ impl Relay {
         if self.name.trim().is_empty() {
             found.refuse_with(
                 format!("{at}.name"),
-                say!(ja: "ありません。", en: "is missing"),
+                say!(ja: "名前が指定されていません。", en: "is missing"),
                 say!(ja: "中継サーバーに名前を付けてください。例: name: main", en: "name the relay, for example: name: main"),
             );
         }

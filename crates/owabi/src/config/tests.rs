@@ -251,6 +251,7 @@ mod secrets {
     use super::*;
     use secrecy::ExposeSecret;
     use std::fs;
+    use std::io::ErrorKind;
     use std::os::unix::fs::PermissionsExt;
 
     fn file(folder: &Path, name: &str, text: &str, mode: u32) -> PathBuf {
@@ -318,6 +319,21 @@ mod secrets {
     }
 
     #[test]
+    fn a_file_in_a_folder_of_credentials_that_is_kept_shut_is_unseen_and_any_other_that_is_missing_a_mistake() {
+        let folder = tempfile::tempdir().unwrap();
+        let shut = folder.path().join("owabi.service");
+        let environment = [("CREDENTIALS_DIRECTORY", shut.to_str().unwrap())];
+        let config = with_password(&format!("password_file: {}/relay", shut.display()), &environment);
+        assert!(config.check_secrets().is_err());
+        let (seen, unseen) = config.without_unseen();
+        assert_eq!(unseen, [("smtp.relays[0].password_file".to_owned(), "relay".to_owned())]);
+        seen.check_secrets().unwrap();
+        let config = with_password(&format!("password_file: {}/gone", folder.path().display()), &environment);
+        let (seen, unseen) = config.without_unseen();
+        assert!(unseen.is_empty() && seen.check_secrets().is_err());
+    }
+
+    #[test]
     fn a_key_is_made_once_with_mode_0600_and_then_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("owabi.key");
@@ -328,6 +344,17 @@ mod secrets {
         assert_ne!(first.expose_secret(), &[0; 32]);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_made_is_not_called_one_that_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |path: &Path| load_or_create_key(path, true).unwrap_err().what();
+        let none = said(&folder.path().join("none/owabi.key"));
+        assert!(none.ja.contains("owabi.key: 作れません(ファイルまたはフォルダーがありません)。"), "{none:?}");
+        assert!(none.en.contains("owabi.key: cannot be made: "), "{none:?}");
+        let refused = SecretError::NotMade { path: "owabi.key".into(), source: ErrorKind::PermissionDenied.into() };
+        assert_eq!(refused.what().ja, "owabi.key: 作れません(権限がありません)。");
     }
 
     #[test]

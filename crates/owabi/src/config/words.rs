@@ -3,6 +3,9 @@
 use crate::cli::say::{Text, say};
 use std::io;
 
+/// So much of a value is quoted, in characters.
+const MOST_QUOTED: usize = 40;
+
 /// The file cannot be read.
 pub(super) fn unreadable(error: &io::Error) -> Text {
     let why = io_error(error);
@@ -12,8 +15,8 @@ pub(super) fn unreadable(error: &io::Error) -> Text {
 /// The system's commonest words in Japanese.
 pub(crate) fn io_error(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "ファイルがありません".to_owned(),
-        io::ErrorKind::PermissionDenied => "読む権限がありません".to_owned(),
+        io::ErrorKind::NotFound => "ファイルまたはフォルダーがありません".to_owned(),
+        io::ErrorKind::PermissionDenied => "権限がありません".to_owned(),
         io::ErrorKind::IsADirectory => "フォルダーです".to_owned(),
         io::ErrorKind::InvalidData => "UTF-8 ではありません".to_owned(),
         _ => error.to_string(),
@@ -22,14 +25,36 @@ pub(crate) fn io_error(error: &io::Error) -> String {
 
 /// What is wrong with the YAML itself.
 pub(super) fn of_syntax(said: &str) -> Text {
+    let said = &shortened(said);
     let ja = japanese(said).unwrap_or_else(|| format!("YAML として読めません({said})。"));
-    Text { ja, en: said.to_owned() }
+    Text { ja, en: said.clone() }
 }
 
 /// What is wrong with a value.
 pub(super) fn of_reader(said: &str) -> Text {
+    let said = &shortened(said);
     let ja = japanese(said).unwrap_or_else(|| format!("この値は使えません({said})。"));
-    Text { ja, en: said.to_owned() }
+    Text { ja, en: said.clone() }
+}
+
+/// What is quoted, cut at [`MOST_QUOTED`] characters: who names a roster as the configuration is not shown its members.
+fn shortened(said: &str) -> String {
+    let (mut kept, mut quote, mut length, mut escaped) = (String::new(), None, 0, false);
+    for c in said.chars() {
+        let ends = quote == Some(c) && !escaped;
+        escaped = quote.is_some() && c == '\\' && !escaped;
+        match quote {
+            None if matches!(c, '"' | '`') => (quote, length) = (Some(c), 0),
+            Some(_) if ends => quote = None,
+            _ => length += 1,
+        }
+        if quote.is_none() || length <= MOST_QUOTED {
+            kept.push(c);
+        } else if length == MOST_QUOTED + 1 {
+            kept.push('…');
+        }
+    }
+    kept
 }
 
 fn japanese(said: &str) -> Option<String> {
@@ -64,7 +89,7 @@ fn split<'a>(said: &'a str, start: &str, end: &str) -> Option<(&'a str, &'a str)
 /// The names that there are: serde lists them in backquotes.
 fn listed(known: &str) -> String {
     let names: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    if names.is_empty() { String::new() } else { format!("書けるもの: {}", names.join("、")) }
+    if names.is_empty() { String::new() } else { format!("指定できるもの: {}", names.join("、")) }
 }
 
 fn wanted(expected: &str) -> String {
@@ -121,9 +146,9 @@ mod tests {
         for (more, wanted) in [
             (
                 "colour: red",
-                "/site/owabi.yaml:4:9: colour: colour というキーはありません。書けるもの: database、notices、",
+                "/site/owabi.yaml:4:9: colour: colour というキーはありません。指定できるもの: database、notices、",
             ),
-            ("language: fr", "language: fr は指定できません。書けるもの: ja、en"),
+            ("language: fr", "language: fr は指定できません。指定できるもの: ja、en"),
             (
                 "dispatch: { claim: many }",
                 "dispatch.claim: 0 から 4294967295 までの整数を書いてください(書かれているのは 文字列 \"many\")。",
@@ -139,9 +164,11 @@ mod tests {
             ),
             ("dispatch: { lease: 10w }", "dispatch.lease: 「10w」は期間ではありません。250ms、"),
             ("alerts: { mail: [nobody] }", "alerts.mail[0]: メールアドレスではありません。"),
-            ("database: { url: 'mysql:x' }", "database.url: owabi の知らない形です。\n  sqlite:ファイル か"),
+            ("database: { url: 'mysql:x' }", "database.url: 対応していない形式です。\n  sqlite:ファイル か"),
             ("health: { listen: here }", "health.listen: IP アドレスとポートの形になっていません。"),
             ("notices: []", "notices: キーと値の組を書いてください(書かれているのは リスト)。"),
+            ("log: { level: loud=x }", "log.level: ログレベルとして使えません(loud=x)。"),
+            ("dispatch: { lease: 1s }", "最後のドットは、応答を待つ間にリース(lease)が切れないときにだけ送ります。"),
             ("smtp: {}", "smtp が二度書かれています。"),
             ("a: [", "YAML として読めません("),
         ] {
@@ -153,6 +180,20 @@ mod tests {
             none.starts_with("/nowhere/owabi.yaml: このファイルはありません(--config で指定)。\n  `owabi init"),
             "{none}"
         );
+    }
+
+    #[test]
+    fn what_is_quoted_is_cut_so_that_a_roster_named_by_mistake_is_not_shown() {
+        let roster = format!("会員番号,氏名\\n{}", "41,甲野 \\\"太郎\\\"\\n".repeat(20));
+        let Text { ja, en } = of_reader(&format!("invalid type: string \"{roster}\", expected struct Config"));
+        assert!(
+            ja.starts_with("キーと値の組を書いてください(書かれているのは 文字列 \"会員番号,")
+                && ja.ends_with("…\")。"),
+            "{ja}"
+        );
+        assert!(en.ends_with("…\", expected struct Config") && en.chars().count() < 100, "{en}");
+        assert!(of_syntax(&format!("no end: \"{roster}")).ja.chars().count() < 80);
+        assert_eq!(shortened("unknown field `a`, expected `b` or \"c\""), "unknown field `a`, expected `b` or \"c\"");
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) struct Claimer {
     /// Notices and released texts that are not on this host, complained about, and when they were last looked for.
     pub(super) missing: BTreeMap<(String, String), Instant>,
     /// Where the notices lie.
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) throughput: Throughput,
     /// When ended leases were last looked for.
     pub(super) looked_at: Option<Instant>,
@@ -164,7 +164,7 @@ impl Claimer {
         }
         let mut claimed = 0;
         for row in &notices {
-            if let Some(run) = self.run_of(row) {
+            if let Some(run) = self.run_of(row).await? {
                 claimed += self.claim(&run, row, self.rows()).await?;
                 self.pulse.beat();
             }
@@ -204,7 +204,7 @@ impl Claimer {
         self.give_all_back().await?;
         let mut due = false;
         for row in notices {
-            due |= self.run_of(row).is_some()
+            due |= self.run_of(row).await?.is_some()
                 && self.shared.store.next_due(&row.id).await?.is_some_and(|at| at <= now_ms());
         }
         self.shared.fleet.looked(due);
@@ -256,7 +256,7 @@ impl Claimer {
             return Ok(0);
         }
         for row in notices {
-            if let Some(run) = self.run_of(row)
+            if let Some(run) = self.run_of(row).await?
                 && self.claim(&run, row, 1).await? > 0
             {
                 return Ok(0);
@@ -319,44 +319,47 @@ impl Claimer {
     }
 
     /// The released notice as it may be sent now: only with exactly the text that was released, and in its hours.
-    fn run_of(&mut self, row: &NoticeRow) -> Option<Arc<NoticeRun>> {
+    async fn run_of(&mut self, row: &NoticeRow) -> Result<Option<Arc<NoticeRun>>, StoreError> {
         let board = Arc::clone(&self.shared.board);
         if row.state != "released" {
             board.stop(&row.id);
-            return None;
+            return Ok(None);
         }
         let released = row.fingerprint.as_deref().unwrap_or_default();
         let known = board.get(&row.id).filter(|run| !run.is_stopped() && run.is_text(released));
-        let run = known.or_else(|| {
+        let run = if known.is_some() {
+            known
+        } else {
             board.stop(&row.id);
-            self.load(&row.id, released)
-        })?;
-        if run.may_begin(now_ms()) {
-            return Some(run);
+            self.load(&row.id, released).await?
+        };
+        let run = run.filter(|run| run.may_begin(now_ms()));
+        if run.is_none() {
+            board.stop(&row.id);
         }
-        board.stop(&row.id);
-        None
+        Ok(run)
     }
 
-    /// The notice as it was loaded at the start or, released since then, as it lies on disk now. Its files may come later.
-    fn load(&mut self, id: &str, released: &str) -> Option<Arc<NoticeRun>> {
+    /// The notice as it was read last or, released since then, as it lies on disk now. Its files may come later.
+    async fn load(&mut self, id: &str, released: &str) -> Result<Option<Arc<NoticeRun>>, StoreError> {
         let text = (id.to_owned(), released.to_owned());
         let looked_at = self.missing.get(&text);
         if looked_at.is_some_and(|at| at.elapsed() < LOOK_FOR_FILES) {
-            return None;
+            return Ok(None);
         }
         let said = looked_at.is_some();
-        if self.loaded(id, released).is_err() {
-            self.live.0.shelf.read_again(&self.config, |_| true);
+        if !matches!(self.loaded(id, released), Ok(Some(_))) {
+            self.read_again().await?;
         }
         match self.loaded(id, released) {
-            Ok(run) => {
+            Ok(None) => Ok(None),
+            Ok(Some(run)) => {
                 if self.missing.remove(&text).is_some() {
                     tracing::info!(notice = id, "the files of a released notice are there: it is sent");
                     self.shared.alerts.over(Kind::TextChanged, id);
                 }
                 self.shared.board.begin(&run);
-                Some(run)
+                Ok(Some(run))
             }
             Err(why) => {
                 if !said {
@@ -364,15 +367,29 @@ impl Claimer {
                 }
                 self.shared.alerts.raise(Kind::TextChanged, Some(id), said::text_changed(id));
                 self.missing.insert(text, monotonic());
-                None
+                Ok(None)
             }
         }
     }
 
-    fn loaded(&self, id: &str, released: &str) -> Result<Arc<NoticeRun>, String> {
-        let run = NoticeRun::new(id, self.live.library().get(id)?, self.config.smtp.notify_success);
+    /// Reads the files again. The stop does not wait for a disk that hangs, and the database is not blamed for it.
+    async fn read_again(&self) -> Result<(), StoreError> {
+        let (shelf, claiming) = (&self.live.0.shelf, &self.shared.database.claiming);
+        claiming.rests();
+        let fresh = self.shared.stop.run_until_cancelled(shelf.read_again(&self.config)).await;
+        claiming.asks(now_ms());
+        if let Some(fresh) = fresh {
+            shelf.enter(fresh, &self.config, &self.shared.store).await?;
+        }
+        Ok(())
+    }
+
+    /// None while its policy is not in the ledger.
+    fn loaded(&self, id: &str, released: &str) -> Result<Option<Arc<NoticeRun>>, String> {
+        let Some(notice) = self.live.0.shelf.sendable(id)? else { return Ok(None) };
+        let run = NoticeRun::new(id, notice, self.config.smtp.notify_success);
         let changed = "its text is not the one that was released: restore the files as they were approved";
-        if run.is_text(released) { Ok(Arc::new(run)) } else { Err(changed.to_owned()) }
+        if run.is_text(released) { Ok(Some(Arc::new(run))) } else { Err(changed.to_owned()) }
     }
 
     pub(super) async fn give_all_back(&mut self) -> Result<(), StoreError> {

@@ -111,6 +111,11 @@ impl Condition {
         self.lock().asked_at = Some(now);
     }
 
+    /// Nothing is asked of it for now.
+    pub(super) fn rests(&self) {
+        self.lock().asked_at = None;
+    }
+
     /// It did what it was asked for. True after trouble.
     pub(super) fn works(&self, now: i64) -> bool {
         let mut state = self.lock();

@@ -28,7 +28,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// How often it is looked whether the mails under way go on.
 const LOOK: Duration = Duration::from_secs(1);
@@ -106,6 +106,8 @@ impl<'a> Delivery<'a> {
         let stop = self.shared.stop.clone();
         let abandon = self.shared.abandon.clone();
         let (feed, board) = (Arc::clone(&self.shared.feed), Arc::clone(&self.shared.board));
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // Made before looking, so that nothing put in between is missed.
             let (news, stopped) = (feed.work.notified(), board.stopped.notified());
@@ -137,7 +139,7 @@ impl<'a> Delivery<'a> {
                     return self.seat;
                 }
                 () = tokio::time::sleep(IDLE), if idle => return self.leave().await,
-                () = tokio::time::sleep(LOOK), if !idle => {}
+                _ = looks.tick(), if !idle => {}
             }
         }
     }

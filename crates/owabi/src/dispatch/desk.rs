@@ -150,9 +150,11 @@ impl Desk {
         }
     }
 
-    /// The probing courier goes without a verdict.
+    /// A courier goes without a verdict, and waits for no word of the relay any more.
     pub(super) fn probe_ended(&self) {
-        self.lock().probing = false;
+        let mut state = self.lock();
+        (state.probing, state.unheard_since) = (false, None);
+        drop(state);
         self.changed.notify_waiters();
     }
 
@@ -363,6 +365,9 @@ mod tests {
         desk.opens(40_000);
         desk.judge(&accepted(), "example.jp", 60_000, 1.0);
         assert_eq!(up(&desk, 80_000), (true, None), "it speaks on another connection");
+        desk.opens(60_000);
+        desk.probe_ended();
+        assert_eq!(up(&desk, 100_000), (true, None), "the courier that waited broke down: nobody waits any more");
         desk.opens(80_000);
         desk.fault(&fault(FaultKind::Timeout), 0, 120_000, 1.0);
         assert_eq!((up(&desk, 120_000), desk.failures()), ((false, None), 1));

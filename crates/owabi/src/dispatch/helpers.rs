@@ -22,7 +22,7 @@ impl Helpers {
     /// Whoever looks at the notices' states, counts failures, looks whether mails move and, where others share the queue,
     /// listens to them.
     pub(super) fn start(
-        config: &Config,
+        config: &Arc<Config>,
         live: &Live,
         (shared, desks): (&Shared, &[Arc<Desk>]),
         failures: &breaker::Shared,
@@ -30,7 +30,7 @@ impl Helpers {
         let longest = Longest::of(config);
         let begin = |name, within| live.pulses().begin(name, within);
         let pulse = begin("watch", longest.watch);
-        let watching = watch::Watch::new(shared.clone(), live.clone(), config.clone(), pulse.clone());
+        let watching = watch::Watch::new(shared.clone(), live.clone(), Arc::clone(config), pulse.clone());
         let mut helpers = vec![(tokio::spawn(watching.work()), vec![pulse])];
         let pulse = begin("breaker", longest.database);
         helpers.push((tokio::spawn(breaker::work(failures.clone(), pulse.clone())), vec![pulse]));

@@ -213,9 +213,10 @@ pub async fn run(
     let couriers = start_couriers(config, &desks, &shared, pulses);
     let missing = BTreeMap::new();
     let until_idle = options.until_idle;
-    let helpers = Helpers::start(config, &live, (&shared, &desks), &failures);
+    let config = Arc::new(config.clone());
+    let helpers = Helpers::start(&config, &live, (&shared, &desks), &failures);
     let claims = pulses.begin("claimer", longest.database);
-    let (config, throughput) = (config.clone(), Throughput::default());
+    let throughput = Throughput::default();
     let shared_too = shared.clone();
     let mut claimer = Claimer {
         shared: shared_too,

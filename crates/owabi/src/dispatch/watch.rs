@@ -5,24 +5,25 @@ use super::courier::Shared;
 use super::job::NoticeRun;
 use super::live::Notices;
 use super::recorder::Note;
-use super::shelf::beside_the_others;
 use super::{Live, said};
 use crate::alerts::Kind;
 use crate::cli::state_reason;
-use crate::clock::now_ms;
+use crate::clock::{monotonic, now_ms};
 use crate::config::Config;
-use crate::configuration;
-use crate::library::Library;
+use crate::disk::apart;
 use crate::release;
 use crate::service::Pulse;
 use owabi_store::{NoticeRow, StoreError};
-use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 /// From one look to the next.
 const EVERY: Duration = Duration::from_millis(500);
 /// A database that takes longer for a look is away; then no intent is granted either.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How often files that are not those that were released are read again: they may be restored without a change of the notice's own.
+const RESTORED: Duration = Duration::from_secs(5);
 /// A relay or the database may be away for so long before a person is told (milliseconds).
 const TOO_LONG_MS: i64 = 60_000;
 /// The same for all relays together: then nothing is sent at all.
@@ -37,9 +38,26 @@ pub(super) struct Watch {
     seen: BTreeMap<String, (bool, bool)>,
     down: Down,
     /// Where the notices lie, and when the file of each notice under way was last changed.
-    config: Config,
-    files: BTreeMap<String, Option<SystemTime>>,
+    config: Arc<Config>,
+    files: BTreeMap<String, File>,
+    /// What was read is not in the ledger yet.
+    is_late: bool,
     pulse: Pulse,
+}
+
+/// The file of a notice as it was read.
+#[derive(Clone, Copy, Debug)]
+struct File {
+    /// When it was changed.
+    at: Option<SystemTime>,
+    /// When it is read again all the same: the notice was not as it was released.
+    again: Option<Instant>,
+}
+
+impl File {
+    fn is_due(self, at: Option<SystemTime>, now: Instant) -> bool {
+        self.at != at || self.again.is_some_and(|again| again <= now)
+    }
 }
 
 /// Since when each relay is down (epoch milliseconds).
@@ -58,15 +76,18 @@ impl Down {
 }
 
 impl Watch {
-    pub(super) fn new(shared: Shared, live: Live, config: Config, pulse: Pulse) -> Self {
-        Self { shared, live, seen: BTreeMap::new(), down: Down::default(), config, files: BTreeMap::new(), pulse }
+    pub(super) fn new(shared: Shared, live: Live, config: Arc<Config>, pulse: Pulse) -> Self {
+        let (seen, down, files) = (BTreeMap::new(), Down::default(), BTreeMap::new());
+        Self { shared, live, seen, down, config, files, is_late: false, pulse }
     }
 
     /// Until it is aborted.
     pub(super) async fn work(mut self) {
         loop {
             // The claimer, the recorder and the beat tell of a database that is away.
-            let _ = tokio::time::timeout(PATIENCE, self.look()).await;
+            if let Ok(Ok(notices)) = tokio::time::timeout(PATIENCE, self.look()).await {
+                self.look_at_files(&notices).await;
+            }
             self.tell_of_relays(now_ms());
             self.tell_of_database(now_ms());
             self.pulse.beat();
@@ -77,57 +98,66 @@ impl Watch {
         }
     }
 
-    async fn look(&mut self) -> Result<(), StoreError> {
+    async fn look(&mut self) -> Result<Vec<NoticeRow>, StoreError> {
         let notices = self.shared.store.notices().await?;
-        self.look_at_files(&notices).await;
         self.stop_what_is_closed(&notices);
         let ours =
             |row: &&NoticeRow| row.state == "paused" && row.state_reason.as_deref().is_some_and(state_reason::is_ours);
         let paused_itself = notices.iter().filter(ours).map(|row| row.id.clone()).collect();
-        let states = notices.into_iter().map(|row| (row.id, row.state)).collect();
+        let states = notices.iter().map(|row| (row.id.clone(), row.state.clone())).collect();
         self.live.saw(Notices { states, paused_itself });
-        Ok(())
+        Ok(notices)
     }
 
-    /// An edited policy holds from now on, and is an entry of the ledger: what is in memory goes back, and the notice begins anew.
-    /// An edited text changes nothing here: what was released is sent.
+    /// An edited policy is an entry of the ledger, and holds from then on: what is in memory goes back, and the notice begins anew.
+    /// An edited text changes nothing here: what was released is sent. A disk that hangs makes this loop silent.
     async fn look_at_files(&mut self, notices: &[NoticeRow]) {
-        for row in notices.iter().filter(|row| row.state == "released") {
-            let at = beside_the_others(|| changed_at(&self.config, &row.id));
-            // At the first look, too: they may have been edited since they were read.
-            if self.files.insert(row.id.clone(), at).is_some_and(|before| before == at) {
-                continue;
-            }
-            let of_old = [policy(&self.live.library(), &row.id), self.policy_in_use(&row.id)];
-            let is_new = |library: &Library| of_old.iter().any(|of| *of != policy(library, &row.id));
-            let good = |library: &Library| library.is_as_released(row) && is_new(library);
-            if !self.live.0.shelf.read_again(&self.config, good) {
-                continue;
-            }
-            let library = self.live.library();
-            self.shared.board.stop(&row.id);
-            self.shared.feed.room.notify_one();
-            let noted = configuration::note(&self.config, &library, &self.shared.store, "owabi", now_ms());
-            if noted.await.is_err() {
-                tracing::error!(
-                    notice = row.id,
-                    "the policy on disk is not in the ledger: the database did not take it"
-                );
-            }
+        let ids: Vec<String> = released(notices).map(|row| row.id.clone()).collect();
+        let config = Arc::clone(&self.config);
+        let look = move || ids.into_iter().map(|id| (changed_at(&config, &id), id)).collect();
+        let files: Vec<_> = apart(look).await.unwrap_or_default();
+        let now = monotonic();
+        let is_due = |(at, id): &(Option<SystemTime>, String)| self.files.get(id).is_none_or(|of| of.is_due(*at, now));
+        // At the first look, too: they may have been edited since they were read.
+        let due: Vec<_> = files.into_iter().filter(is_due).collect();
+        if due.is_empty() {
+            return;
         }
+        let Some(others) = self.read_again().await else { return };
+        for (at, id) in due {
+            let again = others.contains(&id).then(|| now + RESTORED);
+            self.files.insert(id, File { at, again });
+        }
+        self.stop_what_is_closed(notices);
+        self.shared.feed.room.notify_one();
     }
 
-    /// The policy that mails under way are sent by; without any, the one that was read last.
-    fn policy_in_use(&self, id: &str) -> Option<String> {
-        let run = self.shared.board.get(id);
-        run.map_or_else(|| policy(&self.live.library(), id), |run| Some(release::policy_hash(&run.notice)))
+    /// What the ledger does not take in time is not used, and tried again at the next look.
+    async fn read_again(&mut self) -> Option<BTreeSet<String>> {
+        let shelf = &self.live.0.shelf;
+        let fresh = shelf.read_again(&self.config).await;
+        let entering = shelf.enter(fresh, &self.config, &self.shared.store);
+        let others = tokio::time::timeout(PATIENCE, entering).await.ok().and_then(Result::ok);
+        if others.is_none() && !self.is_late {
+            tracing::error!(
+                "the database does not take the policies on disk into the ledger: they hold as soon as it does"
+            );
+        }
+        self.is_late = others.is_none();
+        others
+    }
+
+    /// Its mails are sent by a policy that was replaced since.
+    fn is_outdated(&self, run: &NoticeRun) -> bool {
+        let policy = self.live.0.shelf.policy(&run.id);
+        policy.is_some_and(|policy| policy != release::policy_hash(&run.notice))
     }
 
     fn stop_what_is_closed(&mut self, notices: &[NoticeRow]) {
         let now = now_ms();
         for run in self.shared.board.all() {
-            let released = notices.iter().any(|row| row.id == run.id && row.state == "released");
-            if !released || !run.may_begin(now) {
+            let released = released(notices).any(|row| row.id == run.id);
+            if !released || !run.may_begin(now) || self.is_outdated(&run) {
                 self.shared.board.stop(&run.id);
             }
         }
@@ -146,7 +176,7 @@ impl Watch {
         let state = |row: &NoticeRow| (row.state == "released", row.canary_passed_at.is_some());
         let seen: BTreeMap<_, _> = notices.iter().map(|row| (row.id.clone(), state(row))).collect();
         let judged = |run: &NoticeRun| run.policy().canary == 0 || seen.get(&run.id).is_none_or(|of| of.1);
-        let opens = notices.iter().any(|row| row.state == "released" && self.shared.board.get(&row.id).is_none());
+        let opens = released(notices).any(|row| self.shared.board.get(&row.id).is_none());
         if seen != self.seen || opens || !self.shared.board.all().iter().all(|run| judged(run)) {
             self.shared.feed.room.notify_one();
         }
@@ -182,9 +212,8 @@ fn limit_ms(any_is_up: bool) -> i64 {
     if any_is_up { TOO_LONG_MS } else { ALL_TOO_LONG_MS }
 }
 
-/// The hash of a notice's policy, if its files can be used.
-fn policy(library: &Library, id: &str) -> Option<String> {
-    library.get(id).ok().map(|notice| release::policy_hash(&notice))
+fn released(notices: &[NoticeRow]) -> impl Iterator<Item = &NoticeRow> {
+    notices.iter().filter(|row| row.state == "released")
 }
 
 /// When the notice's file was changed.

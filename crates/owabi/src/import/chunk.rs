@@ -1,10 +1,11 @@
 //! One chunk of lines against what the queue knows: who is new, who is merged, who was there already.
 
 use super::findings::Findings;
+use super::refused::RefusedLine;
 use owabi_core::address::AddressProblem;
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
-use owabi_core::roster::{self, Entry, Known, Merge};
+use owabi_core::roster::{self, Entry, Known, Merge, Refusal};
 use owabi_store::{KnownRow, MergedRow, NewRow, Totals};
 use std::collections::HashMap;
 
@@ -12,6 +13,14 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub(super) struct Chunk {
     pub(super) entries: Vec<(u64, Entry)>,
+}
+
+/// What a chunk comes to.
+pub(super) struct Merged {
+    pub(super) new: Vec<NewRow>,
+    pub(super) changed: Vec<MergedRow>,
+    /// Lines of other people under a number that is taken.
+    pub(super) others: Vec<RefusedLine>,
 }
 
 /// A member as this chunk sees it so far.
@@ -34,20 +43,27 @@ impl Chunk {
         order: &[String],
         totals: &mut Totals,
         findings: &mut Findings,
-    ) -> (Vec<NewRow>, Vec<MergedRow>) {
+    ) -> Merged {
+        let mut others = Vec::new();
         let mut slots: Vec<Slot> = known.into_iter().map(Slot::of_known).collect();
         let mut at: HashMap<String, usize> =
             slots.iter().enumerate().map(|(n, slot)| (slot.member.member_no.clone(), n)).collect();
         for (line, entry) in self.entries {
+            let there = at.get(&entry.member.member_no).copied();
+            if there.is_some_and(|n| roster::another_person(&slots[n].member, &entry.member)) {
+                others.push(RefusedLine { number: line, reason: Refusal::AnotherPerson, raw: entry.raw });
+                continue;
+            }
             findings.of_entry(line, &entry);
-            if let Some(n) = at.get(&entry.member.member_no) {
-                slots[*n].take(line, &entry, order, totals, findings);
+            if let Some(n) = there {
+                slots[n].take(line, &entry, order, totals, findings);
             } else {
                 at.insert(entry.member.member_no.clone(), slots.len());
                 slots.push(Slot::of_entry(entry, totals));
             }
         }
-        rows(slots)
+        let (new, changed) = rows(slots);
+        Merged { new, changed, others }
     }
 }
 

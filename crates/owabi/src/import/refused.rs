@@ -45,6 +45,13 @@ impl RefusedFile {
     }
 }
 
+/// A line that is given back.
+pub(super) struct RefusedLine {
+    pub(super) number: u64,
+    pub(super) reason: Refusal,
+    pub(super) raw: Vec<String>,
+}
+
 /// All refused lines, written.
 pub(super) struct Finished {
     part: Part,

@@ -51,10 +51,10 @@ impl SealKeyError {
             Self::Unreadable => say!(ja: "データベースにある台帳の公開鍵を読めません。", en: "{self}"),
             Self::Secret(error) => {
                 let Text { ja, en } = error.what();
-                say!(ja: "台帳の鍵を読めません: {ja}", en: "the ledger's key cannot be used: {en}")
+                say!(ja: "台帳の鍵を使えません: {ja}", en: "the ledger's key cannot be used: {en}")
             }
             Self::Store(error) => {
-                say!(ja: "台帳の鍵を読めません: {error}", en: "the ledger's key cannot be used: {error}")
+                say!(ja: "台帳の鍵を使えません: {error}", en: "the ledger's key cannot be used: {error}")
             }
         }
     }
@@ -70,11 +70,9 @@ impl SealKeyError {
                 ja: "データベースをバックアップから戻してください。",
                 en: "restore the database from a backup"
             )),
-            Self::Secret(SecretError::Exposed { path, .. }) => {
-                let path = path.display();
-                Some(say!(ja: "chmod 600 {path}", en: "chmod 600 {path}"))
-            }
-            _ => None,
+            Self::Secret(SecretError::Malformed { path, .. }) => Some(crate::keys::damaged(path)),
+            Self::Secret(error) => Some(error.hint()),
+            Self::Store(_) => None,
         }
     }
 }
@@ -86,8 +84,9 @@ impl SealKeyError {
 pub async fn load(config: &Config, store: &Store) -> Result<SealKey, SealKeyError> {
     let recorded = store.meta(PUBLIC).await?;
     let place = config.ledger.place();
-    let secret = match config.ledger_secret(recorded.is_none()) {
-        Err(SecretError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound && recorded.is_some() => {
+    let sealed = recorded.is_some() || store.newest_seal().await?.is_some();
+    let secret = match config.ledger_secret(!sealed) {
+        Err(SecretError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound && sealed => {
             return Err(SealKeyError::Missing(place));
         }
         secret => secret?,

@@ -41,6 +41,8 @@ pub enum Bad {
     Loose(Unexplained),
     /// The ledger was sealed, and no seal is there.
     SealsGone,
+    /// Seals are there, and the database does not name their key any more.
+    KeyGone,
 }
 
 /// What a check found.
@@ -345,6 +347,7 @@ impl Bad {
             Self::Member(_) => "status_differs",
             Self::Loose(found) => found.sort.as_str(),
             Self::SealsGone => "seals_gone",
+            Self::KeyGone => "key_gone",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! wedged. Times are those of the monotonic clock.
 
 use crate::clock;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,20 +17,31 @@ pub struct Pulses(Arc<Mutex<Watched>>);
 #[derive(Debug, Default)]
 struct Watched {
     next: u64,
-    beats: BTreeMap<u64, Beat>,
+    loops: BTreeMap<u64, (String, Arc<Beat>)>,
 }
 
+/// When a loop last beat, and how long it may be silent from then on. It is the loop's own: none waits for another one to beat.
 #[derive(Debug)]
-struct Beat {
-    name: String,
-    at: Instant,
-    within: Duration,
+struct Beat(Mutex<(Instant, Duration)>);
+
+impl Beat {
+    fn lock(&self) -> MutexGuard<'_, (Instant, Duration)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For how long it was silent at `now`, if that is longer than it may be.
+    fn wedged(&self, name: &str, now: Instant) -> Option<Wedged> {
+        let (at, within) = *self.lock();
+        let silent = now.saturating_duration_since(at);
+        (silent > within).then(|| Wedged { name: name.to_owned(), silent, within })
+    }
 }
 
 /// One loop's pulse. What ends without [`Pulse::retire`], by a panic perhaps, is found silent.
 #[derive(Clone, Debug)]
 pub struct Pulse {
     id: u64,
+    beat: Arc<Beat>,
     pulses: Pulses,
     within: Duration,
 }
@@ -59,27 +71,27 @@ impl Pulses {
         let mut watched = self.lock();
         let id = watched.next;
         watched.next += 1;
-        watched.beats.insert(id, Beat { name, at, within });
-        Pulse { id, pulses: self.clone(), within }
+        let beat = Arc::new(Beat(Mutex::new((at, within))));
+        watched.loops.insert(id, (name, Arc::clone(&beat)));
+        Pulse { id, beat, pulses: self.clone(), within }
     }
 
     /// The loops that are wedged at `now`, the longest silent first.
     pub fn wedged(&self, now: Instant) -> Vec<Wedged> {
         let watched = self.lock();
-        let silent = |beat: &Beat| now.saturating_duration_since(beat.at);
-        let mut wedged: Vec<_> = watched.beats.values().filter(|beat| silent(beat) > beat.within).collect();
-        wedged.sort_by_key(|beat| beat.at);
-        wedged.iter().map(|of| Wedged { name: of.name.clone(), silent: silent(of), within: of.within }).collect()
+        let mut wedged: Vec<_> = watched.loops.values().filter_map(|(name, beat)| beat.wedged(name, now)).collect();
+        wedged.sort_by_key(|of| Reverse(of.silent));
+        wedged
     }
 
     /// The whole process stood still for so long: nobody can be blamed for it.
     pub fn forgive(&self, span: Duration) {
-        self.lock().beats.values_mut().for_each(|beat| beat.at += span);
+        self.lock().loops.values().for_each(|(_, beat)| beat.lock().0 += span);
     }
 
     /// How many loops are watched.
     pub fn count(&self) -> usize {
-        self.lock().beats.len()
+        self.lock().loops.len()
     }
 }
 
@@ -90,9 +102,7 @@ impl Pulse {
     }
 
     fn beat_at(&self, now: Instant) {
-        if let Some(beat) = self.pulses.lock().beats.get_mut(&self.id) {
-            (beat.at, beat.within) = (now, self.within);
-        }
+        *self.beat.lock() = (now, self.within);
     }
 
     /// The same loop's, for what may take it longer, or must not take it so long: from the next beat on.
@@ -103,7 +113,7 @@ impl Pulse {
 
     /// The loop ended as it should.
     pub fn retire(&self) {
-        self.pulses.lock().beats.remove(&self.id);
+        self.pulses.lock().loops.remove(&self.id);
     }
 
     /// Waits for something that may take any time: for work, or for a loop that has a pulse itself. It proves no more than that

@@ -22,7 +22,7 @@ pub(super) fn tell(session: &Session, at: &str, name: &str, found: &mut Found) {
 /// What is said of a credential that is not seen from here.
 pub(in crate::cli) fn unseen(at: &str, name: &str) -> Text {
     say!(
-            ja: "{at}: systemd の credential「{name}」は、ここからは見えないため確かめていません。サービスには systemd が渡します(ユニットの LoadCredential)。",
-            en: "{at}: the systemd credential {name} is not seen from here, and was not looked at; systemd passes it to the service (LoadCredential in the unit)"
+        ja: "{at}: systemd の credential「{name}」は、ここからは見えないため確かめていません。サービスには systemd が渡します(ユニットの LoadCredential)。",
+        en: "{at}: the systemd credential {name} is not seen from here, and was not looked at; systemd passes it to the service (LoadCredential in the unit)"
     )
 }

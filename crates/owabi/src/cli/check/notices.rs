@@ -22,6 +22,9 @@ pub(super) fn check(session: &Session, library: &Library, found: &mut Found) {
         }
     }
     for (id, notice) in &library.notices {
+        if notice.renderer.definition().policy.approvals_required == 0 {
+            found.warning(session, "notice", &without_approval(id));
+        }
         let problems = match notice.renderer.check() {
             Ok(problems) => problems.iter().map(ToString::to_string).collect(),
             Err(error) => vec![error.to_string()],
@@ -30,6 +33,14 @@ pub(super) fn check(session: &Session, library: &Library, found: &mut Found) {
             found.problem(session, Exit::BadConfig, "notice", &Text::same(format!("{id}: {problem}")));
         }
     }
+}
+
+/// Allowed, for trials; but nobody should find it out after the release.
+fn without_approval(id: &str) -> Text {
+    say!(
+        ja: "「{id}」は、誰の承認もなく解禁できます(policy.approvals_required: 0)。試用でなければ、1 か 2 にしてください。",
+        en: "{id} can be released without anybody's approval (policy.approvals_required: 0): unless it is a trial, write 1 or 2"
+    )
 }
 
 /// A released notice whose files are not those that were released is not sent.

@@ -124,7 +124,7 @@ impl Place {
 
 fn unusable(option: &str, problem: &UrlProblem) -> Failure {
     let why = match problem {
-        UrlProblem::Unknown => "は owabi の知らない形です。".to_owned(),
+        UrlProblem::Unknown => "は対応していない形式です。".to_owned(),
         UrlProblem::Password => "にパスワードが含まれています。".to_owned(),
         UrlProblem::Parameter(name) => format!("の {name:?} は使えない指定です。"),
         UrlProblem::Unusable(said) => format!("を使えません({said})。"),

@@ -22,8 +22,8 @@ Examples:
 
 `owabi run` does not begin (exit 78) while the newest seal that was noted beside the ledger's key (ledger.key.head; with
 ledger.key_credential owabi.head, beside the spool file) is not in the database: an older copy is in its place, and whoever was
-sent to after that copy would get the mail twice. Do first what `owabi run` says. This verb only puts the noted seal aside
-(ledger.key.head.before-restore) and enters it into the ledger; it withdraws nobody.")]
+sent to after that copy would get the mail twice. Until then import, release, resume and resend are refused, too. Do first
+what `owabi run` says. This verb only puts the noted seal aside (ledger.key.head.before-restore) and enters it into the ledger; it withdraws nobody.")]
 pub(super) struct Options {
     /// Do not ask
     #[arg(long)]

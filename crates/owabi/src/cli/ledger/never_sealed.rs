@@ -1,4 +1,5 @@
-//! `ledger verify` of a ledger without any seal: nothing is proven, and nothing is known to be wrong, unless a seal was noted outside.
+//! `ledger verify` of a ledger without any seal, or without the record of its key: nothing is proven, and nothing is known to be wrong,
+//! unless a seal is there or was noted outside.
 
 use super::super::exit::{Answer, Exit, Failure, after_a_restore};
 use super::super::say::say;
@@ -6,27 +7,31 @@ use super::super::session::Session;
 use super::verify::of_this_queue;
 use super::words::describe;
 use crate::config::Config;
-use crate::ledger::{Bad, Noted};
+use crate::ledger::{Bad, Noted, key};
 use owabi_core::ledger::Head;
 use owabi_store::Store;
 use serde_json::{Value, json};
 
-/// Says that nothing was sealed yet. Whoever empties the database of seals and key does not reach what was noted: then it is a finding.
+/// Says that nothing was sealed yet. Whoever takes the key away leaves the seals, and whoever empties the database of both does not reach
+/// what was noted: then it is a finding. A daemon that begins just now records the key, seals, and notes the head, in this order: they
+/// are looked at in the other one.
 pub(super) async fn tell(session: &Session, config: &Config, store: &Store, given: Option<&Head>) -> Answer {
     let (queue, entries) = (store.queue_id().await?, store.ledger_newest().await?);
     if let Some(head) = given {
         of_this_queue(head, &queue)?;
     }
     let noted = Noted::of(config);
-    let own = noted.read(&queue);
-    if given.into_iter().chain(&own).any(|head| head.number > 0) {
-        let bad = describe(store, &Bad::SealsGone).await?;
-        session.warn(&bad.text.led_by("×", "!"));
-        session.warn(&after_a_restore());
-        session.answer(&document(false, entries, Some(&bad.json)));
-        return Ok(Exit::Failed);
+    let (own, any) = (noted.read(&queue), noted.any());
+    let sealed = store.newest_seal().await?.is_some();
+    if sealed && key::public(config, store).await?.is_none() {
+        return wrong(session, store, entries, &Bad::KeyGone).await;
     }
-    if noted.any() {
+    if !sealed && given.into_iter().chain(&own).any(|head| head.number > 0) {
+        let exit = wrong(session, store, entries, &Bad::SealsGone).await?;
+        session.warn(&after_a_restore());
+        return Ok(exit);
+    }
+    if !sealed && any {
         return Err(of_another(&noted));
     }
     session.tell(&say!(
@@ -35,6 +40,13 @@ pub(super) async fn tell(session: &Session, config: &Config, store: &Store, give
     ));
     session.answer(&document(None, entries, None));
     Ok(Exit::TryAgain)
+}
+
+async fn wrong(session: &Session, store: &Store, entries: i64, bad: &Bad) -> Answer {
+    let bad = describe(store, bad).await?;
+    session.warn(&bad.text.led_by("×", "!"));
+    session.answer(&document(false, entries, Some(&bad.json)));
+    Ok(Exit::Failed)
 }
 
 fn of_another(noted: &Noted) -> Failure {

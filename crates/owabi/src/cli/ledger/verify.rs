@@ -26,7 +26,8 @@ Examples:
 Without --head the head beside the key (ledger.key.head) is used, where it can be read. Without either nobody can tell
 whether the newest seals were cut off together with their entries.
 Exit codes: 0 all is as it was sealed, 1 something was changed (it is named), 65 the head cannot be read,
-75 nothing was sealed yet: no proof and no damage (`ok` of --json is null). Exit 1 where a seal was noted outside.")]
+75 nothing was sealed yet: no proof and no damage (`ok` of --json is null). Exit 1 where a seal was noted outside,
+or where the seals are there and the record of their key is gone.")]
 pub(super) struct Options {
     /// A head that was noted outside: the line, or a file that holds it
     #[arg(long, value_name = "FILE|TEXT")]
@@ -39,11 +40,15 @@ pub(super) async fn run(session: &Session, config: &Config, store: &Store, optio
         return never_sealed::tell(session, config, store, expected.as_ref()).await;
     };
     let keys = keys::load(config, store).await?;
-    let given = expected.is_some();
+    let given = expected.clone();
     let begun = clock::monotonic();
     let (checked, first_bad) = checked(session, (config, store), (&keys, key), expected).await?;
+    // `run` records the key a moment before it seals.
+    if checked.head.number == 0 && first_bad.is_none() {
+        return never_sealed::tell(session, config, store, given.as_ref()).await;
+    }
     let seconds = clock::monotonic().duration_since(begun).as_secs_f64();
-    tell(session, &checked, first_bad.as_ref(), given, seconds);
+    tell(session, &checked, first_bad.as_ref(), given.is_some(), seconds);
     if matches!(checked.first_bad, Some(Bad::Sealed(Finding::Seal { fault: SealFault::CutOff, .. }))) {
         session.warn(&after_a_restore());
     }

@@ -38,6 +38,13 @@ pub(super) async fn describe(store: &Store, bad: &Bad) -> Result<Described, Stor
             ),
             json: json!({ "what": "seal", "number": 1, "fault": fault }),
         },
+        Bad::KeyGone => Described {
+            text: say!(
+                ja: "この台帳には封印がありますが、データベースから鍵の記録(meta の ledger_key)が消されています。",
+                en: "this ledger has seals, and the database's record of their key (ledger_key in meta) is gone"
+            ),
+            json: json!({ "what": "key", "fault": fault }),
+        },
     })
 }
 

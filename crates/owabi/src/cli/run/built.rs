@@ -26,6 +26,7 @@ impl Built {
     /// Every password or certificate file that cannot be read.
     pub(super) fn of(config: Config) -> Result<Self, ConfigError> {
         config.check_secrets()?;
+        config.check_authorities()?;
         let (relays, mailbox) = (relays::relays(&config)?, mailbox(&config)?);
         let library = Arc::new(load_library(&config));
         Ok(Self { config, relays, mailbox, library })

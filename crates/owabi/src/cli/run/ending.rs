@@ -5,7 +5,6 @@ use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
 use crate::cli::status::hold::Hold;
 use crate::clock;
-use crate::config::Config;
 use crate::dispatch::Summary;
 use crate::library::Library;
 use owabi_core::lifecycle::Status;
@@ -73,12 +72,12 @@ struct Waiting {
 }
 
 impl Ended {
-    /// What is there now. Without the database nobody can be counted; what was sent is told all the same.
-    pub(super) async fn look(config: &Config, store: &Store) -> Self {
-        let library = Library::load(config);
+    /// What is there now, by the notices as they were read last. Without the database nobody can be counted; what was sent is told
+    /// all the same.
+    pub(super) async fn look(library: &Library, store: &Store) -> Self {
         let left = Left::of(store).await.ok();
-        let held_up = held_up(store, &library).await.unwrap_or_default();
-        let waiting = Waiting::of(store, &library).await.unwrap_or_default();
+        let held_up = held_up(store, library).await.unwrap_or_default();
+        let waiting = Waiting::of(store, library).await.unwrap_or_default();
         Self { left, held_up, waiting }
     }
 

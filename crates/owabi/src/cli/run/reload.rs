@@ -8,6 +8,7 @@ use crate::cli::say::say;
 use crate::cli::session::Session;
 use crate::clock;
 use crate::config::Config;
+use crate::disk::apart;
 use crate::service::{Longest, Manager, Phase, Service, Signals};
 use crate::{configuration, telemetry};
 use owabi_core::yaml::document as yaml;
@@ -90,7 +91,8 @@ impl Reloader<'_> {
         if !fixed.is_empty() {
             return Err(fixed.join("\n"));
         }
-        let built = Built::of(config).map_err(|error| error.to_string())?;
+        let built = apart(move || Built::of(config)).await.map_err(|error| error.to_string())?;
+        let built = built.map_err(|error| error.to_string())?;
         let wrong = check::wrong(self.session, &built.config, &built.library, self.store).await;
         if wrong.is_empty() { Ok(built) } else { Err(wrong.join("\n")) }
     }

@@ -13,7 +13,7 @@ use owabi_core::people::Action;
 use owabi_core::roster::{ListRow, PaidAt, listed_number};
 use owabi_store::{NewSubstitute, Publication, Store};
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 const KIND: &[&str] = &["方法", "kind", "手段"];
@@ -21,6 +21,9 @@ const ON: &[&str] = &["日付", "on", "実施日", "date"];
 const NOTE: &[&str] = &["備考", "note"];
 /// So much of a note is kept.
 const NOTE_LIMIT: usize = 1_000;
+
+/// So many members are looked up at once.
+const TOGETHER: usize = 1_000;
 
 /// The options of `substitute add`.
 #[derive(Debug, clap::Args)]
@@ -175,12 +178,9 @@ async fn published(session: &Session, options: &Options, store: &Store) -> Answe
 
 async fn single(session: &Session, options: &Options, store: &Store, what: (Kind, &str, &str)) -> Answer {
     let (kind, no, today) = what;
-    let on = day(options.on.as_deref().ok_or_else(no_day)?, "--on")?;
-    if on.as_str() > today {
-        return Err(Failure::new(Exit::Usage, not_yet(&on)));
-    }
+    let on = day_done(options.on.as_deref().ok_or_else(no_day)?, today)?;
     let (_, member, standing) = one(session, store, ("substitute add", no), Some(&options.notice)).await?;
-    if !matches!(standing.status, Status::Unreachable | Status::Failed | Status::Bounced | Status::InDoubt) {
+    if !unreached(standing.status) {
         let (ja, en) = (label(standing.status), standing.status);
         session.warn(&say!(
             ja: "ご確認ください: 会員 {no} の状況は「{ja}」で、メールが届かなかった方ではありません。",
@@ -237,6 +237,8 @@ async fn from_file(session: &Session, options: &Options, store: &Store, (file, t
         let Text { ja, en } = why;
         session.warn(&say!(ja: "  {line} 行目: {ja}", en: "  line {line}: {en}"));
     }
+    let by_status = by_status(store, &done).await?;
+    tell_statuses(session, &by_status);
     let mut seen = HashSet::new();
     let new: Vec<NewSubstitute> =
         done.into_iter().filter(|one| seen.insert((one.member_id, one.kind, one.on_day.clone()))).collect();
@@ -259,9 +261,56 @@ async fn from_file(session: &Session, options: &Options, store: &Store, (file, t
         refused.iter().map(|one| json!({ "line": one.line, "reason": one.why.of(session.lang()) })).collect();
     let already = if options.dry_run { 0 } else { good as u64 - added };
     session.answer(
-        &json!({ "lines": lines, "added": added, "already": already, "refused": listed, "dry_run": options.dry_run }),
+        &json!({ "lines": lines, "added": added, "already": already, "refused": listed, "by_status": by_status, "dry_run": options.dry_run }),
     );
     Ok(if refused.is_empty() { Exit::Done } else { Exit::BadData })
+}
+
+/// How many of the members stand where. Whoever is on several lines counts once.
+async fn by_status(store: &Store, done: &[NewSubstitute]) -> Result<BTreeMap<Status, i64>, Failure> {
+    let mut ids: Vec<i64> = done.iter().map(|one| one.member_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut counts = BTreeMap::new();
+    for some in ids.chunks(TOGETHER) {
+        for standing in store.standings(some).await? {
+            *counts.entry(standing.status).or_default() += 1;
+        }
+    }
+    Ok(counts)
+}
+
+/// A whole roster in the place of a list of letters shows here, before it is recorded.
+fn tell_statuses(session: &Session, counts: &BTreeMap<Status, i64>) {
+    let of = |lang: fn(&(Text, i64)) -> String| {
+        counts.iter().map(|(status, n)| lang(&(label_of(*status), *n))).collect::<Vec<_>>()
+    };
+    if !counts.is_empty() {
+        let ja = of(|(name, n)| format!("{} {n}", name.ja)).join("、");
+        let en = of(|(name, n)| format!("{n} {}", name.en)).join(", ");
+        session.tell(&say!(ja: "  その方々のいまの状況: {ja}", en: "  these members are: {en}"));
+    }
+    let others: i64 = counts.iter().filter(|(status, _)| by_mail(**status)).map(|(_, n)| n).sum();
+    if others > 0 {
+        session.warn(&say!(
+            ja: "ご確認ください: うち {others} 人は、メールを送ったか、これから送る方です。名簿全体を指定していませんか。",
+            en: "look at it: {others} of them were sent a mail, or are going to be; is it the whole roster?"
+        ));
+    }
+}
+
+fn label_of(status: Status) -> Text {
+    Text { ja: label(status).to_owned(), en: status.to_string() }
+}
+
+/// Where members stand who are told by mail.
+fn by_mail(status: Status) -> bool {
+    matches!(status, Status::Held | Status::Queued | Status::Sending | Status::Accepted | Status::Delivered)
+}
+
+/// Where members stand who need something else than a mail.
+fn unreached(status: Status) -> bool {
+    matches!(status, Status::Unreachable | Status::Failed | Status::Bounced | Status::InDoubt)
 }
 
 async fn read(
@@ -270,7 +319,7 @@ async fn read(
     (file, today): (&Path, &str),
 ) -> Result<(Vec<NewSubstitute>, Vec<Refused>), Failure> {
     let list = read_list(file, &[KIND, ON, NOTE])?;
-    let on = options.on.as_deref().map(|on| day(on, "--on")).transpose()?;
+    let on = options.on.as_deref().map(|on| day_done(on, today)).transpose()?;
     let numbers: Vec<String> = list.rows.iter().map(|row| listed_number(&row.cells[0])).collect();
     let ids = store.member_ids(&options.notice, &numbers).await?;
     let (mut done, mut refused) = (Vec::new(), Vec::new());
@@ -325,6 +374,18 @@ fn note(text: Option<&str>) -> Option<String> {
 /// A day as rosters write it, as `2026-11-30`.
 fn day_of(text: &str) -> Option<String> {
     PaidAt::parse(text).map(|read| read.date.to_string())
+}
+
+/// `--on`: what is recorded was done.
+fn day_done(text: &str, today: &str) -> Result<String, Failure> {
+    let on = day(text, "--on")?;
+    if on.as_str() > today {
+        return Err(Failure::new(
+            Exit::Usage,
+            say!(ja: "--on: 日付 {on} はまだ来ていません。", en: "--on: the day {on} has not come yet"),
+        ));
+    }
+    Ok(on)
 }
 
 fn day(text: &str, option: &str) -> Result<String, Failure> {

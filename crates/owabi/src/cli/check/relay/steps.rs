@@ -166,8 +166,8 @@ impl Look<'_> {
         Some(Seen::warning(
             "tls",
             say!(
-                ja: "この中継サーバーとの間は暗号化されません(tls: none)。会員の氏名と住所が平文で流れます。",
-                en: "nothing protects the way to this relay (tls: none): members' names and addresses travel in the clear"
+                ja: "この中継サーバーとの間は暗号化されません(tls: none)。会員の氏名とメールアドレスが平文で流れます。",
+                en: "nothing protects the way to this relay (tls: none): members' names and mail addresses travel in the clear"
             ),
             say!(ja: "tls: starttls か implicit にしてください。", en: "set tls: starttls or implicit"),
         ))
