@@ -7,6 +7,7 @@ use owabi::library::Library;
 use owabi_core::ids::Keys;
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
+use owabi_core::yaml::Span;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Extensions, Script};
 use owabi_smtp::relay::{Deadlines, Relay};
 use owabi_store::{BatchRecord, LogFilter, LogRow, NewRow, OpenOptions, ReleaseRecord, Store, Totals};
@@ -73,7 +74,11 @@ impl World {
     pub(crate) async fn careful(addresses: &[String], script: Script) -> Self {
         let extensions = Extensions { chunking: false, ..Extensions::default() };
         let options = CaptureOptions { extensions, script, keep_commands: 100_000, ..CaptureOptions::default() };
-        Self::configured(addresses, options, CAREFUL).await
+        let mut world = Self::configured(addresses, options, CAREFUL).await;
+        // Who counts pauses sees each of them, however busy this machine is.
+        let pause: Span = "500ms".parse().unwrap();
+        (world.config.dispatch.backoff_first, world.config.dispatch.backoff_max) = (pause, pause);
+        world
     }
 
     /// The folder of the configuration.
