@@ -78,7 +78,7 @@ fn one_byte_of_template_fact_or_roster_un_approves_and_is_named_on_both_database
         ends(&release(), 1, "changed since the preflight: the roster\n");
         // Looked at again, the change still has nobody's approval.
         ends(&office.run(&["preflight", "--notice", NOTICE]), 0, "");
-        let void = "0 of 1 approvals (); earlier approvals (hanako) do not count, since this changed: the roster\n";
+        let void = "0 of 1 approvals; earlier approvals (hanako) do not count, since this changed: the roster\n";
         ends(&release(), 1, void);
         office.sql("UPDATE affected_members SET name = '山田 太郎0' WHERE member_no = 'M00000'");
         ends(&release(), 1, "changed since the preflight: the roster\n");
@@ -110,7 +110,7 @@ fn each_key_of_the_policy_edited_after_the_approval_refuses_the_release_and_is_n
         office.program.write(FILE, &before.replace("breaker: off", "breaker: off, canary: 5"));
         ends(&office.run(&["preflight", "--notice", NOTICE]), 0, "");
         let void =
-            "0 of 1 approvals (); earlier approvals (hanako) do not count, since this changed: the sending policy\n";
+            "0 of 1 approvals; earlier approvals (hanako) do not count, since this changed: the sending policy\n";
         ends(&release(), 1, void);
         ends(&office.run(&["approve", NOTICE, "--as", "hanako"]), 0, "");
         ends(&release(), 0, "");
