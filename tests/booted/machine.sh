@@ -2,7 +2,9 @@
 # sourced by scripts that run as root, after tests/package/chroot.sh.
 # shellcheck shell=bash
 #
+#   make_machine DIR         a fresh one, with a capture relay that is not started
 #   boot DIR                 starts systemd in it; returns when the machine is up. One at a time
+#   start_relay PORT         starts the relay; its mails lie in DIR/var/lib/relay
 #   in_machine COMMAND…      runs a command in it, as root, with the terminal that there is
 #   machine_way              prints how: for whoever needs the command line
 #   halt                     ends everything in it
@@ -12,6 +14,15 @@
 machine_control=
 machine_keeper=
 machine_init=
+
+make_machine() {
+    make_chroot "$1" systemd-sysv sudo iproute2 adduser man-db procps sqlite3
+    install -m 755 "${CARGO_TARGET_DIR:-target}/debug/examples/capture_relay" "$1/usr/local/bin/"
+}
+
+start_relay() {
+    in_machine systemd-run --quiet --unit=relay --property=StateDirectory=relay capture_relay --port "$1" --maildir /var/lib/relay
+}
 
 # The folder of a new control group of the unified hierarchy, which systemd takes for its root.
 machine_group() {

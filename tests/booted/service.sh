@@ -242,11 +242,9 @@ branch_has() { [ "$(find "$root/var/lib/other-relay/new" -type f | wc -l)" = "$1
 
 upgrade_restarts_and_removal_stops() {
     begins "an upgrade restarts it, a removal stops it"
-    local before tree=$root/root/newer
+    local before
     before=$(pid)
-    dpkg-deb -R "$package" "$tree"
-    sed -i 's/^Version: .*/&.1/' "$tree/DEBIAN/control"
-    dpkg-deb -Znone -b "$tree" "$root/root/newer.deb" >/dev/null
+    newer_package "$package" "$root/root/newer" "$root/root/newer.deb"
     exits 0 in_machine dpkg --force-confold -i /root/newer.deb
     is_another "$before" || fail "the old program is still at work"
     is "at work" active "$(in_machine systemctl is-active owabi)"

@@ -50,6 +50,16 @@ in_chroot() {
             DEBIAN_FRONTEND=noninteractive "$@"' "$chroot_dir" "$@"
 }
 
+# newer_package PACKAGE DIR DEB: the same package as a newer version, with a changed configuration file; in DIR it is unpacked meanwhile.
+newer_package() {
+    drop_chroot "$2"
+    dpkg-deb -R "$1" "$2"
+    sed -i 's/^Version: .*/&.1/' "$2/DEBIAN/control"
+    echo '# of the newer version' >>"$2/etc/owabi/owabi.yaml"
+    dpkg-deb -Znone -b "$2" "$3" >/dev/null
+    drop_chroot "$2"
+}
+
 drop_chroot() {
     case $1 in */chroot/*) rm -rf --one-file-system "$1" ;; *) echo "$1 is no folder of a test" >&2; return 1 ;; esac
 }
