@@ -330,6 +330,33 @@ fn an_import_says_for_which_reason_lines_are_not_affected() {
 }
 
 #[test]
+fn lines_that_are_not_affected_are_named_by_what_they_say_and_come_back_to_be_corrected() {
+    let site = Site::new();
+    let odd = line("3", "見本 三郎", "c@example.jp").replace("クレジットカード", "クレジット カード");
+    site.write(
+        "roster.csv",
+        &[HEADER, &line("1", "見本 太郎", "a@example.jp"), &odd, &odd.replace("3,", "4,")].concat(),
+    );
+    let others = site.path("others.csv");
+    let to = ["--not-affected", others.to_str().unwrap()];
+    let told = site.import("roster.csv", &to).exits(0).json();
+    assert_eq!(told["not_affected_values"], json!({ "method": { "クレジット カード": 2 } }), "{told}");
+    assert_eq!((&told["not_affected_others"], mode(&others)), (&json!({ "method": 0 }), 0o600));
+    let text = site.read("others.csv");
+    assert!(text.contains("3,the payment method is not affected,3,見本 三郎,c@example.jp"), "{text}");
+    site.write("corrected.csv", &text.replace("クレジット カード", "クレジットカード"));
+    assert_eq!(site.import("corrected.csv", &[]).exits(0).json()["imported"], 2);
+    let file = site.path("roster.csv");
+    let import =
+        |more: &[&str]| site.run(&[&["import", file.to_str().unwrap(), "--notice", NOTICE, "--yes"], more].concat());
+    let said = import(&[]).exits(0).stdout;
+    assert!(said.contains("\"クレジット カード\": 2") && said.contains("look at these values"), "{said}");
+    import(&["--not-affected", file.to_str().unwrap()]).exits(2);
+    import(&["--refused", to[1], "--not-affected", to[1]]).exits(2);
+    assert_eq!(site.read("others.csv"), text);
+}
+
+#[test]
 fn the_list_of_the_withdrawn_is_a_roster_for_the_corrected_notice() {
     let site = Site::new();
     site.import("samples/payments.csv", &[]).exits(0);

@@ -5,12 +5,13 @@ use super::say::{Text, say};
 use super::session::{Session, notice};
 use super::totals;
 use super::wrong_value::{WrongValue, one_of};
-use crate::import::{Report, Request, import, is_same_file};
+use crate::import::{Outside, Report, Request, import, is_same_file};
 use owabi_core::address::Lang;
 use owabi_core::people::Action;
 use owabi_core::roster::{Delimiter, Encoding, Kind, RosterOptions, Sample};
 use owabi_store::Store;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   owabi import payments.csv --notice metaps-2022 --dry-run     exact counts; nothing changes
-  owabi import payments.csv --notice metaps-2022 --yes --refused refused.csv
+  owabi import payments.csv --notice metaps-2022 --yes --refused refused.csv --not-affected others.csv
   owabi import list.tsv --notice generic-breach --encoding cp932 --delimiter tab
 
 Further lines of one member number are one member: their payments go into one letter. A line with another name and another
@@ -46,6 +47,9 @@ pub(super) struct Options {
     /// Write refused lines, with line numbers and reasons, to this CSV file; correct it and import it like a roster
     #[arg(long, value_name = "OUT.csv")]
     refused: Option<PathBuf>,
+    /// Write lines that are not affected, with line numbers and reasons, to this CSV file; those that should be are corrected and imported like a roster
+    #[arg(long, value_name = "OUT.csv")]
+    not_affected: Option<PathBuf>,
     /// Replace private use characters (gaiji) by 〓 instead of refusing the line
     #[arg(long)]
     replace_gaiji: bool,
@@ -78,7 +82,7 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
         replace_gaiji: options.replace_gaiji,
         ..definition.roster_options()
     };
-    refuse_own_file(&options)?;
+    refuse_own_files(&options)?;
     show_sample(session, &options, &roster)?;
     refuse_withdrawn(&store, &options.notice).await?;
     super::pause::refuse_purged(&store, &options.notice).await?;
@@ -91,6 +95,7 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
         at: session.now(),
         dry_run: options.dry_run,
         refused: options.refused,
+        not_affected: options.not_affected,
         lang: session.lang(),
     };
     if !options.dry_run && !options.yes {
@@ -101,7 +106,7 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
         look(session, &store, &request, &report).await?;
     }
     tell(session, &report, if request.dry_run { Stage::DryRun } else { Stage::Done });
-    if let Some(file) = request.refused.as_ref().filter(|_| request.dry_run) {
+    for file in [&request.refused, &request.not_affected].into_iter().flatten().filter(|_| request.dry_run) {
         let name = file.display();
         session.tell(&say!(ja: "確認のみなので {name} は書いていません。", en: "a dry run does not write {name}"));
     }
@@ -110,23 +115,38 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
     Ok(if report.totals.refused > 0 { Exit::BadData } else { Exit::Done })
 }
 
-/// The file that is read is never written over, and only a file can be.
-fn refuse_own_file(options: &Options) -> Result<(), Failure> {
-    let Some(out) = &options.refused else { return Ok(()) };
-    let name = out.display();
-    if std::fs::metadata(out).is_ok_and(|of| !of.is_file()) {
-        let what =
-            say!(ja: "--refused {name} は普通のファイルではありません。", en: "--refused {name} is no regular file");
-        return Err(Failure::new(Exit::Usage, what));
+/// The file that is read is never written over, nor one of the two that are written, and only files can be.
+fn refuse_own_files(options: &Options) -> Result<(), Failure> {
+    let outs = [("--refused", &options.refused), ("--not-affected", &options.not_affected)];
+    for (option, out) in outs.into_iter().filter_map(|(option, out)| Some((option, out.as_ref()?))) {
+        let name = out.display();
+        if std::fs::metadata(out).is_ok_and(|of| !of.is_file()) {
+            let what =
+                say!(ja: "{option} {name} は普通のファイルではありません。", en: "{option} {name} is no regular file");
+            return Err(Failure::new(Exit::Usage, what));
+        }
+        if is_same_file(&options.file, out)? {
+            return Err(other_name(
+                &say!(ja: "{option} {name} は取り込むファイルそのものです。", en: "{option} {name} is the very file to be imported"),
+            ));
+        }
     }
-    if is_same_file(&options.file, out)? {
-        return Err(Failure::with(
-            Exit::Usage,
-            say!(ja: "--refused {name} は取り込むファイルそのものです。", en: "--refused {name} is the very file to be imported"),
-            say!(ja: "別のファイル名にしてください。何も読んでいません。", en: "give it another name; nothing was read"),
+    if let (Some(one), Some(other)) = (&options.refused, &options.not_affected)
+        && (one == other || is_same_file(one, other)?)
+    {
+        return Err(other_name(
+            &say!(ja: "--refused と --not-affected が同じファイルです。", en: "--refused and --not-affected are one file"),
         ));
     }
     Ok(())
+}
+
+fn other_name(what: &Text) -> Failure {
+    Failure::with(
+        Exit::Usage,
+        what.clone(),
+        say!(ja: "別のファイル名にしてください。何も読んでいません。", en: "give it another name; nothing was read"),
+    )
 }
 
 async fn refuse_withdrawn(store: &Store, id: &str) -> Result<(), Failure> {
@@ -173,7 +193,6 @@ async fn ask(session: &Session, store: &Store, request: &mut Request) -> Result<
         return session.confirm(false, &question);
     }
     request.dry_run = true;
-    let refused = request.refused.take();
     let report = with_bar(session, store, request).await?;
     look(session, store, request, &report).await?;
     tell(session, &report, Stage::Asked);
@@ -183,7 +202,7 @@ async fn ask(session: &Session, store: &Store, request: &mut Request) -> Result<
         false,
         &say!(ja: "お知らせ「{id}」に {n} 行を取り込みますか? [yes/no]", en: "import {n} lines for the notice {id:?}? [yes/no]"),
     )?;
-    (request.dry_run, request.refused) = (false, refused);
+    request.dry_run = false;
     Ok(())
 }
 
@@ -200,15 +219,19 @@ async fn with_bar(session: &Session, store: &Store, request: &Request) -> Result
     Ok(report?)
 }
 
-fn document(report: &Report, dry_run: bool) -> serde_json::Value {
+fn document(report: &Report, dry_run: bool) -> Value {
     let t = &report.totals;
+    let outside =
+        |of: fn(&Outside) -> Value| report.outside.iter().map(|one| (one.why, of(one))).collect::<BTreeMap<_, _>>();
     json!({
         "lines": t.lines,
         "imported": t.imported,
         "merged": t.merged,
         "unreachable": t.unreachable,
         "not_affected": t.not_affected,
-        "not_affected_by": report.not_affected_by,
+        "not_affected_by": outside(|of| json!(of.lines)),
+        "not_affected_values": outside(|of| json!(of.values.iter().cloned().collect::<BTreeMap<_, _>>())),
+        "not_affected_others": outside(|of| json!(of.others)),
         "already_present": t.already_present,
         "refused": t.refused,
         "batch": report.batch,
@@ -234,10 +257,7 @@ enum Stage {
 fn tell(session: &Session, report: &Report, stage: Stage) {
     let (lines, Text { ja, en }) = (report.totals.lines, totals::sum(&report.totals));
     session.tell(&say!(ja: "行数 {lines} = {ja}", en: "{lines} lines = {en}"));
-    for (why, lines) in &report.not_affected_by {
-        let (ja, en) = (why.text(Lang::Ja), why.text(Lang::En));
-        session.tell(&say!(ja: "  対象外のうち {lines} 行: {ja}", en: "  of the lines not affected, {lines}: {en}"));
-    }
+    tell_outside(session, &report.outside);
     for found in &report.findings {
         let (line, detail) = (found.line, &found.detail);
         let who = found.member_no.as_deref().map(|no| format!(" ({no})")).unwrap_or_default();
@@ -256,6 +276,26 @@ fn tell(session: &Session, report: &Report, stage: Stage) {
         ));
     }
     session.tell(&closing(report, stage));
+}
+
+/// What the lines say that are not affected. One odd blank leaves a payer out for good, so a person is to look at it.
+fn tell_outside(session: &Session, outside: &[Outside]) {
+    for Outside { why, lines, values, others } in outside {
+        let (ja, en) = (why.text(Lang::Ja), why.text(Lang::En));
+        session.tell(&say!(ja: "  対象外のうち {lines} 行: {ja}", en: "  of the lines not affected, {lines}: {en}"));
+        for (value, lines) in values {
+            session.tell(&say!(ja: "    \"{value}\": {lines} 行", en: "    \"{value}\": {lines}"));
+        }
+        if *others > 0 {
+            session.tell(&say!(ja: "    ほかの値 {others} 行", en: "    other values: {others}"));
+        }
+    }
+    if !outside.is_empty() {
+        session.tell(&say!(
+            ja: "  対象外の値を確かめてください。空白や書き方の違いで外れた対象者がいれば、--not-affected 対象外.csv で行を書き出し、直して取り込みます。",
+            en: "  look at these values: whoever an odd blank or spelling left out can be corrected and imported, from the file of --not-affected OUT.csv"
+        ));
+    }
 }
 
 fn closing(report: &Report, stage: Stage) -> Text {

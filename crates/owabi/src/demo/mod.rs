@@ -67,6 +67,7 @@ async fn fill(session: &Session, store: &Store, notice: &LoadedNotice, file: Pat
     let definition = notice.renderer.definition();
     let request = Request {
         refused: Some(file.with_file_name("refused.csv")),
+        not_affected: None,
         file,
         notice_id: definition.id.clone(),
         notice_title: definition.title.clone(),

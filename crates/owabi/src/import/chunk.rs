@@ -1,7 +1,7 @@
 //! One chunk of lines against what the queue knows: who is new, who is merged, who was there already.
 
 use super::findings::Findings;
-use super::refused::RefusedLine;
+use super::given_back::RefusedLine;
 use owabi_core::address::AddressProblem;
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
