@@ -21,6 +21,7 @@ pub(super) fn of(report: &Report) -> Value {
         "counts": counts(report),
         "imports": imports(report),
         "lines": figures.lines,
+        "refused_lines": figures.refused_lines,
         "own_rows": figures.own_rows,
         "told": {
             "count": figures.notified.by_mail,
