@@ -6,7 +6,7 @@ mod given_back;
 mod outside;
 mod source;
 
-pub use findings::Found;
+pub use findings::{Found, WithdrawnLines};
 pub(crate) use given_back::is_same_file;
 pub use outside::Outside;
 
@@ -61,6 +61,8 @@ pub struct Request {
     pub at: i64,
     /// Count exactly and leave the database as it was.
     pub dry_run: bool,
+    /// Members who were withdrawn before any release are held again, as the roster has them.
+    pub take_in_withdrawn: bool,
     /// Where refused lines go, with their numbers and reasons; a dry run writes nothing.
     pub refused: Option<PathBuf>,
     /// Where the lines that are not affected go, likewise.
@@ -86,6 +88,8 @@ pub struct Report {
     pub findings: Vec<Found>,
     /// How many findings of each kind.
     pub kinds: BTreeMap<&'static str, u64>,
+    /// The lines of members who were withdrawn.
+    pub withdrawn: WithdrawnLines,
     /// Addresses that several members share; each of them gets their own mail.
     pub shared_addresses: i64,
 }
@@ -135,6 +139,7 @@ struct Pass {
     outside: Counts,
     findings: Findings,
     lang: Lang,
+    take_in: bool,
     refused: Option<GivenBack>,
     not_affected: Option<GivenBack>,
 }
@@ -160,11 +165,12 @@ impl Pass {
             outside: Counts::default(),
             findings: Findings::new(request.lang),
             lang: request.lang,
+            take_in: request.take_in_withdrawn,
         })
     }
 
     async fn take(&mut self, lines: Vec<Line>) -> Result<(), ImportError> {
-        let mut chunk = Chunk::default();
+        let mut chunk = Chunk { take_in: self.take_in, ..Chunk::default() };
         let mut refused = Vec::new();
         self.totals.lines += i64::try_from(lines.len()).unwrap_or(i64::MAX);
         for Line { number, verdict } in lines {
@@ -182,10 +188,12 @@ impl Pass {
         }
         let nos: Vec<&str> = chunk.entries.iter().map(|(_, entry)| entry.member.member_no.as_str()).collect();
         let known = self.import.known(&nos).await?;
-        let Merged { new, changed, others } = chunk.merge(known, &self.order, &mut self.totals, &mut self.findings);
+        let Merged { new, changed, taken_in, others } =
+            chunk.merge(known, &self.order, &mut self.totals, &mut self.findings);
         refused.extend(others);
         self.refuse(refused)?;
         self.import.write(&new, &changed).await?;
+        self.import.take_in(&taken_in).await?;
         Ok(self.import.note(&self.findings.take_new()).await?)
     }
 
@@ -228,9 +236,9 @@ impl Pass {
             self.import.commit(totals).await?;
         }
         files.into_iter().try_for_each(Finished::keep)?;
-        let (findings, kinds) = self.findings.into_parts();
+        let (findings, kinds, withdrawn) = self.findings.into_parts();
         let outside = self.outside.into_outside();
-        Ok(Report { totals, outside, batch, same_file, encoding, findings, kinds, shared_addresses })
+        Ok(Report { totals, outside, batch, same_file, encoding, findings, kinds, withdrawn, shared_addresses })
     }
 }
 

@@ -5,7 +5,7 @@ use super::say::{Text, say};
 use super::session::{Session, notice};
 use super::totals;
 use super::wrong_value::{WrongValue, one_of};
-use crate::import::{Outside, Report, Request, import, is_same_file};
+use crate::import::{Outside, Report, Request, WithdrawnLines, import, is_same_file};
 use owabi_core::address::Lang;
 use owabi_core::people::Action;
 use owabi_core::roster::{Delimiter, Encoding, Kind, RosterOptions, Sample};
@@ -25,7 +25,8 @@ Examples:
 
 Further lines of one member number are one member: their payments go into one letter. A line with another name and another
 address is another person under that number, and is refused.
-The same file twice changes nothing. Exit 65: some lines were refused, the rest is in.")]
+The same file twice changes nothing. Whoever was withdrawn stays so, unless it was before any release and --take-in-withdrawn is given.
+Exit 65: some lines were refused, the rest is in.")]
 pub(super) struct Options {
     /// CSV or TSV: a list of affected members, or a payment export  名簿ファイル
     file: PathBuf,
@@ -50,6 +51,9 @@ pub(super) struct Options {
     /// Write lines that are not affected, with line numbers and reasons, to this CSV file; those that should be are corrected and imported like a roster
     #[arg(long, value_name = "OUT.csv")]
     not_affected: Option<PathBuf>,
+    /// Members who were withdrawn before any release are held again, as this roster has them; else they stay withdrawn
+    #[arg(long)]
+    take_in_withdrawn: bool,
     /// Replace private use characters (gaiji) by 〓 instead of refusing the line
     #[arg(long)]
     replace_gaiji: bool,
@@ -94,6 +98,7 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
         actor,
         at: session.now(),
         dry_run: options.dry_run,
+        take_in_withdrawn: options.take_in_withdrawn,
         refused: options.refused,
         not_affected: options.not_affected,
         lang: session.lang(),
@@ -240,6 +245,9 @@ fn document(report: &Report, dry_run: bool) -> Value {
         "encoding_confident": report.encoding.confident,
         "findings": report.findings,
         "findings_by_kind": report.kinds,
+        "withdrawn": report.withdrawn.lines,
+        "withdrawn_never_released": report.withdrawn.never_released,
+        "taken_in": report.withdrawn.taken_in,
         "shared_addresses": report.shared_addresses,
         "dry_run": dry_run,
     })
@@ -275,6 +283,7 @@ fn tell(session: &Session, report: &Report, stage: Stage) {
             en: "{n} addresses are shared by several members; each of them gets a mail"
         ));
     }
+    tell_withdrawn(session, &report.withdrawn);
     session.tell(&closing(report, stage));
 }
 
@@ -294,6 +303,37 @@ fn tell_outside(session: &Session, outside: &[Outside]) {
         session.tell(&say!(
             ja: "  対象外の値を確かめてください。空白や書き方の違いで外れた対象者がいれば、--not-affected 対象外.csv で行を書き出し、直して取り込みます。",
             en: "  look at these values: whoever an odd blank or spelling left out can be corrected and imported, from the file of --not-affected OUT.csv"
+        ));
+    }
+}
+
+/// Who was withdrawn is not told by being in a roster again: this must be seen, and how it can be mended.
+fn tell_withdrawn(session: &Session, withdrawn: &WithdrawnLines) {
+    let WithdrawnLines { lines, never_released, member_nos, taken_in } = withdrawn;
+    if *taken_in > 0 {
+        session.tell(&say!(
+            ja: "取り下げていた {taken_in} 人が保留に戻ります。点検・承認・解禁が要ります。",
+            en: "{taken_in} members who were withdrawn are held again; preflight, approvals and release come after it"
+        ));
+    }
+    if *lines == 0 {
+        return;
+    }
+    let named = super::selecting::named(member_nos);
+    session.tell(&say!(
+        ja: "{lines} 行は取り下げた会員のものです。取り下げのままで、このお知らせは送られません: {named}",
+        en: "{lines} lines are of members who were withdrawn, who stay so and are not sent to: {named}"
+    ));
+    if *never_released > 0 {
+        session.tell(&say!(
+            ja: "  うち {never_released} 行は一度も解禁していない会員です。送るには、--take-in-withdrawn を付けて取り込むと保留に戻ります。",
+            en: "  {never_released} of them are of members who were never released: to send to them, import with --take-in-withdrawn, and they are held again"
+        ));
+    }
+    if lines > never_released {
+        session.tell(&say!(
+            ja: "  解禁してから取り下げた会員に送るには `owabi resend --status withdrawn` を使います。",
+            en: "  whoever was withdrawn after a release is sent to by `owabi resend --status withdrawn`"
         ));
     }
 }
