@@ -4,6 +4,7 @@ use crate::support::audit;
 use crate::support::program::{Program, roster};
 use crate::support::site::mode;
 use crate::support::world::{addresses, eventually};
+use owabi::config::load_or_create_key;
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use serde_json::json;
@@ -161,7 +162,10 @@ async fn nobody_is_told_twice_after_an_older_backup_was_put_back_until_a_person_
 async fn nobody_is_told_twice_by_a_copy_that_came_to_another_machine_with_its_keys_until_a_person_says_that_it_was_meant()
  {
     let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
-    let program = Program::released(relay.addr().port(), "", &addresses(2));
+    let program = Program::new(relay.addr().port(), "");
+    let _as_init_does = load_or_create_key(&program.path("ledger.key"), true).unwrap();
+    program.import(&program.write("roster.csv", &roster(&addresses(2))));
+    program.release();
     program.json(&["db", "backup", "copy.db"]);
     program.json(&["run", "--until-idle"]);
     let machine = Program::new(relay.addr().port(), "");
@@ -193,7 +197,12 @@ async fn nobody_is_told_twice_by_a_copy_that_came_to_another_machine_with_its_ke
 fn a_run_whose_seals_cannot_be_noted_does_not_begin() {
     let program = Program::new(1, "ledger: { key_file: keys/ledger.key }\n");
     std::fs::create_dir_all(program.path("keys/ledger.key.head")).unwrap();
-    ends(&program.output(&["run", "--until-idle"]), 78, &["cannot be noted in", "keys/ledger.key.head", "ledger.key_file"]);
+    program.json(&["db", "migrate"]);
+    ends(
+        &program.output(&["run", "--until-idle"]),
+        78,
+        &["cannot be noted in", "keys/ledger.key.head", "ledger.key_file"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

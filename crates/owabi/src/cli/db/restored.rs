@@ -117,10 +117,13 @@ pub(in crate::cli) fn cannot_note(noted: &Noted, error: &std::io::Error) -> Fail
 /// # Errors
 /// 78 for such a queue.
 pub(in crate::cli) async fn refuse_restored(config: &Config, store: &Store) -> Result<(), Failure> {
-    match older(config, store).await? {
-        Some(what) => Err(Failure::with(Exit::BadConfig, what, after_a_restore())),
-        None => Ok(()),
-    }
+    let Some(what) = older(config, store).await? else { return Ok(()) };
+    let Text { ja, en } = after_a_restore();
+    let next = say!(
+        ja: "送信を終えてから移したなど、控えより後に何も送っていなければ、`owabi db accept-restored` だけで始められます。\n{ja}",
+        en: "where nothing was sent since the copy was made, `owabi db accept-restored` is all that is needed\n{en}"
+    );
+    Err(Failure::with(Exit::BadConfig, what, next))
 }
 
 /// What is to be said of a queue that is, or may be, older than what was sent from it.
