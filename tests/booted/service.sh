@@ -4,7 +4,9 @@
 NOTICE=generic-breach
 MEMBERS=400
 
-as_owabi() { in_machine sudo -u owabi owabi --lang en "$@"; }
+# How a person becomes the account of the service.
+person=(sudo -u owabi)
+as_owabi() { in_machine "${person[@]}" owabi --lang en "$@"; }
 property() { in_machine systemctl show --value --property="$1" "${2:-owabi.service}"; }
 # What owabi has logged since the step began that is at work.
 logged() { in_machine journalctl --unit="${1:-owabi.service}" --since="@$step_began" --output=cat --no-pager; }
