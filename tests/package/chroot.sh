@@ -26,14 +26,14 @@ make_chroot() {
 # base_with 'PACKAGE… [+ PACKAGE…]': prints the folder of a system with these; it is made when it is not there.
 base_with() (
     base=${CARGO_TARGET_DIR:-target}/chroot/base-$(echo "$(debian_source) $1" | cksum | cut -d ' ' -f 1)
-    if [ ! -e "$base/.made" ]; then
+    if [ ! -e "$base.made" ]; then
         drop_chroot "$base"
         mkdir -p "${base%/*}"
         make_base "$base" "$1" >"$base.log" 2>&1 || {
             tail -n 20 "$base.log" >&2
             exit 1
         }
-        : >"$base/.made"
+        : >"$base.made"
     fi
     echo "$base"
 )
@@ -41,7 +41,7 @@ base_with() (
 # shellcheck disable=SC2046 # they are words
 make_base() {
     case $2 in
-        *' + '*) below=$(base_with "${2% + *}") && cp -a --reflink=auto "$below" "$1" && rm "$1/.made" && add_packages "$1" "${2##* + }" ;;
+        *' + '*) below=$(base_with "${2% + *}") && cp -a --reflink=auto "$below" "$1" && add_packages "$1" "${2##* + }" ;;
         *) download_base "$1" "$(echo "$2" | tr ' ' ,)" $(debian_source) ;;
     esac
 }
