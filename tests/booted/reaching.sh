@@ -77,7 +77,7 @@ TEXT
     line=$(commands docs/administrator.md '## Upgrade' | sed -n 's/^sudo \(systemd-run .*\) --pty \(.*\) \/usr\/bin\/owabi .*/\1 --quiet --pipe --wait \2/p')
     read -ra person <<<"$line -p LoadCredential=ledger-key:owabi.ledger-key"
     exits 0 as_owabi check --connect
-    has "PostgreSQL is reached with TLS" "$said" 'TLS'
+    has "PostgreSQL is reached with TLS" "$said" '^ok database .*PostgreSQL .*, TLS TLSv1'
     a_small_job_is_sent far.csv 9001 "$root/var/lib/relay/new"
 }
 

@@ -60,6 +60,15 @@ fn every_unit_is_valid_also_with_every_example_of_a_drop_in() {
 }
 
 #[test]
+fn owabi_starts_also_where_a_program_or_a_folder_that_an_example_names_is_missing() {
+    let examples = files(&units().join("owabi.service.d"), &[".conf.example"]);
+    let named = |file: &std::path::PathBuf| [values(file, "ExecPaths"), values(file, "ReadWritePaths")].concat();
+    let paths: Vec<String> = examples.iter().flat_map(named).collect();
+    let paths: Vec<&str> = paths.iter().flat_map(|line| line.split_whitespace()).collect();
+    assert!(paths.len() >= 5 && paths.iter().all(|path| path.starts_with("-/")), "{paths:?}");
+}
+
+#[test]
 fn every_service_is_exposed_by_no_more_than_1_0_of_10() {
     if !is_available() {
         return;
