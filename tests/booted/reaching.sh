@@ -78,7 +78,6 @@ TEXT
     read -ra person <<<"$line -p LoadCredential=ledger-key:owabi.ledger-key"
     exits 0 as_owabi check --connect
     has "PostgreSQL is reached with TLS" "$said" '^ok database .*PostgreSQL .*, TLS TLSv1'
-    a_small_job_is_sent far.csv 9001 "$root/var/lib/relay/new"
 }
 
 relay_elsewhere_takes_mails_after_tls_and_a_login() {
@@ -89,5 +88,5 @@ relay_elsewhere_takes_mails_after_tls_and_a_login() {
     configure 's|^      ca_file: null|      ca_file: authority.pem|; s/^      user: null/      user: bounces@example.jp/'
     configure 's/^      password_credential: null/      password_credential: relay-password/'
     types docs/administrator.md '## Passwords and keys' 'cp /root/secret'
-    a_small_job_is_sent farther.csv 11001 "$root/var/lib/far-relay/new"
+    a_small_job_is_sent far.csv 11001 "$root/var/lib/far-relay/new"
 }
