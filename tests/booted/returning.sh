@@ -125,11 +125,9 @@ what_comes_back_is_read_by_the_timer() {
 
 program_is_told_what_a_person_must_know() {
     begins "an alert by a program"
-    in_machine install -m 755 /dev/stdin /usr/local/bin/owabi-alert <<'TEXT'
-#!/bin/sh
-read -r text
-echo "$1 $text" >>/var/lib/owabi/alerted
-TEXT
+    # shellcheck disable=SC2016 # for the program
+    printf '%s\n' '#!/bin/sh' 'read -r text' 'echo "$1 $text" >>/var/lib/owabi/alerted' >"$root/usr/local/bin/owabi-alert"
+    chmod 755 "$root/usr/local/bin/owabi-alert"
     example alert-command owabi.service
     in_machine systemctl daemon-reload
     configure 's|^  command: null|  command: /usr/local/bin/owabi-alert|'
