@@ -82,3 +82,4 @@ mod service;
 mod soak;
 mod through_postfix;
 mod unreachable;
+mod wrong_notices;

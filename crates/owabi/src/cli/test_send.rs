@@ -1,7 +1,7 @@
 //! `test-send`: one mail to somebody who asked for it.
 
 use super::exit::{Answer, Exit, Failure};
-use super::preview::sample;
+use super::preview::{not_fit, sample};
 use super::say::say;
 use super::session::{Session, notice};
 use crate::config::Config;
@@ -57,12 +57,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let subject = Subject { notice_id: &options.notice, member_id: now, round: 0 };
     let message_id = Mailer::new(&config, &keys).message_id(subject);
     let stamp = Stamp { to: &to.address().envelope(), message_id: &message_id, dated_at_ms: now };
-    let mail = notice.renderer.mail(&member, &stamp).map_err(|error| {
-        Failure::new(
-            Exit::BadData,
-            say!(ja: "この文面は送れません: {error}", en: "this letter cannot be sent: {error}"),
-        )
-    })?;
+    let mail = notice.renderer.mail(&member, &stamp).map_err(|error| Failure::new(Exit::BadData, not_fit(&error)))?;
     let envid = keys.envid(subject, 1);
     let mut body = json!({ "to": to.address().to_string(), "member": row, "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
     // What the ledger does not take is not sent.
