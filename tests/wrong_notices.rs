@@ -114,3 +114,14 @@ async fn preflight_says_in_japanese_why_rows_cannot_be_sent_and_in_json_what_it_
     let screen = in_japanese(&site, &["preview", "--notice", NOTICE, "--member", "10002"], 65);
     assert!(screen.contains("この文面は送れません: 会員の氏名がありません。"), "{screen}");
 }
+
+#[test]
+fn a_preflight_of_nobody_says_that_nothing_was_looked_at_and_what_comes_first() {
+    let site = Site::new();
+    let said = site.run(&["preflight", "--notice", NOTICE]).exits(0).stdout;
+    assert!(said.contains("nothing to look at") && said.contains("owabi import FILE --notice metaps-2022"), "{said}");
+    assert!(!said.contains("0 with problems"), "{said}");
+    let screen = in_japanese(&site, &["preflight", "--notice", NOTICE], 0);
+    assert!(screen.contains("点検する行がありません。") && screen.contains("owabi import 名簿"), "{screen}");
+    assert_eq!(site.json(&["preflight", "--notice", NOTICE])["rows"], 0);
+}

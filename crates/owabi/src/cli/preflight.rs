@@ -55,6 +55,10 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
 
 fn tell(session: &Session, id: &str, report: &Report) {
     let (rows, problems) = (report.rows, report.problem_count);
+    if rows == 0 {
+        session.tell(&nothing(id));
+        return;
+    }
     session.tell(&say!(ja: "{rows} 件の文面を点検しました。問題のある行: {problems} 件", en: "{rows} letters written and checked, {problems} with problems"));
     for problem in &report.problems {
         let (no, Text { ja, en }) = (&problem.member_no, &problem.reason);
@@ -66,4 +70,12 @@ fn tell(session: &Session, id: &str, report: &Report) {
             en: "correct the roster, the notice or the template, then run `owabi preflight --notice {id}` again"
         ));
     }
+}
+
+/// That nothing is wrong is no news when nothing was looked at.
+fn nothing(id: &str) -> Text {
+    say!(
+        ja: "点検する行がありません。「{id}」には解禁を待つ人(held)がいないため、文面を一つも確かめていません。\n先に `owabi import 名簿 --notice {id}` で名簿を取り込んでください。",
+        en: "there was nothing to look at: nobody is held for {id}, so no letter was written or checked\nimport a roster first: `owabi import FILE --notice {id}`"
+    )
 }
