@@ -1,12 +1,15 @@
 //! A notice, a template or a row that is wrong: what the screens say of it, in the language of whoever reads.
 
+use crate::support::english::is_english;
 use crate::support::site::{NOTICE, Site};
 
 /// `owabi --lang ja …`, with this exit code: all that is on the screen.
 #[track_caller]
 fn in_japanese(site: &Site, verb: &[&str], code: i32) -> String {
     let said = site.run(&[&["--lang", "ja"], verb].concat()).exits(code);
-    format!("{}{}", said.stdout, said.stderr).replace(site.path("").to_str().unwrap(), "")
+    let screen = format!("{}{}", said.stdout, said.stderr).replace(site.path("").to_str().unwrap(), "");
+    assert!(!screen.lines().any(is_english), "{screen}");
+    screen
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Every kind of mistake in a notice or its templates, in Japanese and in English side by side.
 #![expect(clippy::expect_used, reason = "the helpers of a test may fail it")]
 
+#[path = "../../../tests/support/english.rs"]
+mod english;
 mod notice_support;
 
+use english::is_english;
 use notice_support::{STAMP, member, small};
 use owabi_core::guard::{GuardProblem, Part};
 use owabi_core::member::Member;
@@ -183,25 +186,6 @@ fn everything() -> Vec<(String, Text)> {
         .chain(others)
         .chain(of_guard().into_iter().map(|problem| (format!("{problem:?}"), problem.text())))
         .collect()
-}
-
-/// A sentence of English: three words in a row that are neither quoted nor somebody else's, which stand in brackets.
-fn is_english(text: &str) -> bool {
-    let (mut depth, mut words) = (0_u32, 0);
-    let mut own = String::new();
-    for c in text.chars() {
-        depth = match c {
-            '「' | '(' => depth + 1,
-            '」' | ')' => depth.saturating_sub(1),
-            _ => depth,
-        };
-        own.push(if depth > 0 { '。' } else { c });
-    }
-    own.split(' ').any(|word| {
-        let is_word = word.len() > 1 && word.bytes().all(|b| b.is_ascii_alphabetic());
-        words = if is_word { words + 1 } else { 0 };
-        words == 3
-    })
 }
 
 #[test]
