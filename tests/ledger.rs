@@ -254,6 +254,29 @@ async fn a_ledger_whose_key_was_recorded_a_moment_ago_and_that_has_no_seal_yet_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_record_of_the_key_is_made_again_by_nobody_but_whoever_has_the_key_of_the_seals_and_the_log_tells_of_it()
+{
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let program = Program::released(relay.addr().port(), "", &addresses(1));
+    program.json(&["run", "--until-idle"]);
+    sql(&program, "DELETE FROM meta WHERE key = 'ledger_key'").await;
+    let (key, kept) = (program.path("ledger.key"), program.path("kept"));
+    std::fs::rename(&key, &kept).unwrap();
+    let _another = load_or_create_key(&key, true).unwrap();
+    for verb in [&["run", "--until-idle"][..], &["evidence", "export", "--notice", "leak", "--out", "bundle"]] {
+        let said = program.output(verb);
+        let heard = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(said.status.code() == Some(78) && heard.contains("is not the key of this ledger"), "{said:?}");
+    }
+    assert_eq!(verified(&program, &[]).1["first_bad"]["fault"], "key_gone");
+    std::fs::rename(&kept, &key).unwrap();
+    let said = program.output(&["run", "--until-idle"]);
+    let heard = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.status.success() && heard.contains("had lost the record of its ledger's key"), "{said:?}");
+    assert_eq!(verified(&program, &[]).0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ledger_that_was_never_sealed_is_no_proof_and_no_damage_and_one_whose_seals_are_gone_is_told_from_it() {
     let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
     let program = Program::new(relay.addr().port(), "");

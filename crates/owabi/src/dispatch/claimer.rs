@@ -1,14 +1,16 @@
 //! The claimer keeps the feed filled: released notices in turn, a few hundred rows at a time.
 
+mod texts;
+
 use super::Settings;
 use super::courier::Shared;
 use super::database::harmless;
 use super::desk::Desk;
-use super::feed::to_ms;
 use super::job::{Job, NoticeRun};
 use super::live::Live;
 use super::said;
 use super::take_over;
+use super::throughput::Throughput;
 use crate::alerts::Kind;
 use crate::cli::state_reason;
 use crate::clock::{monotonic, now_ms};
@@ -22,12 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Failures in a row of every relay after which `--until-idle` gives up.
 const HOPELESS: i64 = 3;
-/// How long the mails are counted before the count means something.
-const SAMPLE_MS: i64 = 5_000;
 /// How often leases that ended are looked for.
 const LOOK_FOR_ENDED: Duration = Duration::from_secs(1);
-/// How often the files of a notice that cannot be sent are looked at again.
-const LOOK_FOR_FILES: Duration = Duration::from_secs(5);
 /// The longest wait before a database that failed is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
@@ -59,33 +57,6 @@ pub(super) struct Claimer {
     /// Rows to give back as soon as the database takes them: id, fence, due at.
     pub(super) back: Vec<(i64, i64, i64)>,
     pub(super) pulse: Pulse,
-}
-
-/// How many mails a second are finished with, so that no more are claimed than can leave within their lease.
-#[derive(Debug, Default)]
-pub(super) struct Throughput {
-    since: i64,
-    finished: u64,
-    per_second: Option<f64>,
-}
-
-impl Throughput {
-    /// Looks at the number of mails finished so far; an empty memory says nothing about the relays.
-    fn look(&mut self, now: i64, finished: u64, empty: bool) {
-        if empty {
-            *self = Self { since: now, finished, per_second: None };
-        } else if now - self.since >= SAMPLE_MS {
-            let done = finished.saturating_sub(self.finished) as f64;
-            *self = Self { since: now, finished, per_second: Some(done * 1000.0 / (now - self.since) as f64) };
-        }
-    }
-
-    /// The rows that leave within a quarter of the lease: at least `slots`, at most `claim`.
-    fn rows(&self, lease_ms: i64, slots: i64, claim: i64) -> i64 {
-        let Some(per_second) = self.per_second else { return claim };
-        let within = per_second * lease_ms as f64 / 4000.0;
-        if within >= claim as f64 { claim } else { to_ms(within).max(slots).min(claim) }
-    }
 }
 
 impl Claimer {
@@ -318,80 +289,6 @@ impl Claimer {
         Ok(claimed)
     }
 
-    /// The released notice as it may be sent now: only with exactly the text that was released, and in its hours.
-    async fn run_of(&mut self, row: &NoticeRow) -> Result<Option<Arc<NoticeRun>>, StoreError> {
-        let board = Arc::clone(&self.shared.board);
-        if row.state != "released" {
-            board.stop(&row.id);
-            return Ok(None);
-        }
-        let released = row.fingerprint.as_deref().unwrap_or_default();
-        let known = board.get(&row.id).filter(|run| !run.is_stopped() && run.is_text(released));
-        let run = if known.is_some() {
-            known
-        } else {
-            board.stop(&row.id);
-            self.load(&row.id, released).await?
-        };
-        let run = run.filter(|run| run.may_begin(now_ms()));
-        if run.is_none() {
-            board.stop(&row.id);
-        }
-        Ok(run)
-    }
-
-    /// The notice as it was read last or, released since then, as it lies on disk now. Its files may come later.
-    async fn load(&mut self, id: &str, released: &str) -> Result<Option<Arc<NoticeRun>>, StoreError> {
-        let text = (id.to_owned(), released.to_owned());
-        let looked_at = self.missing.get(&text);
-        if looked_at.is_some_and(|at| at.elapsed() < LOOK_FOR_FILES) {
-            return Ok(None);
-        }
-        let said = looked_at.is_some();
-        if !matches!(self.loaded(id, released), Ok(Some(_))) {
-            self.read_again().await?;
-        }
-        match self.loaded(id, released) {
-            Ok(None) => Ok(None),
-            Ok(Some(run)) => {
-                if self.missing.remove(&text).is_some() {
-                    tracing::info!(notice = id, "the files of a released notice are there: it is sent");
-                    self.shared.alerts.over(Kind::TextChanged, id);
-                }
-                self.shared.board.begin(&run);
-                Ok(Some(run))
-            }
-            Err(why) => {
-                if !said {
-                    tracing::error!(notice = id, why, "a released notice is not sent");
-                }
-                self.shared.alerts.raise(Kind::TextChanged, Some(id), said::text_changed(id));
-                self.missing.insert(text, monotonic());
-                Ok(None)
-            }
-        }
-    }
-
-    /// Reads the files again. The stop does not wait for a disk that hangs, and the database is not blamed for it.
-    async fn read_again(&self) -> Result<(), StoreError> {
-        let (shelf, claiming) = (&self.live.0.shelf, &self.shared.database.claiming);
-        claiming.rests();
-        let fresh = self.shared.stop.run_until_cancelled(shelf.read_again(&self.config)).await;
-        claiming.asks(now_ms());
-        if let Some(fresh) = fresh {
-            shelf.enter(fresh, &self.config, &self.shared.store).await?;
-        }
-        Ok(())
-    }
-
-    /// None while its policy is not in the ledger.
-    fn loaded(&self, id: &str, released: &str) -> Result<Option<Arc<NoticeRun>>, String> {
-        let Some(notice) = self.live.0.shelf.sendable(id).map_err(|why| why.en)? else { return Ok(None) };
-        let run = NoticeRun::new(id, notice, self.config.smtp.notify_success);
-        let changed = "its text is not the one that was released: restore the files as they were approved";
-        if run.is_text(released) { Ok(Some(Arc::new(run))) } else { Err(changed.to_owned()) }
-    }
-
     pub(super) async fn give_all_back(&mut self) -> Result<(), StoreError> {
         let (now, jobs) = (now_ms(), self.shared.feed.drain());
         self.give_back(jobs.iter().map(|job| (job.row.id, job.row.fence, now))).await
@@ -429,26 +326,5 @@ impl Claimer {
             () = tokio::time::sleep(poll) => {}
             () = self.shared.stop.cancelled() => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_more_rows_are_claimed_than_can_leave_within_a_quarter_of_the_lease() {
-        let lease_ms = 600_000;
-        let mut throughput = Throughput::default();
-        assert_eq!(throughput.rows(lease_ms, 40, 500), 500, "nothing is known yet");
-        throughput.look(0, 0, true);
-        throughput.look(10_000, 5, false);
-        assert_eq!(throughput.rows(lease_ms, 40, 500), 75, "half a mail a second for 150 seconds");
-        throughput.look(20_000, 50_005, false);
-        assert_eq!(throughput.rows(lease_ms, 40, 500), 500);
-        throughput.look(30_000, 50_005, false);
-        assert_eq!(throughput.rows(lease_ms, 40, 500), 40, "never less than what the connections hold");
-        throughput.look(40_000, 50_005, true);
-        assert_eq!(throughput.rows(lease_ms, 40, 500), 500, "an empty memory says nothing");
     }
 }

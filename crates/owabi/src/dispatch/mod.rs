@@ -30,6 +30,7 @@ mod shares;
 mod shelf;
 mod spool;
 mod take_over;
+mod throughput;
 mod watch;
 
 pub use database::{DatabaseState, Trouble};
@@ -43,7 +44,7 @@ use crate::config::Config;
 use crate::library::Library;
 use crate::service::{Longest, Pulse, Pulses};
 use board::Board;
-use claimer::{Claimer, End, Throughput};
+use claimer::{Claimer, End};
 use courier::Shared;
 use database::Database;
 pub(crate) use database::harmless;
@@ -62,6 +63,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use throughput::Throughput;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 

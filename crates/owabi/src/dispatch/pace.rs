@@ -123,9 +123,13 @@ fn lower(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "times are far below 2^53")]
-fn to_ms(at: f64) -> i64 {
+#[expect(clippy::cast_possible_truncation, reason = "times and counts are far below 2^53")]
+pub(super) fn to_ms(at: f64) -> i64 {
     at as i64
+}
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive, small count")]
+pub(super) fn to_count(value: f64) -> usize {
+    value as usize
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What is limited for all daemons of a fleet together, and where this daemon's part of it takes effect.
 
 use super::desk::Desk;
-use super::feed::{Feed, to_count};
+use super::feed::Feed;
+use super::pace::to_count;
 use super::shares::Limit;
 use crate::config::{Config, DomainLimit};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use crate::cli::say::{Text, say};
 use crate::config::{Config, SecretError};
-use owabi_core::ledger::{PublicKey, SealKey};
+use owabi_core::ledger::{PublicKey, SealKey, StoredSeal};
 use owabi_store::{Store, StoreError};
 use secrecy::ExposeSecret;
 use std::io::ErrorKind;
@@ -78,13 +78,15 @@ impl SealKeyError {
 }
 
 /// Loads the key of the ledger's seals. The first use of a database creates the key if there is none and records its public half.
+/// Where that record is gone from a sealed ledger it is made again, if the newest seal is of this key.
 ///
 /// # Errors
 /// See [`SealKeyError`].
 pub async fn load(config: &Config, store: &Store) -> Result<SealKey, SealKeyError> {
     let recorded = store.meta(PUBLIC).await?;
     let place = config.ledger.place();
-    let sealed = recorded.is_some() || store.newest_seal().await?.is_some();
+    let newest = if recorded.is_some() { None } else { store.newest_seal().await? };
+    let sealed = recorded.is_some() || newest.is_some();
     let secret = match config.ledger_secret(!sealed) {
         Err(SecretError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound && sealed => {
             return Err(SealKeyError::Missing(place));
@@ -92,6 +94,13 @@ pub async fn load(config: &Config, store: &Store) -> Result<SealKey, SealKeyErro
         secret => secret?,
     };
     let key = SealKey::from_octets(secret.expose_secret());
+    if let Some(seal) = newest {
+        made_by(&key, &seal, &place)?;
+        tracing::warn!(
+            key = key.public().id(),
+            "the database had lost the record of its ledger's key: it is made again"
+        );
+    }
     let recorded = match recorded {
         Some(recorded) => recorded,
         // Two daemons may use a new database at the same moment: the first one's key is the key.
@@ -103,6 +112,16 @@ pub async fn load(config: &Config, store: &Store) -> Result<SealKey, SealKeyErro
         return Err(SealKeyError::Different { place, found, recorded });
     }
     Ok(key)
+}
+
+/// # Errors
+/// `Different` when the seal is signed with another key.
+fn made_by(key: &SealKey, seal: &StoredSeal, place: &str) -> Result<(), SealKeyError> {
+    if key.public().verifies(&seal.text, &seal.signature) {
+        return Ok(());
+    }
+    let recorded = seal.read().map_err(|_| SealKeyError::Unreadable)?.key;
+    Err(SealKeyError::Different { place: place.to_owned(), found: key.public().id(), recorded })
 }
 
 /// Looks whether the key can be used, as far as it is there, and makes none.
