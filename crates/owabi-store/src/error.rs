@@ -50,6 +50,11 @@ pub enum StoreError {
         /// The seal's number.
         number: i64,
     },
+    /// The queue has seals, and none of them was noted on this machine.
+    #[error(
+        "the queue was sealed before, and nothing is noted of it here: it may be an older copy, and nothing more is sealed; see `owabi db accept-restored --help`"
+    )]
+    SealsUnknown,
     /// A row holds what owabi cannot read.
     #[error("{}", unreadable_row(*id, what).en)]
     Row {

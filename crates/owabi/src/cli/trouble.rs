@@ -32,6 +32,9 @@ pub(super) fn what(error: &StoreError) -> Text {
         StoreError::SealsGone { number } => {
             format!("台帳の封印 {number} が消えているか、別のものになっています。封印を続けていません。")
         }
+        StoreError::SealsUnknown => {
+            "この待ち行列には封印がありますが、その控えがこのマシンにありません。古いコピーかもしれないため、封印を続けていません。".to_owned()
+        }
         StoreError::Row { id, what } => return unreadable_row(*id, what),
         StoreError::RosterChanged { looked_at, held } => {
             format!(
