@@ -4,6 +4,7 @@ use crate::support::audit;
 use crate::support::program::{Program, roster};
 use crate::support::site::mode;
 use crate::support::world::{addresses, eventually, holds_after};
+use owabi::config::load_or_create_key;
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use serde_json::json;
@@ -162,6 +163,53 @@ async fn nobody_is_told_twice_after_an_older_backup_was_put_back_until_a_person_
     let restored = program.json(&["ledger", "show", "--kind", "restored"]).to_string();
     assert!(restored.contains("missing"), "{restored}");
     assert_eq!(program.json(&["db", "accept-restored", "--yes"])["accepted"], json!(false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_told_twice_by_a_copy_that_came_to_another_machine_with_its_keys_until_a_person_says_that_it_was_meant()
+ {
+    let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
+    let program = Program::new(relay.addr().port(), "");
+    let _as_init_does = load_or_create_key(&program.path("ledger.key"), true).unwrap();
+    program.import(&program.write("roster.csv", &roster(&addresses(2))));
+    program.release();
+    program.json(&["db", "backup", "copy.db"]);
+    program.json(&["run", "--until-idle"]);
+    let machine = Program::new(relay.addr().port(), "");
+    for (from, to) in [("copy.db", "owabi.db"), ("owabi.key", "owabi.key"), ("ledger.key", "ledger.key")] {
+        std::fs::copy(program.path(from), machine.path(to)).unwrap();
+    }
+    let words = ["none of them is noted in", "ledger.key.head", "owabi pause ID", "accept-restored"];
+    ends(&machine.output(&["run", "--until-idle"]), 78, &words);
+    ends(&machine.output(&["check"]), 78, &words[..2]);
+    ends(&machine.output(&["doctor"]), 1, &words[..2]);
+    ends(&machine.output(&["status"]), 0, &words[..2]);
+    // No verb that seals at its end notes a head by the way.
+    ends(&machine.output(&["pause", "leak", "--reason", "another machine"]), 0, &[]);
+    ends(&machine.output(&["resume", "leak"]), 78, &words[..2]);
+    assert!(!machine.path("ledger.key.head").exists());
+    machine.write("list.csv", &roster(&addresses(1)));
+    machine.json(&["withdraw", "--notice", "leak", "--file", "list.csv", "--reason", "sent after the copy", "--yes"]);
+    let accepted = machine.json(&["db", "accept-restored", "--yes"]);
+    assert_eq!((&accepted["accepted"], &accepted["missing"]), (&json!(true), &json!(null)), "{accepted}");
+    assert_eq!(mode(&machine.path("ledger.key.head")), 0o600);
+    assert_eq!(machine.json(&["db", "accept-restored", "--yes"])["accepted"], json!(false));
+    machine.json(&["resume", "leak"]);
+    machine.json(&["run", "--until-idle"]);
+    assert_eq!(relay.stats().mails, 3, "the one who was not left out, and nobody else");
+    ends(&machine.output(&["ledger", "verify"]), 0, &[]);
+}
+
+#[test]
+fn a_run_whose_seals_cannot_be_noted_does_not_begin() {
+    let program = Program::new(1, "ledger: { key_file: keys/ledger.key }\n");
+    std::fs::create_dir_all(program.path("keys/ledger.key.head")).unwrap();
+    program.json(&["db", "migrate"]);
+    ends(
+        &program.output(&["run", "--until-idle"]),
+        78,
+        &["cannot be noted in", "keys/ledger.key.head", "ledger.key_file"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 mod by_hand;
 mod dns;
 mod guide;
+mod japanese;
 mod relay;
 mod test_mail;
 mod through_postfix;

@@ -21,6 +21,7 @@ mod support {
     pub(crate) mod audit;
     pub(crate) mod dns;
     pub(crate) mod dovecot;
+    pub(crate) mod english;
     pub(crate) mod exim;
     pub(crate) mod journal;
     pub(crate) mod journald;
@@ -82,3 +83,4 @@ mod service;
 mod soak;
 mod through_postfix;
 mod unreachable;
+mod wrong_notices;

@@ -2,7 +2,8 @@
 # sourced by scripts that run as root, after tests/package/chroot.sh.
 # shellcheck shell=bash
 #
-#   make_machine DIR         a fresh one, with a capture relay that is not started
+#   make_machine DIR [+ PACKAGE…]
+#                            a fresh one, with these packages, and a capture relay that is not started
 #   boot DIR                 starts systemd in it; returns when the machine is up. One at a time
 #   start_relay PORT         starts the relay; its mails lie in DIR/var/lib/relay
 #   in_machine COMMAND…      runs a command in it, as root, with the terminal that there is
@@ -16,8 +17,10 @@ machine_keeper=
 machine_init=
 
 make_machine() {
-    make_chroot "$1" systemd-sysv sudo iproute2 adduser man-db procps sqlite3
-    install -m 755 "${CARGO_TARGET_DIR:-target}/debug/examples/capture_relay" "$1/usr/local/bin/"
+    local dir=$1
+    shift
+    make_chroot "$dir" adduser man-db procps sqlite3 + systemd-sysv sudo iproute2 "$@"
+    install -m 755 "${CARGO_TARGET_DIR:-target}/debug/examples/capture_relay" "$dir/usr/local/bin/"
 }
 
 start_relay() {

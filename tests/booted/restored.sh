@@ -16,17 +16,16 @@ restored_backup_tells_nobody_twice() {
     sed -i '/^policy:/,/^[^ ]/{/^  window:/d}; s/^policy: .*/policy: { approvals_required: 1 }/' "$root/etc/owabi/notices/$AGAIN.yaml"
     roster third.csv 7001 $((7000 + COUNT))
     # Slow enough for a copy to be made meanwhile.
-    configure 's/^      rate: 100 /      rate: 20 /'
-    exits 0 in_machine systemctl reload owabi
+    exits 0 rate_from_to 100 10
     release_roster $AGAIN third.csv
-    within 20 "some of them have come" some_have_come 30
+    within 30 "some of them have come" some_have_come 30
     exits 0 as_owabi db backup /var/lib/owabi/backup.db
     [ "$(recipients | wc -l)" -lt $COUNT ] || fail "all were sent before the copy was made"
+    exits 0 rate_from_to 10 100
     within 30 "some more have come" some_have_come $((COUNT * 2 / 3))
-    configure 's/^      rate: 20 /      rate: 100 /'
     exits 0 in_machine systemctl stop owabi
     shown=$(recipients)
-    in_machine sh -c 'mkdir /root/aside && mv /var/lib/owabi/owabi.db* /root/aside/ && cp -p /var/lib/owabi/backup.db /var/lib/owabi/owabi.db'
+    in_machine sh -c 'mkdir -p /root/aside && mv /var/lib/owabi/owabi.db* /root/aside/ && cp -p /var/lib/owabi/backup.db /var/lib/owabi/owabi.db'
     exits 0 as_owabi db check
     exits 1 as_owabi ledger verify
     has "what to do is said" "$said" 'accept-restored'

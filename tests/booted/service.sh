@@ -4,7 +4,9 @@
 NOTICE=generic-breach
 MEMBERS=400
 
-as_owabi() { in_machine sudo -u owabi owabi --lang en "$@"; }
+# How a person becomes the account of the service.
+person=(sudo -u owabi)
+as_owabi() { in_machine "${person[@]}" owabi --lang en "$@"; }
 property() { in_machine systemctl show --value --property="$1" "${2:-owabi.service}"; }
 # What owabi has logged since the step began that is at work.
 logged() { in_machine journalctl --unit="${1:-owabi.service}" --since="@$step_began" --output=cat --no-pager; }
@@ -68,7 +70,7 @@ service_is_installed_and_started() {
     is "nothing is started" "inactive" "$(in_machine systemctl is-active owabi || true)"
     configure "s/host: smtp.example.jp /host: 127.0.0.1 /; s/port: null  .*null: 587 with/port: $relay_port # null: 587 with/; s/tls: starttls  /tls: none  /"
     configure 's/address: bounces@example.jp /address: return@owabi.example /; s/key_credential: null /key_credential: ledger-key /'
-    configure 's/^    rate: null .*//; s/rate: null  /rate: 100  /'
+    configure 's/^    rate: null .*//; s/rate: null  /rate: 10  /'
     sed -i 's/^policy: .*/policy: { approvals_required: 1 }/' "$root/etc/owabi/notices/$NOTICE.yaml"
     in_machine install -D -m 600 /var/lib/owabi/ledger.key /etc/credstore/owabi.ledger-key
     in_machine rm /var/lib/owabi/ledger.key
@@ -85,7 +87,9 @@ whole_job_is_sent_and_told_of() {
     begins "a whole job"
     roster first.csv 1 $MEMBERS
     release_roster $NOTICE first.csv
-    within 20 "STATUS has the count and the rate" says "of $MEMBERS accepted, [0-9.]*/s"
+    # Slow enough to be looked at.
+    within 30 "STATUS has the count and the rate" says "of $MEMBERS accepted, [0-9.]*/s"
+    exits 0 rate_from_to 10 100
     within 60 "all mails come" have_come $MEMBERS
     within 10 "STATUS at the end" says "^idle: $MEMBERS of $MEMBERS accepted"
     within 10 "the record of the last" counted_is accepted $MEMBERS
@@ -95,6 +99,12 @@ whole_job_is_sent_and_told_of() {
     entry=$(in_machine journalctl --unit=owabi --output=json --no-pager OWABI_RELAYS=main)
     has "entries have fields" "$entry" '"OWABI_DATABASE":"SQLite"'
     lacks "no address is logged" "$(in_machine journalctl --unit=owabi --output=json --no-pager)" 'members.test'
+}
+
+# rate_from_to NOW MAILS: of the relay, in mails a second; takes effect at once.
+rate_from_to() {
+    configure "s/^      rate: $1 /      rate: $2 /"
+    in_machine systemctl reload owabi
 }
 
 reload_takes_the_good_and_refuses_the_bad() {
@@ -151,11 +161,14 @@ crash_is_survived_and_nobody_told_twice() {
     begins "kill -9 in the midst of sending"
     a_drop_in owabi.service soon <<<$'[Service]\nRestartSec=1s'
     roster second.csv 1001 1400
+    exits 0 rate_from_to 100 20
     release_roster $NOTICE second.csv
-    within 30 "half of them have come" have_come $((MEMBERS + 200))
+    within 30 "some of them have come" have_come $((MEMBERS + 50))
     in_machine systemctl kill --signal=KILL owabi
+    [ "$(mails)" -lt $((MEMBERS + 400)) ] || fail "all of them had come"
+    configure 's/^      rate: 20 /      rate: 100 /'
     within 20 "it is started again" is_logged 'Scheduled restart job, restart counter is at 1'
-    within 60 "all are sent, or in doubt" nobody_waits
+    within 120 "all are sent, or in doubt" nobody_waits
     is "everybody is accounted for" $((MEMBERS + 400)) $(($(counted accepted) + $(counted in_doubt)))
     [ "$(mails)" -ge "$(counted accepted)" ] || fail "fewer mails came than are recorded"
     nobody_twice "after a crash"
@@ -185,7 +198,7 @@ bad_configuration_stays_down() {
     a_drop_in owabi.service soon <<<$'[Service]\nRestartSec=1s'
     configure 's/^database:/databasse:/'
     exits 1 in_machine systemctl restart owabi
-    within 5 "the key is named" is_logged 'owabi.yaml:[0-9]*.*databasse'
+    within 30 "the key is named" is_logged 'owabi.yaml:[0-9]*.*databasse'
     sleep 3
     is "it stays down" "failed 78 0" "$(property ActiveState) $(property ExecMainStatus) $(restarts)"
     configure 's/^databasse:/database:/'
@@ -202,57 +215,24 @@ timers_do_their_work() {
         exits 0 in_machine systemctl enable --quiet --now owabi-$name.timer
         is "owabi-$name.timer" active "$(in_machine systemctl is-active owabi-$name.timer)"
         lacks "owabi-$name.timer has a next time" "$(property NextElapseUSecRealtime owabi-$name.timer)" '^$'
+        # Nothing happens by itself while other steps look.
+        exits 0 in_machine systemctl disable --quiet --now owabi-$name.timer
     done
     is "one copy, for owabi alone" "owabi 600" "$(in_machine sh -c 'stat -c "%U %a" /var/lib/owabi/backups/*.db')"
     has "a report" "$(in_machine ls /var/lib/owabi/reports)" $NOTICE
 }
 
-instance_runs_beside_the_first() {
-    begins "a second instance, as the guide says, with a relay on another address"
-    local line
-    in_machine ip address add 192.0.2.1/32 dev lo
-    in_machine systemd-run --quiet --unit=other-relay --property=StateDirectory=other-relay \
-        capture_relay --address 192.0.2.1 --port 2501 --maildir /var/lib/other-relay
-    while read -r line; do
-        exits 0 in_machine bash -c "$line" </dev/null
-        case $line in "sudo chmod "*) a_relay_of_its_own ;; esac
-    done < <(commands docs/administrator.md '### A second instance')
-    is "at work" active "$(in_machine systemctl is-active owabi@branch)"
-    roster branch.csv 1 5
-    in_machine mv /var/lib/owabi/branch.csv /var/lib/owabi-branch/
-    local of_branch=(in_machine sudo -u owabi owabi --lang en --config /etc/owabi/branch/owabi.yaml)
-    exits 0 "${of_branch[@]}" import /var/lib/owabi-branch/branch.csv --notice $NOTICE --yes
-    exits 0 "${of_branch[@]}" preflight --notice $NOTICE
-    exits 0 "${of_branch[@]}" approve $NOTICE
-    exits 0 "${of_branch[@]}" release $NOTICE --yes
-    within 20 "nothing comes out of the sandbox, and it is said" is_said_of_branch 'no relay can be reached (main), nothing is sent: 0 of 5 accepted'
-    is "nothing has left" 0 "$(find "$root/var/lib/other-relay/new" -type f | wc -l)"
-    a_drop_in owabi@.service network <<<$'[Service]\nIPAddressAllow=192.0.2.1'
-    exits 0 in_machine systemctl restart owabi@branch
-    within 20 "all come" branch_has 5
-    local first
-    first=$(property MainPID owabi@branch.service)
-    is "the first one's state is hidden from it" "" "$(in_machine ls -A "/proc/$first/root/var/lib/owabi")"
-    exits 0 in_machine systemctl disable --quiet --now owabi@branch
-}
-a_relay_of_its_own() {
-    sed -i 's/host: smtp.example.jp /host: 192.0.2.1 /; s/port: null  .*null: 587 with/port: 2501 # null: 587 with/; s/tls: starttls  /tls: none  /
-        s/address: bounces@example.jp /address: return@owabi.example /; s/^    connect: 30s/    connect: 2s/' "$root/etc/owabi/branch/owabi.yaml"
-    sed -i 's/^policy: .*/policy: { approvals_required: 1 }/' "$root/etc/owabi/branch/notices/$NOTICE.yaml"
-}
-is_said_of_branch() { grep -q -- "$1" <<<"$(property StatusText owabi@branch.service)"; }
-branch_has() { [ "$(find "$root/var/lib/other-relay/new" -type f | wc -l)" = "$1" ]; }
-
 upgrade_restarts_and_removal_stops() {
-    begins "an upgrade restarts it, a removal stops it"
+    begins "an upgrade restarts it"
     local before
     before=$(pid)
     newer_package "$package" "$root/root/newer" "$root/root/newer.deb"
     exits 0 in_machine dpkg --force-confold -i /root/newer.deb
     is_another "$before" || fail "the old program is still at work"
     is "at work" active "$(in_machine systemctl is-active owabi)"
+    begins "a removal stops it"
     exits 0 in_machine dpkg -r owabi
     is "stopped" inactive "$(in_machine systemctl is-active owabi || true)"
-    has "as a stop should be" "$(logged)" 'owabi.service: Deactivated successfully'
+    within 30 "as a stop should be" is_logged 'owabi.service: Deactivated successfully'
     is "nothing is at work" "" "$(in_machine systemctl list-units --state=active --plain --no-legend 'owabi*')"
 }

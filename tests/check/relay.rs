@@ -5,13 +5,13 @@ use crate::support::site::Site;
 use owabi_smtp::capture::{Account, CaptureOptions, Envelope, Extensions, Hangup, Moment, Point, Script, Then, When};
 use std::time::Duration;
 
-const PLAIN: &str = "host: 127.0.0.1, port: PORT, tls: none";
+pub(super) const PLAIN: &str = "host: 127.0.0.1, port: PORT, tls: none";
 
-fn scripted(script: Script) -> CaptureOptions {
+pub(super) fn scripted(script: Script) -> CaptureOptions {
     CaptureOptions { script, keep_commands: 100, ..CaptureOptions::default() }
 }
 
-fn refusing(point: Point, code: u16, text: &str) -> CaptureOptions {
+pub(super) fn refusing(point: Point, code: u16, text: &str) -> CaptureOptions {
     scripted(Script::new().always(point, Then::reply(code, text)))
 }
 
@@ -100,7 +100,7 @@ async fn a_login_is_tried_once_and_a_refusal_is_no_missing_mechanism() {
     assert_eq!(logins(&relay), 0);
 }
 
-fn write_password(site: &Site, password: &str) {
+pub(super) fn write_password(site: &Site, password: &str) {
     use std::os::unix::fs::PermissionsExt;
     site.write("pw", password);
     std::fs::set_permissions(site.path("pw"), std::fs::Permissions::from_mode(0o600)).unwrap();

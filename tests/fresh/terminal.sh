@@ -4,7 +4,7 @@
 # The questions that owabi asks; none ends its line.
 QUESTION='([a-z]+ の|新しい)パスワード: |もう一度: |\[yes/no\] |入力してください\([0-9]+\): '
 # Seconds after which a session that still goes on has come upon a question that nobody answers.
-PATIENCE=150
+PATIENCE=600
 
 # on_terminal COMMAND: runs it on a terminal of its own (util-linux's script), answers each question when it stands there, shows
 # what was said, and ends with the command's exit code.
@@ -17,7 +17,10 @@ on_terminal() {
     typist=$!
     while kill -0 "$typist" 2>/dev/null; do
         answer "$talk/screen"
-        if ((SECONDS - began > PATIENCE)); then kill "$typist"; fi
+        if ((SECONDS - began > PATIENCE)); then
+            echo "nothing more was typed for it within $PATIENCE s" >&2
+            kill "$typist"
+        fi
         sleep 0.05
     done
     wait "$typist" || code=$?

@@ -25,8 +25,6 @@ fn on_terminal(office: &Office, arguments: &[&str], typed: &[(&str, &str)]) -> (
             assert!(read > 0, "{question:?} was not asked: {shown}");
             shown.push_str(std::str::from_utf8(&octets[..read]).unwrap());
         }
-        // What was typed before the terminal stopped showing is thrown away.
-        std::thread::sleep(std::time::Duration::from_millis(300));
         writeln!(keyboard, "{answer}").unwrap();
     }
     screen.read_to_string(&mut shown).unwrap();

@@ -54,9 +54,18 @@ fn every_unit_is_valid_also_with_every_example_of_a_drop_in() {
     for examples in [false, true] {
         let folder = copy(examples);
         let units = names(folder.path(), &[".service", ".timer"]);
-        assert_eq!(units.len(), 8, "{units:?}");
+        assert_eq!(units.len(), 14, "{units:?}");
         analyze(folder.path(), &["verify", "--man=no"], &units);
     }
+}
+
+#[test]
+fn owabi_starts_also_where_a_program_or_a_folder_that_an_example_names_is_missing() {
+    let examples = files(&units().join("owabi.service.d"), &[".conf.example"]);
+    let named = |file: &std::path::PathBuf| [values(file, "ExecPaths"), values(file, "ReadWritePaths")].concat();
+    let paths: Vec<String> = examples.iter().flat_map(named).collect();
+    let paths: Vec<&str> = paths.iter().flat_map(|line| line.split_whitespace()).collect();
+    assert!(paths.len() >= 5 && paths.iter().all(|path| path.starts_with("-/")), "{paths:?}");
 }
 
 #[test]
@@ -106,7 +115,7 @@ fn all_services_have_the_same_sandbox_word_for_word() {
         text[from..last].to_owned() + text[last + 1..].lines().next().unwrap()
     };
     let services = files(&units(), &[".service"]);
-    assert_eq!(services.len(), 5);
+    assert_eq!(services.len(), 8);
     assert_eq!(values(&services[0], "LimitCORE"), ["0"], "an abort of the watchdog leaves no names on a disk");
     for unit in &services {
         assert_eq!(sandbox(unit), sandbox(&services[0]), "{}", unit.display());
@@ -114,21 +123,30 @@ fn all_services_have_the_same_sandbox_word_for_word() {
 }
 
 #[test]
-fn the_template_differs_from_the_first_instance_in_names_alone_and_hides_its_files() {
+fn each_template_differs_from_the_first_instances_unit_in_names_alone_and_hides_its_files() {
     let all = |name: &str| assignments(&units().join(name));
     let named = |(key, value): (String, String)| {
         let value = value.replace("/%i/", "/").replace("-%i", "").replace(", instance %i", "");
         (key, value)
     };
-    let (hidden, template): (Vec<_>, Vec<_>) =
-        all("owabi@.service").into_iter().partition(|(key, _)| key == "InaccessiblePaths");
-    assert_eq!(template.into_iter().map(named).collect::<Vec<_>>(), all("owabi.service"));
-    // And it does not see what is the first one's.
+    let firsts = files(&units(), &[".service", ".timer"]).into_iter().map(|unit| unit.to_str().unwrap().to_owned());
+    let firsts: Vec<String> = firsts.filter(|unit| !unit.contains('@')).collect();
+    assert_eq!(firsts.len(), 7, "{firsts:?}");
+    let hides = values(&units().join("owabi@.service"), "InaccessiblePaths");
+    for first in &firsts {
+        let template = first.replace(".service", "@.service").replace(".timer", "@.timer");
+        let (hidden, template): (Vec<_>, Vec<_>) =
+            all(&template).into_iter().partition(|(key, _)| key == "InaccessiblePaths");
+        assert_eq!(template.into_iter().map(named).collect::<Vec<_>>(), all(first), "{first}");
+        let hidden: Vec<String> = hidden.into_iter().map(|(_, paths)| paths).collect();
+        assert_eq!(hidden, if first.ends_with(".service") { hides.clone() } else { vec![] }, "{first}");
+    }
+    // And they do not see what is the first one's.
     let first = values(&units().join("owabi.service"), "StateDirectory").remove(0);
     let config =
         all("owabi.service").into_iter().find_map(|(_, value)| value.strip_prefix("OWABI_CONFIG=").map(str::to_owned));
     for path in [format!("-/var/lib/{first}"), format!("-{}", config.unwrap())] {
-        assert!(hidden.iter().any(|(_, paths)| paths.split(' ').any(|hidden| hidden == path)), "{path}: {hidden:?}");
+        assert!(hides.iter().any(|paths| paths.split(' ').any(|hidden| hidden == path)), "{path}: {hides:?}");
     }
 }
 

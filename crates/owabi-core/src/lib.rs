@@ -23,5 +23,6 @@ pub mod retry;
 pub mod roster;
 pub mod settle;
 pub mod spreadsheet;
+pub mod text;
 pub mod watch;
 pub mod yaml;

@@ -1,6 +1,7 @@
 //! What became of one try to hand one mail to a relay, as the SMTP side reports it.
 
 use crate::reply::Reply;
+use crate::text::{Text, say};
 use serde::{Deserialize, Serialize};
 
 /// The step of the SMTP session that a reply or a fault belongs to.
@@ -42,6 +43,21 @@ impl Phase {
             Self::Dot => "dot",
         }
     }
+
+    /// What a Japanese reader calls the step.
+    fn in_japanese(self) -> &'static str {
+        match self {
+            Self::Connect => "接続",
+            Self::Greeting => "最初の応答",
+            Self::Ehlo => "EHLO",
+            Self::Tls => "TLS",
+            Self::Auth => "ログイン",
+            Self::Mail => "MAIL FROM",
+            Self::Rcpt => "RCPT TO",
+            Self::Data => "DATA",
+            Self::Dot => "本文の終わり",
+        }
+    }
 }
 
 /// The relay's or our own fault: never costs a member an attempt.
@@ -53,14 +69,25 @@ pub struct Fault {
     pub kind: FaultKind,
     /// The relay's own words, if it said any.
     pub reply: Option<Reply>,
-    /// What happened, for the operator: one English sentence without addresses.
-    pub detail: String,
+    /// What happened, for the operator: a sentence without addresses and without a full stop. Log, attempts and alerts have the
+    /// English one.
+    pub detail: Text,
+}
+
+impl Fault {
+    /// What happened, in which step, and what the relay said: its own words stay as they are.
+    pub fn text(&self) -> Text {
+        let (Text { ja, en }, step, word) = (&self.detail, self.phase.in_japanese(), self.phase.as_str());
+        match &self.reply {
+            Some(reply) => say!(ja: "{ja}({step})。応答: {reply}", en: "{en} ({word}): {reply}"),
+            None => say!(ja: "{ja}({step})。", en: "{en} ({word})"),
+        }
+    }
 }
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.detail, self.phase.as_str())?;
-        self.reply.as_ref().map_or(Ok(()), |reply| write!(f, ": {reply}"))
+        f.write_str(&self.text().en)
     }
 }
 

@@ -113,8 +113,7 @@ impl Renderer {
     /// The first mistake, with file, line and column: bad syntax, a missing fact or field, an unknown helper, a helper's wrong argument,
     /// unescaped output, or a sender that is not fit for a header.
     pub fn compile(definition: &NoticeDefinition, sources: &TemplateSources) -> Result<Self, TemplateError> {
-        let broken = |error: &dyn std::fmt::Display| TemplateError::new("notice", error.to_string());
-        let base = context::base(definition).map_err(|error| broken(&error))?;
+        let base = context::base(definition).map_err(|error| TemplateError::of_notice(&error))?;
         let fields = rules::lint_all(definition, sources, &base)?;
         let (plain, escaped) = (rules::registry(definition, false), rules::registry(definition, true));
         let guard = Guard::new(&rules::guard_rules(definition, &plain, &base)?);
@@ -122,11 +121,11 @@ impl Renderer {
             letter: LetterPieces::compile(sources)?,
             paragraphs: rules::compile_paragraphs(definition)?,
             guard,
-            headers: mime::Fixed::new(definition).map_err(|error| broken(&error))?,
+            headers: mime::Fixed::new(definition).map_err(|error| TemplateError::new("notice", error.text()))?,
             samples: samples::members(definition, &fields),
             contexts: Mutex::new(Vec::new()),
             template_hash: fingerprint::templates(sources),
-            facts_hash: fingerprint::facts(definition).map_err(|error| broken(&error))?,
+            facts_hash: fingerprint::facts(definition).map_err(|error| TemplateError::of_notice(&error))?,
             definition: definition.clone(),
             base,
             plain,
@@ -267,7 +266,7 @@ impl Renderer {
         let letter = |sample: &Member| match self.letter(sample) {
             Ok(letter) => Ok(letter),
             Err(RenderError::Template(error)) => Err(error),
-            Err(other) => Err(TemplateError::new("notice", other.to_string())),
+            Err(other) => Err(TemplateError::new("notice", other.text())),
         };
         self.samples.iter().map(letter).collect()
     }

@@ -180,6 +180,7 @@ fn unspent(at: &Circumstances<'_>, reason: &'static str, back: fn(i64, &'static 
 mod tests {
     use super::*;
     use crate::outcome::{Fault, FaultKind};
+    use crate::text::Text;
 
     const POLICY: RetryPolicy = RetryPolicy { first_ms: 1_000, max_ms: 8_000, attempts: 3, deadline_ms: 100_000 };
 
@@ -204,7 +205,7 @@ mod tests {
     }
 
     fn fault() -> Fault {
-        Fault { phase: Phase::Dot, kind: FaultKind::Connection, reply: None, detail: "reset".into() }
+        Fault { phase: Phase::Dot, kind: FaultKind::Connection, reply: None, detail: Text::same("reset") }
     }
 
     #[test]

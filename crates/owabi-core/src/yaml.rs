@@ -6,9 +6,13 @@
 pub mod document;
 mod shapes;
 mod span;
+mod words;
 
 pub use shapes::{OneOrMany, one_or_many};
 pub use span::{Span, SpanError};
+pub(crate) use words::both;
+
+use crate::text::{Text, say};
 
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -22,27 +26,27 @@ pub struct YamlError {
     pub place: Option<(usize, usize)>,
     /// The key's path, `smtp.relays[0].port`; empty for the whole file.
     pub path: String,
-    /// What is wrong, in one English sentence without a full stop.
-    pub message: String,
+    /// What is wrong, and what to do.
+    pub message: Text,
 }
 
 impl YamlError {
     /// A mistake in the meaning of a value that was read without trouble.
-    pub fn at(file: impl Into<String>, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { file: file.into(), place: None, path: path.into(), message: message.into() }
+    pub fn at(file: impl Into<String>, path: impl Into<String>, message: Text) -> Self {
+        Self { file: file.into(), place: None, path: path.into(), message }
+    }
+
+    /// The mistake with its place: `owabi.yaml:2:11: relays[0].port: …`.
+    pub fn text(&self) -> Text {
+        let place = self.place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        let path = if self.path.is_empty() { String::new() } else { format!(": {}", self.path) };
+        self.message.at(&format!("{}{place}{path}", self.file))
     }
 }
 
 impl fmt::Display for YamlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some((line, column)) = self.place {
-            write!(f, ":{line}:{column}")?;
-        }
-        if !self.path.is_empty() {
-            write!(f, ": {}", self.path)?;
-        }
-        write!(f, ": {}", self.message)
+        f.write_str(&self.text().en)
     }
 }
 
@@ -55,30 +59,39 @@ impl std::error::Error for YamlError {}
 /// type denies unknown ones), a value of the wrong type.
 pub fn parse<T: DeserializeOwned>(file_name: &str, text: &str) -> Result<T, YamlError> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-        return Err(YamlError::at(file_name, "", "the file is empty"));
+        return Err(YamlError::at(file_name, "", say!(ja: "ファイルが空です。", en: "the file is empty")));
     }
-    serde_path_to_error::deserialize(serde_yaml::Deserializer::from_str(text))
-        .map_err(|error| describe(file_name, text, &error.path().to_string(), error.inner()))
-        // Maps keep the last of two equal keys; only the untyped reading notices the first.
-        .and_then(|value| match serde_yaml::from_str::<serde_yaml::Value>(text) {
-            Ok(_) => Ok(value),
-            Err(error) => Err(describe(file_name, text, ".", &error)),
-        })
+    // Maps keep the last of two equal keys; only the untyped reading notices the first.
+    let untyped = serde_yaml::from_str::<serde_yaml::Value>(text);
+    let wrong = |path: &str, error: &serde_yaml::Error| describe((file_name, text), untyped.is_ok(), path, error);
+    let typed = serde_path_to_error::deserialize(serde_yaml::Deserializer::from_str(text));
+    let value = typed.map_err(|error| wrong(&error.path().to_string(), error.inner()))?;
+    untyped.as_ref().map_err(|error| wrong(".", error))?;
+    Ok(value)
 }
 
-fn describe(file: &str, text: &str, path: &str, error: &serde_yaml::Error) -> YamlError {
+/// `is_yaml`: it is well-formed, and means something else than it should.
+fn describe((file, text): (&str, &str), is_yaml: bool, path: &str, error: &serde_yaml::Error) -> YamlError {
     let place = error.location().map(|at| (at.line(), at.column()));
-    let whole = error.to_string();
-    let message = place.map_or(whole.as_str(), |(line, column)| {
-        whole.trim_end_matches(format!(" at line {line} column {column}").as_str())
-    });
+    let whole = without_place(error);
     // serde_yaml leads with the path of the mapping, which the key's own path tells better.
-    let led = message.split_once(": ").filter(|(lead, _)| path.starts_with(lead));
-    let message = led.map_or(message, |(_, rest)| rest);
-    let path = if path == "." { String::new() } else { path.to_owned() };
-    let tab = place.and_then(|(line, _)| text.lines().nth(line - 1)).is_some_and(indented_by_tab);
-    let hint = if tab { " (the line is indented with a tab; YAML wants spaces)" } else { "" };
-    YamlError { file: file.to_owned(), place, path, message: format!("{message}{hint}") }
+    let led = whole.split_once(": ").filter(|(lead, _)| path.starts_with(lead));
+    let said = led.map_or(whole.as_str(), |(_, rest)| rest);
+    let line = place.and_then(|(line, _)| text.lines().nth(line - 1));
+    let message = match line.map(indented_by_tab) {
+        _ if is_yaml => words::of_value(said),
+        Some(true) => words::of_a_tab(said),
+        _ => words::of_syntax(said),
+    };
+    let path = path.trim_end_matches(['.', '?']).to_owned();
+    YamlError { file: file.to_owned(), place, path, message }
+}
+
+/// What `serde_yaml` says, without the place, which [`YamlError`] has.
+fn without_place(error: &serde_yaml::Error) -> String {
+    let said = error.to_string();
+    let Some(at) = error.location() else { return said };
+    said.replacen(&format!(" at line {} column {}", at.line(), at.column()), "", 1).trim_end_matches(',').to_owned()
 }
 
 fn indented_by_tab(line: &str) -> bool {
@@ -151,7 +164,11 @@ mod tests {
 
     #[test]
     fn a_mistake_in_the_meaning_has_a_path_and_no_line() {
-        let error = YamlError::at("owabi.yaml", "retry.max", "is shorter than retry.first");
+        let error = YamlError::at(
+            "owabi.yaml",
+            "retry.max",
+            say!(ja: "retry.first より短い期間です。", en: "is shorter than retry.first"),
+        );
         assert_eq!(error.to_string(), "owabi.yaml: retry.max: is shorter than retry.first");
     }
 

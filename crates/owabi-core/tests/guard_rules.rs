@@ -1,7 +1,6 @@
 //! Every rule of the facts guard, both ways.
 
 use owabi_core::guard::{Guard, GuardProblem, GuardRules, Part};
-use owabi_core::notice::Language;
 use owabi_core::render::Letter;
 
 const TEXT: &str = "Dear Alex,\ncall 0120-816-620, see https://example.jp/form.\n";
@@ -141,6 +140,6 @@ fn empty_parts_are_found_and_every_problem_is_told() {
 #[test]
 fn a_problem_is_told_in_both_languages_and_without_the_number_found() {
     let problem = GuardProblem::CardNumber(Part::Text);
-    assert_eq!(problem.text(Language::Ja), "テキスト本文にカード番号とみられる数字があります");
+    assert_eq!(problem.text().ja, "テキスト本文に、カード番号とみられる数字があります。");
     assert_eq!(problem.to_string(), "the text body holds digits that may be a card number");
 }

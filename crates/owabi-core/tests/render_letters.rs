@@ -164,8 +164,14 @@ fn mistake(text: &str) -> String {
 
 #[test]
 fn a_missing_value_is_named_with_file_and_line() {
-    assert_eq!(mistake("a\nb {{member.nam}}"), "body.txt.hbs:2:3: there is no `member.nam`");
-    assert_eq!(mistake("a\n {{facts.hotlin}}"), "body.txt.hbs:2:2: there is no `facts.hotlin`");
+    assert_eq!(
+        mistake("a\nb {{member.nam}}"),
+        "body.txt.hbs:2:3: there is no `member.nam`; correct the name, or add it to the notice or the roster"
+    );
+    assert_eq!(
+        mistake("a\n {{facts.hotlin}}"),
+        "body.txt.hbs:2:2: there is no `facts.hotlin`; correct the name, or add it to the notice or the roster"
+    );
     let html = small("", "<p>\n\n{{member.nam}}</p>").expect_err("a mistake");
     assert_eq!((html.file.as_str(), html.line), ("body.html.hbs", 3));
 }

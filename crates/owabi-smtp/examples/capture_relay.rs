@@ -2,13 +2,17 @@
 //! told to end (Ctrl-C or SIGTERM).
 //!
 //! `capture_relay [--address IP] [--port N] [--maildir DIR] [--count-only yes] [--chunking no] [--rtt MILLISECONDS]
-//! [--refuse-every N] [--random-trouble SEED] [--greylist SECONDS]`
+//! [--refuse-every N] [--random-trouble SEED] [--greylist SECONDS] [--starttls PEM] [--account USER:PASSWORD]`
+//!
+//! With `--starttls`, a file with a certificate and its key, nothing is taken without TLS; with `--account` nothing without a login.
 
 use std::error::Error;
 use std::str::FromStr;
 use std::time::Duration;
 
-use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Keep, Point, Script, Stats, Then, When};
+use owabi_smtp::capture::{
+    Account, CaptureOptions, CaptureRelay, Keep, Point, Script, Stats, Then, When, server_config_from_pem,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 // One thread: beside a program that is measured, the relay takes one core at most.
@@ -50,6 +54,16 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<CaptureOptions, Box
             }
             "--random-trouble" => options.script = Script::ordinary_trouble(value.parse()?),
             "--greylist" => options.script = options.script.greylist(Duration::from_secs(number(&value)?)),
+            "--starttls" => {
+                let pem = std::fs::read(value)?;
+                options.starttls = Some(server_config_from_pem(&pem, &pem)?);
+                options.tls_required = true;
+            }
+            "--account" => {
+                let (user, password) = value.split_once(':').ok_or("--account needs USER:PASSWORD")?;
+                options.account = Some(Account { user: user.into(), password: password.into() });
+                options.auth_required = true;
+            }
             _ => return Err(format!("unknown option {name}").into()),
         }
     }

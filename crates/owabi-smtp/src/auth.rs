@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use owabi_core::outcome::{Fault, FaultKind, Phase};
 use owabi_core::reply::Reply;
+use owabi_core::text::{Text, say};
 use secrecy::ExposeSecret as _;
 
 /// The mechanism to use: PLAIN where offered, else LOGIN; `None` when the relay offers neither.
@@ -31,10 +32,13 @@ pub(crate) async fn log_in(
     offers: &Capabilities,
 ) -> Result<(), Fault> {
     if !(talk.is_tls() || relay.is_loopback() || relay.auth_without_tls) {
-        return Err(fault("the password may not travel without TLS", None));
+        return Err(fault(
+            say!(ja: "TLS なしではパスワードを送りません", en: "the password may not travel without TLS"),
+            None,
+        ));
     }
     let Some(mechanism) = choose(offers) else {
-        return Err(fault("the relay offers neither AUTH PLAIN nor AUTH LOGIN", None));
+        return Err(fault(no_mechanism(), None));
     };
     let credentials = Credentials::new(login.user.clone(), login.password.expose_secret().to_owned());
     let reply = match mechanism {
@@ -46,7 +50,9 @@ pub(crate) async fn log_in(
 
 /// Sends the response with the command (SASL-IR), and again to a relay that asks for it nevertheless.
 async fn say_plain(talk: &mut Dialogue, mechanism: Mechanism, credentials: &Credentials) -> Result<Reply, Fault> {
-    let response = mechanism.response(credentials, None).map_err(|_| fault("no AUTH response could be made", None))?;
+    let response = mechanism
+        .response(credentials, None)
+        .map_err(|_| fault(say!(ja: "AUTH の応答を作れません", en: "no AUTH response could be made"), None))?;
     let response = STANDARD.encode(response);
     let reply = talk.ask(format!("AUTH {mechanism} {response}\r\n").as_bytes(), Phase::Auth).await?;
     if reply.code == 334 { talk.ask(format!("{response}\r\n").as_bytes(), Phase::Auth).await } else { Ok(reply) }
@@ -68,15 +74,25 @@ fn judge(reply: Reply) -> Result<(), Fault> {
     match reply.class() {
         2 => Ok(()),
         4 => {
-            let detail = "the relay cannot check the password now".to_owned();
+            let detail = say!(
+                ja: "中継サーバーが今はパスワードを確かめられません",
+                en: "the relay cannot check the password now"
+            );
             Err(Fault { phase: Phase::Auth, kind: FaultKind::Busy, reply: Some(reply), detail })
         }
-        _ => Err(fault("the relay refused the login", Some(reply))),
+        _ => Err(fault(say!(ja: "中継サーバーがログインを断りました", en: "the relay refused the login"), Some(reply))),
     }
 }
 
-fn fault(detail: &str, reply: Option<Reply>) -> Fault {
-    Fault { phase: Phase::Auth, kind: FaultKind::Auth, reply, detail: detail.to_owned() }
+fn no_mechanism() -> Text {
+    say!(
+        ja: "中継サーバーは AUTH PLAIN も AUTH LOGIN も提示しません",
+        en: "the relay offers neither AUTH PLAIN nor AUTH LOGIN"
+    )
+}
+
+fn fault(detail: Text, reply: Option<Reply>) -> Fault {
+    Fault { phase: Phase::Auth, kind: FaultKind::Auth, reply, detail }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::tls::{self, Stream};
 use crate::wire::ReplyReader;
 use owabi_core::outcome::{Fault, FaultKind, Phase};
 use owabi_core::reply::Reply;
+use owabi_core::text::{Text, say};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -49,7 +50,10 @@ impl Dialogue {
     /// The connection as it is before the handshake, if nothing came that nobody asked for.
     pub(crate) fn into_plain(self) -> Result<TcpStream, Fault> {
         let (Stream::Plain(stream), true) = (self.stream, self.reader.is_empty()) else {
-            return Err(tls::fault("the relay sent bytes before the TLS handshake (RFC 3207: injection)".to_owned()));
+            return Err(tls::fault(say!(
+                ja: "TLS が始まる前に、求めていないデータが届きました(RFC 3207: インジェクション)",
+                en: "the relay sent bytes before the TLS handshake (RFC 3207: injection)"
+            )));
         };
         Ok(stream)
     }
@@ -76,7 +80,7 @@ async fn read_reply(stream: &mut Stream, reader: &mut ReplyReader, phase: Phase)
             return Ok(reply);
         }
         match stream.read(&mut bytes).await {
-            Ok(0) => return Err(connection(phase, "the relay closed the connection".to_owned())),
+            Ok(0) => return Err(connection(phase, closed())),
             Ok(n) => reader.feed(&bytes[..n]),
             Err(error) => return Err(lost(phase, &error)),
         }
@@ -98,19 +102,45 @@ pub(crate) fn allowed(deadlines: &Deadlines, phase: Phase) -> Duration {
     }
 }
 
-pub(crate) fn connection(phase: Phase, detail: String) -> Fault {
+pub(crate) fn connection(phase: Phase, detail: Text) -> Fault {
     Fault { phase, kind: FaultKind::Connection, reply: None, detail }
 }
 
+pub(crate) fn closed() -> Text {
+    say!(ja: "中継サーバーが接続を切りました", en: "the relay closed the connection")
+}
+
+/// The system's commonest words in Japanese; others stay as they are.
+pub(crate) fn in_japanese(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "接続を拒否されました".to_owned(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
+            "相手が接続を切りました".to_owned()
+        }
+        io::ErrorKind::TimedOut => "応答がありません".to_owned(),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "経路がありません".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 pub(crate) fn lost(phase: Phase, error: &io::Error) -> Fault {
-    connection(phase, format!("the connection to the relay was lost: {error}"))
+    let why = in_japanese(error);
+    let detail = say!(
+        ja: "中継サーバーとの接続が失われました({why})",
+        en: "the connection to the relay was lost: {error}"
+    );
+    connection(phase, detail)
 }
 
 pub(crate) fn late(phase: Phase, allowed: Duration) -> Fault {
-    let detail = format!("the relay did not answer within {} s", allowed.as_secs_f32());
+    let seconds = allowed.as_secs_f32();
+    let detail = say!(
+        ja: "中継サーバーが {seconds} 秒以内に応答しませんでした",
+        en: "the relay did not answer within {seconds} s"
+    );
     Fault { phase, kind: FaultKind::Timeout, reply: None, detail }
 }
 
 pub(crate) fn garbled(phase: Phase, error: crate::wire::WireError) -> Fault {
-    Fault { phase, kind: FaultKind::Protocol, reply: None, detail: error.to_string() }
+    Fault { phase, kind: FaultKind::Protocol, reply: None, detail: error.text() }
 }

@@ -2,7 +2,7 @@
 
 use crate::auth;
 use crate::capabilities::Capabilities;
-use crate::dialogue::{Dialogue, connection, late};
+use crate::dialogue::{Dialogue, connection, in_japanese, late};
 use crate::relay::{Relay, Tls};
 use crate::session::Session;
 use crate::tls::{self, Stream};
@@ -10,6 +10,7 @@ use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::ClientId;
 use owabi_core::outcome::{Fault, FaultKind, Phase};
 use owabi_core::reply::Reply;
+use owabi_core::text::{Text, say};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
@@ -49,7 +50,8 @@ pub async fn open(relay: &Relay) -> Result<Session, Fault> {
 /// The relay's greeting.
 pub(crate) async fn greeting(talk: &mut Dialogue) -> Result<Reply, Fault> {
     let greeting = talk.listen(Phase::Greeting).await?;
-    expect(greeting, Phase::Greeting, "the relay turned the connection away")
+    let turned_away = say!(ja: "中継サーバーに接続を断られました", en: "the relay turned the connection away");
+    expect(greeting, Phase::Greeting, turned_away)
 }
 
 /// A host's name, or an address without the brackets that it may have.
@@ -64,7 +66,10 @@ async fn connect(relay: &Relay) -> Result<TcpStream, Fault> {
         .await
         .map_err(|_| late(Phase::Connect, allowed))?;
     let addresses = found.map_err(|error| unreachable(relay, &error))?;
-    let mut last = connection(Phase::Connect, format!("the relay's name {} has no address", relay.host));
+    let host = &relay.host;
+    let no_address =
+        say!(ja: "中継サーバーの名前 {host} にアドレスがありません", en: "the relay's name {host} has no address");
+    let mut last = connection(Phase::Connect, no_address);
     for address in addresses {
         match timeout(allowed, dial(address, relay.deadlines.body_block)).await {
             Ok(Ok(stream)) => return Ok(stream),
@@ -94,10 +99,12 @@ pub(crate) async fn hello(talk: &mut Dialogue, relay: &Relay) -> Result<Capabili
     let reply = talk.ask(command.as_bytes(), Phase::Ehlo).await?;
     if reply.class() == 5 {
         let reply = talk.ask(format!("HELO {helo}\r\n").as_bytes(), Phase::Ehlo).await?;
-        expect(reply, Phase::Ehlo, "the relay refused EHLO and HELO")?;
+        let refused = say!(ja: "中継サーバーが EHLO も HELO も断りました", en: "the relay refused EHLO and HELO");
+        expect(reply, Phase::Ehlo, refused)?;
         return Ok(Capabilities::default());
     }
-    Ok(Capabilities::parse(&expect(reply, Phase::Ehlo, "the relay refused EHLO")?))
+    let refused = say!(ja: "中継サーバーが EHLO を断りました", en: "the relay refused EHLO");
+    Ok(Capabilities::parse(&expect(reply, Phase::Ehlo, refused)?))
 }
 
 async fn start_tls(mut talk: Dialogue, relay: &Relay, offers: &Capabilities) -> Result<Dialogue, Fault> {
@@ -108,28 +115,35 @@ async fn start_tls(mut talk: Dialogue, relay: &Relay, offers: &Capabilities) -> 
 /// STARTTLS, up to the relay's yes.
 pub(crate) async fn ask_for_tls(talk: &mut Dialogue, offers: &Capabilities) -> Result<(), Fault> {
     if !offers.starttls {
-        return Err(tls::fault("the relay does not offer STARTTLS, which is required".to_owned()));
+        return Err(tls::fault(say!(
+            ja: "中継サーバーが、必要な STARTTLS を提示しません",
+            en: "the relay does not offer STARTTLS, which is required"
+        )));
     }
     let reply = talk.ask(Starttls.to_string().as_bytes(), Phase::Tls).await?;
     if reply.code != 220 {
-        return Err(Fault {
-            reply: Some(reply),
-            ..tls::fault("the relay refused STARTTLS, which is required".to_owned())
-        });
+        let refused = say!(
+            ja: "中継サーバーが、必要な STARTTLS を断りました",
+            en: "the relay refused STARTTLS, which is required"
+        );
+        return Err(Fault { reply: Some(reply), ..tls::fault(refused) });
     }
     Ok(())
 }
 
 /// 2xx, or the fault that the relay's refusal is.
-pub(crate) fn expect(reply: Reply, phase: Phase, detail: &str) -> Result<Reply, Fault> {
+pub(crate) fn expect(reply: Reply, phase: Phase, detail: Text) -> Result<Reply, Fault> {
     let kind = match reply.class() {
         2 => return Ok(reply),
         4 | 5 => FaultKind::Busy,
         _ => FaultKind::Protocol,
     };
-    Err(Fault { phase, kind, reply: Some(reply), detail: detail.to_owned() })
+    Err(Fault { phase, kind, reply: Some(reply), detail })
 }
 
 pub(crate) fn unreachable(relay: &Relay, error: &io::Error) -> Fault {
-    connection(Phase::Connect, format!("{}:{} cannot be reached: {error}", relay.host, relay.port))
+    let Relay { host, port, .. } = relay;
+    let why = in_japanese(error);
+    let detail = say!(ja: "{host}:{port} につながりません({why})", en: "{host}:{port} cannot be reached: {error}");
+    connection(Phase::Connect, detail)
 }

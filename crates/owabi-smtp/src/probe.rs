@@ -18,6 +18,7 @@ use crate::tls::{self, Distrust, Stream};
 use bytes::Bytes;
 use owabi_core::outcome::{Fault, Phase};
 use owabi_core::reply::Reply;
+use owabi_core::text::say;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
@@ -258,7 +259,8 @@ impl Probe {
         envelope::write_mail(&mut line, parcel, offers);
         let since = Instant::now();
         let said = talk.ask(&line, Phase::Mail).await;
-        self.note(what, since, said.and_then(|reply| open::expect(reply, Phase::Mail, "the relay refused the sender")))
+        let refused = say!(ja: "中継サーバーが送信元を断りました", en: "the relay refused the sender");
+        self.note(what, since, said.and_then(|reply| open::expect(reply, Phase::Mail, refused)))
     }
 
     async fn rcpt(&mut self, talk: &mut Dialogue, what: What, parcel: &Parcel, offers: &Capabilities) -> Option<Reply> {
@@ -266,7 +268,8 @@ impl Probe {
         envelope::write_rcpt(&mut line, parcel, offers);
         let since = Instant::now();
         let said = talk.ask(&line, Phase::Rcpt).await;
-        let said = said.and_then(|reply| open::expect(reply, Phase::Rcpt, "the relay refused the recipient"));
+        let refused = say!(ja: "中継サーバーが宛先を断りました", en: "the relay refused the recipient");
+        let said = said.and_then(|reply| open::expect(reply, Phase::Rcpt, refused));
         self.note(what, since, said)
     }
 }

@@ -9,6 +9,7 @@ use crate::tls::Stream;
 use crate::wire::ReplyReader;
 use lettre::transport::smtp::commands::Quit;
 use owabi_core::outcome::{Fault, FaultKind};
+use owabi_core::text::Text;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -139,7 +140,8 @@ impl Session {
     /// Ends the connection for our own reasons (shutdown, lease lost): the following [`Self::next`] reports what became
     /// of every mail. A mail whose last octet is out and whose reply is not known is `Unknown`.
     pub fn hang_up(&mut self, why: &str) {
-        let fault = Fault { phase: self.pipeline.phase(), kind: FaultKind::Local, reply: None, detail: why.to_owned() };
+        let detail = Text::same(why);
+        let fault = Fault { phase: self.pipeline.phase(), kind: FaultKind::Local, reply: None, detail };
         self.pipeline.close(fault);
     }
 

@@ -4,10 +4,12 @@ mod recording;
 
 use crate::relay::Relay;
 use owabi_core::outcome::{Fault, FaultKind, Phase};
+use owabi_core::text::{Text, say};
 use recording::Recording;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
+use std::fmt::Display;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -58,7 +60,7 @@ impl Stream {
 /// # Errors
 /// [`FaultKind::Tls`], whose detail names what is wrong with the certificate.
 pub(crate) async fn wrap(stream: TcpStream, relay: &Relay) -> Result<Stream, Fault> {
-    secure(stream, relay.tls_name(), relay.ca_pem.as_deref(), "the relay").await.map_err(fault)
+    secure(stream, relay.tls_name(), relay.ca_pem.as_deref(), &the_relay()).await.map_err(fault)
 }
 
 /// Wraps a connection to `whom` in TLS: its certificate must bear `name`, and come from an authority of the system or, instead,
@@ -66,7 +68,7 @@ pub(crate) async fn wrap(stream: TcpStream, relay: &Relay) -> Result<Stream, Fau
 ///
 /// # Errors
 /// What is wrong with the certificate or the handshake, in words an operator can act on.
-pub async fn secure(stream: TcpStream, name: &str, ca_pem: Option<&[u8]>, whom: &str) -> Result<Stream, String> {
+pub async fn secure(stream: TcpStream, name: &str, ca_pem: Option<&[u8]>, whom: &Text) -> Result<Stream, Text> {
     let name = server_name(name, whom)?;
     let connector = TlsConnector::from(config(ca_pem)?);
     let wrapped = connector.connect(name, stream).await.map_err(|error| describe(&error, whom))?;
@@ -83,7 +85,8 @@ pub(crate) async fn inspect(
     stream: TcpStream,
     relay: &Relay,
 ) -> (Vec<CertificateDer<'static>>, Result<Stream, Refusal>) {
-    let (name, recording) = match (server_name(relay.tls_name(), "the relay"), Recording::of(relay.ca_pem.as_deref())) {
+    let (name, recording) = match (server_name(relay.tls_name(), &the_relay()), Recording::of(relay.ca_pem.as_deref()))
+    {
         (Ok(name), Ok(recording)) => (name, Arc::new(recording)),
         (Err(why), _) | (_, Err(why)) => return (Vec::new(), Err(Refusal { why, distrust: None })),
     };
@@ -96,16 +99,21 @@ pub(crate) async fn inspect(
     (recording.seen(), wrapped)
 }
 
-fn server_name(name: &str, whom: &str) -> Result<ServerName<'static>, String> {
-    ServerName::try_from(name.to_owned()).map_err(|_| format!("{whom}'s name cannot stand in a certificate"))
+fn the_relay() -> Text {
+    say!(ja: "中継サーバー", en: "the relay")
 }
 
-pub(crate) fn fault(detail: String) -> Fault {
+fn server_name(name: &str, Text { ja, en }: &Text) -> Result<ServerName<'static>, Text> {
+    let odd = |_| say!(ja: "{ja}の名前は証明書に使えない形です", en: "{en}'s name cannot stand in a certificate");
+    ServerName::try_from(name.to_owned()).map_err(odd)
+}
+
+pub(crate) fn fault(detail: Text) -> Fault {
     Fault { phase: Phase::Tls, kind: FaultKind::Tls, reply: None, detail }
 }
 
 /// The system's roots are read once: every connection would otherwise parse a hundred certificates.
-fn config(pinned: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> {
+fn config(pinned: Option<&[u8]>) -> Result<Arc<ClientConfig>, Text> {
     static SYSTEM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     match (pinned, SYSTEM.get()) {
         (Some(pem), _) => Ok(Arc::new(trusting(pinned_roots(pem)?)?)),
@@ -120,7 +128,7 @@ fn config(pinned: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> {
 /// Why a handshake came to nothing.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    pub(crate) why: String,
+    pub(crate) why: Text,
     pub(crate) distrust: Option<Distrust>,
 }
 
@@ -131,7 +139,7 @@ impl Refusal {
             Some(rustls::Error::InvalidCertificate(problem)) => Some(Distrust::of(problem)),
             _ => None,
         };
-        Self { why: describe(error, "the relay"), distrust }
+        Self { why: describe(error, &the_relay()), distrust }
     }
 }
 
@@ -162,56 +170,80 @@ impl Distrust {
     }
 }
 
-fn trusting(roots: RootCertStore) -> Result<ClientConfig, String> {
+fn trusting(roots: RootCertStore) -> Result<ClientConfig, Text> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = versions.map_err(|error| format!("TLS cannot be set up: {error}"))?;
+    let builder = versions.map_err(not_set_up)?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn system_roots() -> Result<RootCertStore, String> {
+fn not_set_up(error: impl Display) -> Text {
+    say!(ja: "TLS を用意できません({error})", en: "TLS cannot be set up: {error}")
+}
+
+fn system_roots() -> Result<RootCertStore, Text> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err("the system has no root certificates; install ca-certificates or pin a CA file".to_owned());
+        return Err(say!(
+            ja: "システムにルート証明書がありません。ca-certificates を入れるか、ca_file を設定してください",
+            en: "the system has no root certificates; install ca-certificates or pin a CA file"
+        ));
     }
     Ok(roots)
 }
 
-fn pinned_roots(pem: &[u8]) -> Result<RootCertStore, String> {
+fn pinned_roots(pem: &[u8]) -> Result<RootCertStore, Text> {
+    let not_pem = |error| say!(ja: "ca_file のファイルは PEM ではありません({error})", en: "the pinned CA file is not PEM: {error}");
+    let unusable = |error| {
+        say!(
+            ja: "ca_file のファイルに使える認証局の証明書がありません({error})",
+            en: "the pinned CA file holds no usable CA: {error}"
+        )
+    };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| format!("the pinned CA file is not PEM: {error}"))?;
-        roots.add(certificate).map_err(|error| format!("the pinned CA file holds no usable CA: {error}"))?;
+        roots.add(certificate.map_err(not_pem)?).map_err(unusable)?;
     }
     if roots.is_empty() {
-        return Err("the pinned CA file holds no certificate".to_owned());
+        return Err(say!(
+            ja: "ca_file のファイルに証明書がありません",
+            en: "the pinned CA file holds no certificate"
+        ));
     }
     Ok(roots)
 }
 
 /// What is wrong, in words an operator can act on.
-fn describe(error: &io::Error, whom: &str) -> String {
+fn describe(error: &io::Error, whom: &Text) -> Text {
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match cause {
-        Some(rustls::Error::InvalidCertificate(problem)) => format!("{whom}'s certificate {}", certificate(problem)),
-        Some(other) => format!("the TLS handshake failed: {other}"),
-        None => format!("the TLS handshake failed: {error}"),
+        Some(rustls::Error::InvalidCertificate(problem)) => certificate(problem, whom),
+        Some(other) => no_handshake(other),
+        None => no_handshake(error),
     }
 }
 
-fn certificate(problem: &CertificateError) -> String {
-    match problem {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired".to_owned(),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "is not valid yet".to_owned(),
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "is for another name".to_owned()
+fn no_handshake(error: impl Display) -> Text {
+    say!(ja: "TLS の接続を始められません({error})", en: "the TLS handshake failed: {error}")
+}
+
+fn certificate(problem: &CertificateError, Text { ja, en }: &Text) -> Text {
+    match Distrust::of(problem) {
+        Distrust::Expired => say!(ja: "{ja}の証明書は期限が切れています", en: "{en}'s certificate has expired"),
+        Distrust::NotYet => say!(ja: "{ja}の証明書はまだ有効ではありません", en: "{en}'s certificate is not valid yet"),
+        Distrust::OtherName => {
+            say!(ja: "{ja}の証明書は別の名前のものです", en: "{en}'s certificate is for another name")
         }
         // An authority of the trusted one's name but with another key shows as a bad signature.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "comes from an unknown authority".to_owned()
-        }
-        other => format!("was not accepted: {other}"),
+        Distrust::UnknownAuthority => say!(
+            ja: "{ja}の証明書は知らない認証局のものです",
+            en: "{en}'s certificate comes from an unknown authority"
+        ),
+        Distrust::Other => say!(
+            ja: "{ja}の証明書を受け入れられません({problem})",
+            en: "{en}'s certificate was not accepted: {problem}"
+        ),
     }
 }
 

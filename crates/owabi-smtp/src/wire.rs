@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 use owabi_core::reply::Reply;
+use owabi_core::text::{Text, say};
 use thiserror::Error;
 
 /// The longest reply line, in octets without its line end. RFC 5321 section 4.5.3.1.5 asks for 512; real relays say more.
@@ -26,6 +27,18 @@ pub enum WireError {
     /// The lines of one reply bear different codes.
     #[error("the relay sent a reply whose lines bear different codes")]
     MixedCodes,
+}
+
+impl WireError {
+    /// The error in both languages.
+    pub(crate) fn text(self) -> Text {
+        match self {
+            Self::LongLine => say!(ja: "中継サーバーの応答に {MAX_LINE} バイトを超える行があります", en: "{self}"),
+            Self::LongReply => say!(ja: "中継サーバーの応答が終わりません", en: "{self}"),
+            Self::Garbage => say!(ja: "中継サーバーから、SMTP の応答でないものが届きました", en: "{self}"),
+            Self::MixedCodes => say!(ja: "中継サーバーの一つの応答に、異なるコードの行があります", en: "{self}"),
+        }
+    }
 }
 
 /// Collects bytes and hands out complete replies.

@@ -1,5 +1,6 @@
 //! What can go wrong with the database, by what the caller must do about it.
 
+use owabi_core::text::{Text, say};
 use sqlx::migrate::MigrateError;
 use std::path::PathBuf;
 
@@ -49,13 +50,18 @@ pub enum StoreError {
         /// The seal's number.
         number: i64,
     },
+    /// The queue has seals, and none of them was noted on this machine.
+    #[error(
+        "the queue was sealed before, and nothing is noted of it here: it may be an older copy, and nothing more is sealed; see `owabi db accept-restored --help`"
+    )]
+    SealsUnknown,
     /// A row holds what owabi cannot read.
-    #[error("row {id} of affected_members cannot be read: {what}")]
+    #[error("{}", unreadable_row(*id, what).en)]
     Row {
         /// The row's id.
         id: i64,
         /// What is wrong with it.
-        what: String,
+        what: Text,
     },
     /// Rows came or went between the look at the roster and its release.
     #[error("not the members who were looked at are held now ({looked_at} then, {held} now): nothing was released")]
@@ -86,6 +92,12 @@ pub enum StoreError {
     /// The database refused the statement: a defect, or a row that breaks a constraint.
     #[error("the database refused: {0}")]
     Refused(#[source] sqlx::Error),
+}
+
+/// What is said of a row that holds what owabi cannot read.
+pub fn unreadable_row(id: i64, what: &Text) -> Text {
+    let Text { ja, en } = what;
+    say!(ja: "affected_members の id {id} の行を読めません({ja})。", en: "row {id} of affected_members cannot be read: {en}")
 }
 
 /// What a PostgreSQL server, or what leads to it, lacks. The texts are the server's where it said something.

@@ -42,7 +42,7 @@ pub use control::{Approval, NoticeRow, PreflightRow, ReleaseRecord, VoidApproval
 pub use copy::{CopiedTable, CopyError, Copying};
 pub use correction::{Correction, CorrectionRow};
 pub use dispatch::Claimed;
-pub use error::{Setup, StoreError, Trouble};
+pub use error::{Setup, StoreError, Trouble, unreadable_row};
 pub use evidence::{ApprovalRow, BatchPaper, Pasts, ReleaseRow, RosterRow, Snapshot};
 pub use fleet::{Beat, DaemonRow, FORGET_MS, News};
 pub use import::{BatchRecord, Finding, Import, KnownRow, MergedRow, NewRow, Totals};

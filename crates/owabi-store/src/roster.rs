@@ -47,8 +47,9 @@ impl RosterHash {
         let member = &row.member;
         self.rows += 1;
         self.part(&row.id.to_be_bytes());
-        let optional = [&member.email, &row.unreadable].map(|text| text.as_deref().unwrap_or_default());
-        for text in [&member.member_no, &member.name, optional[0], optional[1]] {
+        let email = member.email.as_deref().unwrap_or_default();
+        let unreadable = row.unreadable.as_ref().map_or("", |why| why.en.as_str());
+        for text in [&member.member_no, &member.name, email, unreadable] {
             self.part(text.as_bytes());
         }
         self.count(member.cohorts.len());

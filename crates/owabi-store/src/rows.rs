@@ -1,10 +1,11 @@
 //! Rows of the queue table as the rest of the program sees them.
 
-use crate::error::StoreError;
+use crate::error::{StoreError, unreadable_row};
 use crate::open::{Store, on_both};
 use crate::sql::{MEMBER_BY_NO, MEMBERS_PAGE};
-use owabi_core::lifecycle::Status;
+use owabi_core::lifecycle::{Status, UnknownStatus};
 use owabi_core::member::Member;
+use owabi_core::text::{Text, say};
 use sqlx::Row;
 
 /// A member with its row's id and status.
@@ -19,7 +20,7 @@ pub struct MemberRow {
     /// 1 for the first sending, one more for each resend batch.
     pub round: i64,
     /// Why cohorts, payments or fields cannot be read; `member` is then without them.
-    pub unreadable: Option<String>,
+    pub unreadable: Option<Text>,
 }
 
 /// The text columns of a member, as the database gives them.
@@ -35,20 +36,23 @@ pub(crate) struct MemberText {
 
 impl MemberText {
     /// The member, and why some of it cannot be read: a row that the association's own system wrote wrongly stops nobody else.
-    fn read_or_say(self) -> (Member, Option<String>) {
-        let (member_no, name, email) = (self.member_no.clone(), self.name.clone(), self.email.clone());
-        match self.read() {
+    fn read_or_say(self) -> (Member, Option<Text>) {
+        let (id, member_no, name, email) = (self.id, self.member_no.clone(), self.name.clone(), self.email.clone());
+        match self.columns() {
             Ok(member) => (member, None),
-            Err(error) => (Member { member_no, name, email, ..Member::default() }, Some(error.to_string())),
+            Err(what) => (Member { member_no, name, email, ..Member::default() }, Some(unreadable_row(id, &what))),
         }
     }
 
     /// Reads the JSON columns. A row that the association's own system wrote wrongly becomes visible here.
     pub(crate) fn read(self) -> Result<Member, StoreError> {
         let id = self.id;
-        let bad = |column: &'static str| {
-            move |_: serde_json::Error| StoreError::Row { id, what: format!("column {column} cannot be read") }
-        };
+        self.columns().map_err(|what| StoreError::Row { id, what })
+    }
+
+    /// The member, or which column is wrong.
+    fn columns(self) -> Result<Member, Text> {
+        let bad = |column: &'static str| move |_: serde_json::Error| say!(ja: "{column} 列の JSON が正しい形ではありません", en: "column {column} cannot be read");
         Ok(Member {
             member_no: self.member_no,
             name: self.name,
@@ -78,7 +82,10 @@ pub(crate) use member_text;
 
 /// Reads a status word of the database.
 pub(crate) fn status(id: i64, word: &str) -> Result<Status, StoreError> {
-    word.parse().map_err(|error: owabi_core::lifecycle::UnknownStatus| StoreError::Row { id, what: error.to_string() })
+    word.parse().map_err(|error: UnknownStatus| {
+        let what = say!(ja: "状態「{word}」はありません", en: "{error}");
+        StoreError::Row { id, what }
+    })
 }
 
 impl Store {

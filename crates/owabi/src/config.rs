@@ -41,7 +41,7 @@ pub use receipts::{Imap, Receipts};
 pub(crate) use secret::read_secret;
 pub use secret::{Key, SecretError, Wanted, load_or_create_key};
 pub use smtp::{Bounce, Deadlines, Relay, Smtp, Tls};
-pub(crate) use words::io_error;
+pub(crate) use words::{io_error, unreadable};
 
 use owabi_store::{OpenOptions, PostgresOptions};
 use problem::Findings;
@@ -98,7 +98,7 @@ impl Config {
         let text = std::fs::read_to_string(&file).map_err(|e| {
             ConfigError::one(Problem {
                 file: file.display().to_string(),
-                message: words::unreadable(&e),
+                message: unreadable(&e),
                 ..Problem::default()
             })
         })?;

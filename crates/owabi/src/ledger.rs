@@ -11,7 +11,7 @@ mod verify;
 
 pub use beside::Mismatch;
 pub use loose::{Sort, Unexplained};
-pub use noted::Noted;
+pub use noted::{Noted, Older};
 pub use sealer::{Sealer, Sealing};
 pub use standings::Misplaced;
 pub(crate) use standings::{Standings, Stands};

@@ -1,8 +1,9 @@
 //! The notices on disk: definitions and templates, compiled once at start.
 
-use crate::config::Config;
+use crate::cli::say::{Text, say};
+use crate::config::{Config, unreadable};
 use owabi_core::notice::{NoticeDefinition, Severity};
-use owabi_core::render::{Renderer, TemplateSources, WEB_TEMPLATE, WebPage};
+use owabi_core::render::{Renderer, TEMPLATE_FILES, TemplateError, TemplateSources, WEB_TEMPLATE, WebPage};
 use owabi_store::NoticeRow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,12 +32,12 @@ pub struct NoticeSource {
 }
 
 /// Something wrong with a notice, its templates or a file.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeProblem {
-    /// The file.
-    pub file: String,
-    /// What is wrong and, where known, at which line and key.
-    pub message: String,
+    /// The notice: its file's name without the ending; empty when it is the folder of all notices.
+    pub notice: String,
+    /// What is wrong, with file and, where known, line and key.
+    pub what: Text,
     /// Whether the notice can be used all the same.
     pub warning: bool,
 }
@@ -54,9 +55,10 @@ impl Library {
     /// Loads every `*.yaml` of the notices folder.
     pub fn load(config: &Config) -> Self {
         let mut library = Self::default();
-        match notice_files(&config.notices.dir) {
+        let dir = &config.notices.dir;
+        match notice_files(dir) {
             Ok(files) => files.iter().for_each(|file| library.add(config, file)),
-            Err(error) => library.problem(&config.notices.dir, format!("cannot be read: {error}"), false),
+            Err(error) => library.problem("", unreadable(&error).at(&shown(dir)), false),
         }
         library
     }
@@ -65,18 +67,29 @@ impl Library {
     ///
     /// # Errors
     /// One text that names the problems of its files, or the notices that there are.
-    pub fn get(&self, id: &str) -> Result<Arc<LoadedNotice>, String> {
+    pub fn get(&self, id: &str) -> Result<Arc<LoadedNotice>, Text> {
         if let Some(notice) = self.notices.get(id) {
             return Ok(Arc::clone(notice));
         }
-        let own = |problem: &&NoticeProblem| !problem.warning && problem.file.contains(id);
-        let mine: Vec<String> =
-            self.problems.iter().filter(own).map(|p| format!("{}: {}", p.file, p.message)).collect();
-        if !mine.is_empty() {
-            return Err(mine.join("\n"));
+        if self.is_broken(id) {
+            let own: Vec<Text> = self.wrong(id).map(|problem| problem.what.clone()).collect();
+            return Err(Text::joined(&own, "\n", "\n"));
         }
         let known: Vec<&str> = self.notices.keys().map(String::as_str).collect();
-        Err(format!("there is no notice {id:?}; the notices are: {}", known.join(", ")))
+        let (ja, en) = (known.join("、"), known.join(", "));
+        Err(say!(
+            ja: "「{id}」というお知らせはありません。あるもの: {ja}",
+            en: "there is no notice {id:?}; the notices are: {en}"
+        ))
+    }
+
+    /// Whether the notice cannot be used because its files are wrong.
+    pub fn is_broken(&self, id: &str) -> bool {
+        self.wrong(id).next().is_some()
+    }
+
+    fn wrong(&self, id: &str) -> impl Iterator<Item = &NoticeProblem> {
+        self.problems.iter().filter(move |problem| !problem.warning && problem.notice == id)
     }
 
     /// Whether the notice's files are here with the text that was released.
@@ -86,33 +99,33 @@ impl Library {
     }
 
     fn add(&mut self, config: &Config, file: &Path) {
-        let Some(definition) = self.read_definition(file) else { return };
-        let folder = template_folder(config, &definition.0);
-        self.look_at_page(&folder, &definition.0);
-        match load_sources(&folder, definition.1) {
-            Ok(source) => self.compile(&folder, definition.0, source),
-            Err((file, error)) => self.problem(&file, format!("cannot be read: {error}"), false),
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let Some((definition, text)) = self.read_definition(file, stem) else { return };
+        let folder = template_folder(config, &definition);
+        self.look_at_page(&folder, &definition);
+        match load_sources(&folder, text) {
+            Ok(source) => self.compile((&folder, file), definition, source),
+            Err((file, error)) => self.problem(stem, unreadable(&error).at(&shown(&file)), false),
         }
     }
 
-    fn read_definition(&mut self, file: &Path) -> Option<(NoticeDefinition, String)> {
+    fn read_definition(&mut self, file: &Path, stem: &str) -> Option<(NoticeDefinition, String)> {
         let text = match std::fs::read_to_string(file) {
             Ok(text) => text,
-            Err(error) => return self.reject(file, format!("cannot be read: {error}")),
+            Err(error) => return self.reject(stem, unreadable(&error).at(&shown(file))),
         };
-        let definition = match NoticeDefinition::parse(&file.display().to_string(), &text) {
+        let definition = match NoticeDefinition::parse(&shown(file), &text) {
             Ok(definition) => definition,
-            Err(error) => return self.reject(file, error.to_string()),
+            Err(error) => return self.reject(stem, error.text()),
         };
-        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        if definition.id != stem {
-            return self.reject(file, format!("id: is {:?}, but the file's name says {stem:?}", definition.id));
+        if let Some(problem) = definition.check_stem(stem) {
+            return self.reject(stem, problem.in_file(&shown(file)).text());
         }
         let problems = definition.validate();
         let usable = problems.iter().all(|problem| problem.severity == Severity::Warning);
         for problem in problems {
             let warning = problem.severity == Severity::Warning;
-            self.problem(file, format!("{}: {}", problem.path, problem.message), warning);
+            self.problem(stem, problem.in_file(&shown(file)).text(), warning);
         }
         usable.then_some((definition, text))
     }
@@ -121,31 +134,47 @@ impl Library {
     fn look_at_page(&mut self, folder: &Path, definition: &NoticeDefinition) {
         let file = folder.join(WEB_TEMPLATE);
         let Ok(source) = std::fs::read_to_string(&file) else { return };
-        match WebPage::render(definition, &source) {
-            Ok(page) => page.problems.iter().for_each(|problem| self.problem(&file, problem.to_string(), true)),
-            Err(error) => self.problem(&file, error.to_string(), true),
+        let found = match WebPage::render(definition, &source) {
+            Ok(page) => page.problems.iter().map(|problem| problem.text().at(&shown(&file))).collect(),
+            Err(error) => vec![in_folder(folder, error).text()],
+        };
+        for what in found {
+            self.problem(&definition.id, what, true);
         }
     }
 
-    fn compile(&mut self, folder: &Path, definition: NoticeDefinition, source: NoticeSource) {
+    fn compile(&mut self, (folder, file): (&Path, &Path), definition: NoticeDefinition, source: NoticeSource) {
         let NoticeSource { subject, text, html, .. } = source.clone();
         match Renderer::compile(&definition, &TemplateSources { subject, text, html }) {
             Ok(renderer) => {
                 let notice = Arc::new(LoadedNotice { renderer, source });
                 self.notices.insert(definition.id, notice);
             }
-            Err(error) => self.problem(folder, error.to_string(), false),
+            Err(error) => {
+                let of_the_notice = !TEMPLATE_FILES.contains(&error.file.as_str());
+                let what = if of_the_notice { error.text().at(&shown(file)) } else { in_folder(folder, error).text() };
+                self.problem(&definition.id, what, false);
+            }
         }
     }
 
-    fn reject<T>(&mut self, file: &Path, message: String) -> Option<T> {
-        self.problem(file, message, false);
+    fn reject<T>(&mut self, notice: &str, what: Text) -> Option<T> {
+        self.problem(notice, what, false);
         None
     }
 
-    fn problem(&mut self, file: &Path, message: String, warning: bool) {
-        self.problems.push(NoticeProblem { file: file.display().to_string(), message, warning });
+    fn problem(&mut self, notice: &str, what: Text, warning: bool) {
+        self.problems.push(NoticeProblem { notice: notice.to_owned(), what, warning });
     }
+}
+
+/// The mistake in the file as it is found from here.
+pub(crate) fn in_folder(folder: &Path, error: TemplateError) -> TemplateError {
+    TemplateError { file: shown(&folder.join(&error.file)), ..error }
+}
+
+fn shown(file: &Path) -> String {
+    file.display().to_string()
 }
 
 /// Where a notice's templates are.

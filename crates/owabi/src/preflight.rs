@@ -1,5 +1,6 @@
 //! Before a release: every held row is rendered and guarded, and what was looked at is named by hashes.
 
+use crate::cli::say::{Text, say};
 use crate::config::Config;
 use crate::library::LoadedNotice;
 use owabi_core::address::Address;
@@ -14,12 +15,12 @@ const PAGE: i64 = 1_000;
 const LISTED: usize = 100;
 
 /// A row whose letter may not leave.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowProblem {
     /// The member's number.
     pub member_no: String,
     /// Why, without name and address.
-    pub reason: String,
+    pub reason: Text,
 }
 
 /// What a preflight found.
@@ -111,22 +112,30 @@ impl<'a> Mailer<'a> {
     }
 
     /// The size of a row's mail, or why it may not leave.
-    fn size(&self, renderer: &Renderer, row: &MemberRow, at: i64) -> Result<usize, String> {
+    fn size(&self, renderer: &Renderer, row: &MemberRow, at: i64) -> Result<usize, Text> {
         if let Some(why) = &row.unreadable {
             return Err(why.clone());
         }
-        let email = row.member.email.as_deref().ok_or("the row is held and has no address")?;
-        let address = Address::from_stored(email).map_err(|_| "the address is not in normal form".to_owned())?;
+        let email = row.member.email.as_deref().ok_or_else(no_address)?;
+        let address = Address::from_stored(email).map_err(|_| not_normal())?;
         let notice_id = &renderer.definition().id;
         let message_id = self.message_id(Subject { notice_id, member_id: row.id, round: row.round });
         if address.needs_smtputf8() {
             return guarded(renderer, row)
                 .map(|letter| letter.text.len() + letter.html.len())
-                .map_err(|e| e.to_string());
+                .map_err(|error| error.text());
         }
         let stamp = Stamp { to: &address.envelope(), message_id: &message_id, dated_at_ms: at };
-        renderer.mail(&row.member, &stamp).map(|mail| mail.bytes.len()).map_err(|error| error.to_string())
+        renderer.mail(&row.member, &stamp).map(|mail| mail.bytes.len()).map_err(|error| error.text())
     }
+}
+
+fn no_address() -> Text {
+    say!(ja: "解禁を待つ行(held)なのに、アドレスがありません。", en: "the row is held and has no address")
+}
+
+fn not_normal() -> Text {
+    say!(ja: "アドレスが、取り込んだときの形(正規形)になっていません。", en: "the address is not in normal form")
 }
 
 /// Whether the relay takes such an address is known only when it is asked; the letter itself must be right.

@@ -96,7 +96,7 @@ impl Page {
         let lower = style.to_ascii_lowercase();
         for word in ["url(", "image(", "image-set(", "expression(", "@import", "\\"] {
             if lower.contains(word) {
-                self.forbidden.push(format!("{word} in a style"));
+                self.forbidden.push(format!("style={word}"));
             }
         }
     }

@@ -1,4 +1,4 @@
-use crate::notice::Language;
+use crate::text::{Text, say};
 use std::fmt;
 
 /// A part of a letter.
@@ -13,19 +13,11 @@ pub enum Part {
 }
 
 impl Part {
-    fn english(self) -> &'static str {
+    fn text(self) -> Text {
         match self {
-            Self::Subject => "the subject",
-            Self::Text => "the text body",
-            Self::Html => "the HTML body",
-        }
-    }
-
-    fn japanese(self) -> &'static str {
-        match self {
-            Self::Subject => "件名",
-            Self::Text => "テキスト本文",
-            Self::Html => "HTML本文",
+            Self::Subject => say!(ja: "件名", en: "the subject"),
+            Self::Text => say!(ja: "テキスト本文", en: "the text body"),
+            Self::Html => say!(ja: "HTML 本文", en: "the HTML body"),
         }
     }
 }
@@ -56,49 +48,57 @@ pub enum GuardProblem {
 }
 
 impl GuardProblem {
-    /// The sentence in a language.
-    pub fn text(&self, language: Language) -> String {
-        match language {
-            Language::Ja => self.japanese(),
-            Language::En => self.english(),
+    /// The sentence in both languages.
+    pub fn text(&self) -> Text {
+        let Text { ja, en } = self.part().text();
+        match self {
+            Self::Empty(_) => say!(ja: "{ja}が空です。", en: "{en} is empty"),
+            Self::EmptyName => say!(ja: "会員の氏名がありません。", en: "the member has no name"),
+            Self::NameMissing(_) => {
+                say!(ja: "{ja}に会員の氏名がありません。", en: "the member's name does not stand in {en}")
+            }
+            Self::PhraseMissing(_, phrase) => {
+                say!(ja: "{ja}に、欠かせない文言「{phrase}」がありません。", en: "{en} lacks the required phrase `{phrase}`")
+            }
+            Self::CardNumber(_) => {
+                say!(ja: "{ja}に、カード番号とみられる数字があります。", en: "{en} holds digits that may be a card number")
+            }
+            Self::Braces(_) => {
+                say!(ja: "{ja}に、テンプレートの波かっこが残っています。", en: "{en} holds braces of a template")
+            }
+            Self::Unresolved(_, word) => say!(
+                ja: "{ja}に「{word}」があります。値が抜けているようです。",
+                en: "{en} holds `{word}`, as if a value were missing"
+            ),
+            Self::UrlNotAllowed(_, url) => {
+                say!(ja: "{ja}に、許可されていない URL があります: {url}", en: "{en} holds a URL that is not allowed: {url}")
+            }
+            Self::LinkNotAllowed(link) => {
+                say!(ja: "{ja}に、許可されていないリンクがあります: {link}", en: "{en} links to `{link}`, which is not allowed")
+            }
+            Self::Forbidden(what) => {
+                say!(ja: "{ja}に、お知らせでは使えないものがあります: {what}", en: "{en} holds {what}, which is forbidden in a notice")
+            }
         }
     }
 
-    /// The English sentence, without a full stop.
-    pub fn english(&self) -> String {
+    /// Where it stands; links are only in HTML, and a name that is missing is missing everywhere.
+    fn part(&self) -> Part {
         match self {
-            Self::Empty(part) => format!("{} is empty", part.english()),
-            Self::EmptyName => "the member has no name".to_owned(),
-            Self::NameMissing(part) => format!("the member's name does not stand in {}", part.english()),
-            Self::PhraseMissing(part, phrase) => format!("{} lacks the required phrase `{phrase}`", part.english()),
-            Self::CardNumber(part) => format!("{} holds digits that may be a card number", part.english()),
-            Self::Braces(part) => format!("{} holds braces of a template", part.english()),
-            Self::Unresolved(part, word) => format!("{} holds `{word}`, as if a value were missing", part.english()),
-            Self::UrlNotAllowed(part, url) => format!("{} holds a URL that is not allowed: {url}", part.english()),
-            Self::LinkNotAllowed(link) => format!("the HTML body links to `{link}`, which is not allowed"),
-            Self::Forbidden(what) => format!("the HTML body holds {what}, which is forbidden in a notice"),
-        }
-    }
-
-    /// The Japanese sentence, without a full stop.
-    pub fn japanese(&self) -> String {
-        match self {
-            Self::Empty(part) => format!("{}が空です", part.japanese()),
-            Self::EmptyName => "会員の氏名がありません".to_owned(),
-            Self::NameMissing(part) => format!("{}に会員の氏名がありません", part.japanese()),
-            Self::PhraseMissing(part, phrase) => format!("{}に必須の文言「{phrase}」がありません", part.japanese()),
-            Self::CardNumber(part) => format!("{}にカード番号とみられる数字があります", part.japanese()),
-            Self::Braces(part) => format!("{}にテンプレートの波括弧が残っています", part.japanese()),
-            Self::Unresolved(part, word) => format!("{}に値の欠落を示す「{word}」があります", part.japanese()),
-            Self::UrlNotAllowed(part, url) => format!("{}に許可されていないURLがあります：{url}", part.japanese()),
-            Self::LinkNotAllowed(link) => format!("HTML本文に許可されていないリンク「{link}」があります"),
-            Self::Forbidden(what) => format!("HTML本文に通知では禁止されている要素（{what}）があります"),
+            Self::Empty(part)
+            | Self::NameMissing(part)
+            | Self::PhraseMissing(part, _)
+            | Self::CardNumber(part)
+            | Self::Braces(part)
+            | Self::Unresolved(part, _)
+            | Self::UrlNotAllowed(part, _) => *part,
+            Self::EmptyName | Self::LinkNotAllowed(_) | Self::Forbidden(_) => Part::Html,
         }
     }
 }
 
 impl fmt::Display for GuardProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.english())
+        f.write_str(&self.text().en)
     }
 }

@@ -1,3 +1,5 @@
+use crate::text::say;
+use crate::yaml::both;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -63,7 +65,8 @@ impl<'de> Visitor<'de> for FactVisitor {
     type Value = Fact;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a fact: a text, a date, a list or a group of facts")
+        let text = say!(ja: "文字列、日付、リスト、項目の組のどれか", en: "a fact: a text, a date, a list or a group of facts");
+        f.write_str(&both(&text))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Fact, E> {
@@ -74,7 +77,8 @@ impl<'de> Visitor<'de> for FactVisitor {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Fact, E> {
-        Err(E::custom("this fact is empty; give it a value or remove it"))
+        let text = say!(ja: "値が空です。値を書くか、この項目を消してください。", en: "this fact is empty; give it a value or remove it");
+        Err(E::custom(both(&text)))
     }
 
     fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Fact, E> {
@@ -90,7 +94,11 @@ impl<'de> Visitor<'de> for FactVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Fact, E> {
-        Err(E::custom(format!("write {number} in quotes, so that it is printed as it stands")))
+        let text = say!(
+            ja: "書いたとおりに印字されるよう、{number} を引用符で囲んでください。",
+            en: "write {number} in quotes, so that it is printed as it stands"
+        );
+        Err(E::custom(both(&text)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Fact, A::Error> {
@@ -106,7 +114,11 @@ impl<'de> Visitor<'de> for FactVisitor {
         while let Some(key) = map.next_key::<String>()? {
             let fact = map.next_value()?;
             if group.insert(key.clone(), fact).is_some() {
-                return Err(de::Error::custom(format!("duplicate fact `{key}`; a fact stands once")));
+                let text = say!(
+                    ja: "「{key}」が二度書かれています。一つにしてください。",
+                    en: "duplicate fact `{key}`; a fact stands once"
+                );
+                return Err(de::Error::custom(both(&text)));
             }
         }
         Ok(Fact::Group(group))

@@ -1,4 +1,5 @@
-use crate::yaml::Span;
+use crate::text::say;
+use crate::yaml::{Span, both};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -59,7 +60,10 @@ impl<'de> Deserialize<'de> for InDoubt {
             type Value = InDoubt;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`hold` or `{ resend_after: 1h }`")
+                f.write_str(&both(&say!(
+                    ja: "hold か {{ resend_after: 1h }} ",
+                    en: "`hold` or `{{ resend_after: 1h }}`"
+                )))
             }
 
             fn visit_str<E: de::Error>(self, word: &str) -> Result<InDoubt, E> {
@@ -124,8 +128,13 @@ impl Serialize for Window {
 impl<'de> Deserialize<'de> for Window {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let wrong = || format!("`{text}` is not a window; write two times of one day, such as 09:00-21:00");
-        Self::parse(&text).ok_or_else(|| de::Error::custom(wrong()))
+        let wrong = || {
+            say!(
+                ja: "「{text}」は時間帯ではありません。同じ日の二つの時刻を 09:00-21:00 のように書いてください。",
+                en: "`{text}` is not a window; write two times of one day, such as 09:00-21:00"
+            )
+        };
+        Self::parse(&text).ok_or_else(|| de::Error::custom(both(&wrong())))
     }
 }
 
@@ -151,7 +160,10 @@ fn breaker_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Breaker>,
         type Value = Option<Breaker>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("`off` or `{ failure_share: 0.2, after: 50 }`")
+            f.write_str(&both(&say!(
+                ja: "off か {{ failure_share: 0.2, after: 50 }} ",
+                en: "`off` or `{{ failure_share: 0.2, after: 50 }}`"
+            )))
         }
 
         fn visit_bool<E: de::Error>(self, on: bool) -> Result<Self::Value, E> {

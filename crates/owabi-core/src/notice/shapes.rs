@@ -1,3 +1,5 @@
+use crate::text::say;
+use crate::yaml::both;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -34,7 +36,10 @@ impl<'de> Deserialize<'de> for Mailbox {
             type Value = Mailbox;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`Name <address>` or a mapping with `name` and `address`")
+                f.write_str(&both(&say!(
+                    ja: "「名前 <アドレス>」か、name と address の組",
+                    en: "`Name <address>` or a mapping with `name` and `address`"
+                )))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Mailbox, E> {

@@ -10,11 +10,13 @@
 //! | `{{#if x}}`, `{{#unless x}}` | as usual, but a missing value is an error |
 //! | `{{#fill}}…{{/fill}}`, `{{#fill first="１．" rest="　　"}}` | the block as one paragraph, broken into lines in plain text |
 
+use super::error::{failure, no_argument, no_such};
 use super::{dates, fill};
 use crate::notice::Language;
+use crate::text::{Text, say};
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, RenderContext, RenderError,
-    RenderErrorReason, Renderable, ScopedJson, StringOutput,
+    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, RenderContext, RenderError, Renderable,
+    ScopedJson, StringOutput,
 };
 use jiff::civil::Date;
 use serde_json::Value;
@@ -97,8 +99,7 @@ struct Arguments<'a, 'rc> {
 
 impl Arguments<'_, '_> {
     fn value(&self, index: usize) -> Result<&Value, RenderError> {
-        let param = self.helper.param(index).filter(|param| !param.is_value_missing());
-        param.map(handlebars::PathAndJson::value).ok_or_else(|| self.wrong(index, "a value"))
+        value(self.name, self.helper, index)
     }
 
     fn truths(&self) -> Result<Vec<bool>, RenderError> {
@@ -106,25 +107,41 @@ impl Arguments<'_, '_> {
     }
 
     fn text(&self, index: usize) -> Result<&str, RenderError> {
-        self.value(index)?.as_str().ok_or_else(|| self.wrong(index, "a text"))
+        self.value(index)?.as_str().ok_or_else(|| self.wrong(index, &say!(ja: "文字列", en: "a text")))
     }
 
     fn day(&self, index: usize) -> Result<Date, RenderError> {
-        dates::day(self.text(index)?).ok_or_else(|| self.wrong(index, "a day such as 2022-03-02"))
+        dates::day(self.text(index)?)
+            .ok_or_else(|| self.wrong(index, &say!(ja: "日付(2022-03-02 など)", en: "a day such as 2022-03-02")))
     }
 
     fn list(&self, index: usize) -> Result<&Vec<Value>, RenderError> {
-        self.value(index)?.as_array().ok_or_else(|| self.wrong(index, "a list"))
+        self.value(index)?.as_array().ok_or_else(|| self.wrong(index, &say!(ja: "リスト", en: "a list")))
     }
 
-    fn wrong(&self, index: usize, wanted: &str) -> RenderError {
-        let name = self.helper.param(index).and_then(|param| param.relative_path()).map_or("", String::as_str);
-        failure(format!("`{}` wants {wanted} as argument {}, which `{name}` is not", self.name, index + 1))
+    fn wrong(&self, index: usize, Text { ja, en }: &Text) -> RenderError {
+        let (helper, number) = (self.name, index + 1);
+        failure(match self.helper.param(index).and_then(|param| param.relative_path()) {
+            Some(name) => say!(
+                ja: "「{helper}」の {number} 番目の引数には{ja}が要りますが、「{name}」はそうではありません。",
+                en: "`{helper}` wants {en} as argument {number}, which `{name}` is not"
+            ),
+            None => say!(
+                ja: "「{helper}」の {number} 番目の引数には{ja}を書いてください。",
+                en: "`{helper}` wants {en} as argument {number}"
+            ),
+        })
     }
 }
 
-fn failure(message: String) -> RenderError {
-    RenderErrorReason::Other(message).into()
+/// An argument that must be there, and lead to a value.
+fn value<'a>(name: &str, helper: &'a Helper<'_>, index: usize) -> Result<&'a Value, RenderError> {
+    let param = helper.param(index).ok_or_else(|| failure(no_argument(name, index)))?;
+    match param.relative_path() {
+        Some(path) if param.is_value_missing() => Err(failure(no_such(path))),
+        None if param.is_value_missing() => Err(failure(no_argument(name, index))),
+        _ => Ok(param.value()),
+    }
 }
 
 fn date(arguments: &Arguments<'_, '_>) -> Result<Value, RenderError> {
@@ -150,14 +167,16 @@ fn join(arguments: &Arguments<'_, '_>) -> Result<Value, RenderError> {
     };
     let separator = arguments.helper.hash_get("sep").and_then(|sep| sep.value().as_str()).unwrap_or(usual);
     let texts: Option<Vec<&str>> = arguments.list(0)?.iter().map(Value::as_str).collect();
-    texts.map(|texts| texts.join(separator).into()).ok_or_else(|| arguments.wrong(0, "a list of texts"))
+    texts
+        .map(|texts| texts.join(separator).into())
+        .ok_or_else(|| arguments.wrong(0, &say!(ja: "文字列のリスト", en: "a list of texts")))
 }
 
 fn any_paid(arguments: &Arguments<'_, '_>) -> Result<Value, RenderError> {
     let period = arguments.day(1)?..=arguments.day(2)?;
     let paid = |payment: &Value| payment.get("paid_at").and_then(Value::as_str).and_then(dates::day);
     let days: Option<Vec<Date>> = arguments.list(0)?.iter().map(paid).collect();
-    let days = days.ok_or_else(|| arguments.wrong(0, "a list of payments"))?;
+    let days = days.ok_or_else(|| arguments.wrong(0, &say!(ja: "支払いのリスト", en: "a list of payments")))?;
     Ok(days.iter().any(|day| period.contains(day)).into())
 }
 
@@ -176,9 +195,8 @@ impl HelperDef for Condition {
         state: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let missing = || failure(format!("`{}` asks for a value that does not exist", self.name));
-        let param = helper.param(0).filter(|param| !param.is_value_missing()).ok_or_else(missing)?;
-        let branch = if param.value().is_truthy(false) == self.wanted { helper.template() } else { helper.inverse() };
+        let is_true = value(self.name, helper, 0)?.is_truthy(false);
+        let branch = if is_true == self.wanted { helper.template() } else { helper.inverse() };
         branch.map_or(Ok(()), |template| template.render(registry, context, state, out))
     }
 }
@@ -198,7 +216,7 @@ impl HelperDef for Fill {
         out: &mut dyn Output,
     ) -> HelperResult {
         let mut block = StringOutput::new();
-        let template = helper.template().ok_or_else(|| failure("`fill` wants a block".to_owned()))?;
+        let template = helper.template().ok_or_else(no_block)?;
         template.render(registry, context, state, &mut block)?;
         let line = fill::join_lines(&block.into_string()?);
         if !self.wrapped {
@@ -207,4 +225,11 @@ impl HelperDef for Fill {
         let lead = |key: &str| helper.hash_get(key).and_then(|text| text.value().as_str()).unwrap_or("");
         Ok(out.write(&fill::wrap(&line, fill::WIDTH, lead("first"), lead("rest")))?)
     }
+}
+
+fn no_block() -> RenderError {
+    failure(say!(
+        ja: "「fill」には囲む文章が要ります。{{{{#fill}}}}…{{{{/fill}}}} と書いてください。",
+        en: "`fill` wants a block; write {{{{#fill}}}}…{{{{/fill}}}}"
+    ))
 }

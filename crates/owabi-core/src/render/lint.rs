@@ -1,7 +1,8 @@
 //! Reads template sources for what rendering might not meet: a branch that no sample takes may still name a fact that does not exist.
 
-use super::error::TemplateError;
+use super::error::{TemplateError, no_helper, no_such};
 use super::helpers::KNOWN;
+use crate::text::{Text, say};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -31,13 +32,19 @@ fn tag_at(source: &str, open: usize) -> (&str, usize) {
     (if comment { "" } else { &source[start..start + length] }, (start + length + close.len()).min(source.len()))
 }
 
-fn read_tag(tag: &str, root: &Value, fields: &mut BTreeSet<String>) -> Result<(), String> {
+fn read_tag(tag: &str, root: &Value, fields: &mut BTreeSet<String>) -> Result<(), Text> {
     let tag = tag.trim_matches('~').trim();
     if tag.starts_with(['{', '&']) {
-        return Err("prints without escaping; use two braces".to_owned());
+        return Err(say!(
+            ja: "エスケープせずに出力しています。波かっこは二つにし、& は付けないでください。",
+            en: "prints without escaping; use two braces and no `&`"
+        ));
     }
     if tag.starts_with(['>', '*']) || tag.starts_with("#>") || tag.starts_with("#*") {
-        return Err("partials and decorators are not available".to_owned());
+        return Err(say!(
+            ja: "パーシャルとデコレーターは使えません。その内容をここに書いてください。",
+            en: "partials and decorators are not available; write here what they hold"
+        ));
     }
     let words = words(tag);
     if tag.starts_with('/') {
@@ -46,7 +53,7 @@ fn read_tag(tag: &str, root: &Value, fields: &mut BTreeSet<String>) -> Result<()
     for (n, word) in words.iter().enumerate() {
         let calls = (n == 0 && (words.len() > 1 || tag.starts_with('#'))) || (n > 0 && words[n - 1] == "(");
         if calls && !KNOWN.contains(&word.as_str()) {
-            return Err(format!("there is no helper `{word}`"));
+            return Err(no_helper(word));
         }
         check_path(word, root, fields)?;
     }
@@ -64,10 +71,13 @@ fn words(tag: &str) -> Vec<String> {
     found
 }
 
-fn check_path(word: &str, root: &Value, fields: &mut BTreeSet<String>) -> Result<(), String> {
+fn check_path(word: &str, root: &Value, fields: &mut BTreeSet<String>) -> Result<(), Text> {
     let path = word.trim_start_matches("../").trim_start_matches("@root.").replace('/', ".");
     if root.get(FOR_EVERYBODY).is_some() && path.split('.').any(|key| key.trim_matches(['[', ']']) == "member") {
-        return Err("a page for everybody knows no member".to_owned());
+        return Err(say!(
+            ja: "誰でも見られるページに会員の情報(member)は使えません。取り除いてください。",
+            en: "a page for everybody knows no member; take it out"
+        ));
     }
     if let Some(field) = path.strip_prefix("member.fields.") {
         fields.insert(field.trim_matches(['[', ']']).to_owned());
@@ -79,5 +89,5 @@ fn check_path(word: &str, root: &Value, fields: &mut BTreeSet<String>) -> Result
         .split('.')
         .map(|key| key.trim_matches(['[', ']']))
         .try_fold(root, |value, key| key.parse::<usize>().ok().and_then(|n| value.get(n)).or_else(|| value.get(key)));
-    found.map(|_| ()).ok_or_else(|| format!("there is no `{path}`"))
+    found.map(|_| ()).ok_or_else(|| no_such(&path))
 }

@@ -26,7 +26,7 @@ impl WebPage {
     /// # Errors
     /// The first mistake of the template, with file and line; one that names a member is one.
     pub fn render(definition: &NoticeDefinition, source: &str) -> Result<Self, TemplateError> {
-        let mut base = context::base(definition).map_err(|error| TemplateError::new("notice", error.to_string()))?;
+        let mut base = context::base(definition).map_err(|error| TemplateError::of_notice(&error))?;
         let (plain, escaped) = (rules::registry(definition, false), rules::registry(definition, true));
         let guard = Guard::new(&rules::guard_rules(definition, &plain, &base)?);
         let cohorts = definition.cohorts.iter().map(|cohort| json!({ "id": cohort.id, "title": cohort.title }));

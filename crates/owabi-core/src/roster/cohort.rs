@@ -138,6 +138,8 @@ impl Rules {
 
 /// Days in configuration files: `2021-10-14`.
 mod day {
+    use crate::text::say;
+    use crate::yaml::both;
     use jiff::civil::Date;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
@@ -152,8 +154,12 @@ mod day {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
-        let read =
-            |text: String| text.parse().map_err(|_| D::Error::custom(format!("`{text}` is no day such as 2021-10-14")));
-        text.map(read).transpose()
+        let wrong = |text: &str| {
+            say!(
+                ja: "「{text}」は日付ではありません。2021-10-14 のように書いてください。",
+                en: "`{text}` is no day such as 2021-10-14"
+            )
+        };
+        text.map(|text| text.parse().map_err(|_| D::Error::custom(both(&wrong(&text))))).transpose()
     }
 }

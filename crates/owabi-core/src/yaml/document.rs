@@ -1,6 +1,7 @@
 //! A YAML document before it has a type: overrides are laid on it, mistakes struck out of it and found in its text.
 
-use super::YamlError;
+use super::{YamlError, without_place, words};
+use crate::text::Text;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
@@ -25,7 +26,7 @@ pub enum Step {
 pub fn parse(file_name: &str, text: &str) -> Result<Value, YamlError> {
     serde_yaml::from_str(text).map_err(|error| {
         let place = error.location().map(|at| (at.line(), at.column()));
-        YamlError { place, ..YamlError::at(file_name, "", without_location(&error)) }
+        YamlError { place, ..YamlError::at(file_name, "", words::of_syntax(&without_place(&error))) }
     })
 }
 
@@ -33,10 +34,10 @@ pub fn parse(file_name: &str, text: &str) -> Result<Value, YamlError> {
 ///
 /// # Errors
 /// The key's path and what is wrong there; [`locate`] finds its line.
-pub fn typed<T: DeserializeOwned>(value: Value) -> Result<T, (Vec<Step>, String)> {
+pub fn typed<T: DeserializeOwned>(value: Value) -> Result<T, (Vec<Step>, Text)> {
     serde_path_to_error::deserialize(value).map_err(|e| {
         let steps = e.path().iter().filter_map(step_of).collect();
-        (steps, without_path(e.inner().to_string(), &e.path().to_string()))
+        (steps, words::of_value(&without_path(e.inner().to_string(), &e.path().to_string())))
     })
 }
 
@@ -45,16 +46,6 @@ fn step_of(segment: &Segment) -> Option<Step> {
         Segment::Seq { index } => Some(Step::Index(*index)),
         Segment::Map { key } => Some(Step::Key(key.clone())),
         Segment::Enum { .. } | Segment::Unknown => None,
-    }
-}
-
-fn without_location(error: &serde_yaml::Error) -> String {
-    let text = error.to_string();
-    match error.location() {
-        Some(at) => {
-            text.replace(&format!(" at line {} column {}", at.line(), at.column()), "").trim_end_matches(',').to_owned()
-        }
-        None => text,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Values that may be written in more than one way.
 
+use super::both;
+use crate::text::say;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -26,7 +28,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
             type Value = OneOrMany;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of texts")
+                f.write_str(&both(&say!(ja: "文字列か文字列のリスト", en: "a text or a list of texts")))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany, E> {

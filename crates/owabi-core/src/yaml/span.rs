@@ -1,5 +1,7 @@
 //! Durations as files write them: `250ms`, `30s`, `5m`, `4h`, `5d`, or several in a row: `1h30m`.
 
+use super::both;
+use crate::text::{Text, say};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +18,17 @@ pub struct Span(u64);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a duration: write a number and a unit, such as 250ms, 30s, 5m, 4h, 5d or 1h30m")]
 pub struct SpanError(String);
+
+impl SpanError {
+    /// The error in both languages.
+    pub fn text(&self) -> Text {
+        let text = &self.0;
+        say!(
+            ja: "「{text}」は期間ではありません。250ms、30s、5m、4h、5d、1h30m のように、数と単位で書いてください。",
+            en: "{self}"
+        )
+    }
+}
 
 impl Span {
     const MAX: u64 = 100 * 365 * 86_400_000;
@@ -97,11 +110,12 @@ impl<'de> Deserialize<'de> for Span {
             type Value = Span;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration such as 30s, 5m, 4h or 5d")
+                let text = say!(ja: "期間(30s、5m、4h、5d など)", en: "a duration such as 30s, 5m, 4h or 5d");
+                f.write_str(&both(&text))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
-                text.parse().map_err(E::custom)
+                text.parse().map_err(|error: SpanError| E::custom(both(&error.text())))
             }
         }
         from.deserialize_str(Text)

@@ -4,6 +4,7 @@ use super::mail::{Due, Slot, Stage};
 use super::{Fence, Mode, Pipeline};
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use owabi_core::reply::Reply;
+use owabi_core::text::say;
 use std::time::Duration;
 
 impl Pipeline {
@@ -172,12 +173,16 @@ impl Pipeline {
         let many = ["too many messages", "too many errors", "too many mails", "too many transactions"];
         let limit = self.settled > 0 && (self.is_quiet() || many.iter().any(|words| text.contains(words)));
         let kind = if limit { FaultKind::ConnectionLimit } else { FaultKind::Busy };
-        let detail = "the relay is closing the connection".to_owned();
+        let detail = say!(ja: "中継サーバーが接続を終えようとしています", en: "the relay is closing the connection");
         Fault { phase, kind, reply: Some(reply.clone()), detail }
     }
 }
 
 fn out_of_step(phase: Phase, reply: Reply, command: &str) -> Fault {
-    let detail = format!("the relay's replies do not line up: {} in answer to {command}", reply.code);
+    let code = reply.code;
+    let detail = say!(
+        ja: "中継サーバーの応答が食い違っています({command} に {code})",
+        en: "the relay's replies do not line up: {code} in answer to {command}"
+    );
     Fault { phase, kind: FaultKind::Protocol, reply: Some(reply), detail }
 }

@@ -3,6 +3,7 @@
 use crate::envelope::Parcel;
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use owabi_core::reply::Reply;
+use owabi_core::text::Text;
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl Mail {
     /// Why it may never leave, if it may not.
     pub(super) fn denial(&self) -> Option<Fault> {
         let Permit::Denied { why } = self.permit else { return None };
-        Some(Fault { phase: Phase::Data, kind: FaultKind::Local, reply: None, detail: why.to_owned() })
+        Some(Fault { phase: Phase::Data, kind: FaultKind::Local, reply: None, detail: Text::same(why) })
     }
 
     /// Whether its permit is over at `now` while octets of it behind the first `gone` may still be held here.

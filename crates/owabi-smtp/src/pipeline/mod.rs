@@ -14,10 +14,12 @@ mod mail;
 mod writing;
 
 use crate::capabilities::Capabilities;
+use crate::dialogue::closed;
 use crate::envelope::{self, Parcel};
 use crate::relay::Relay;
 use mail::{Mail, Permit, Slot, Stage};
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
+use owabi_core::text::Text;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -236,7 +238,7 @@ impl Pipeline {
             return false;
         }
         if self.mails.iter().filter(late).any(|mail| mail.stage == Stage::BodySaid) {
-            let detail = LEASE_OVER.to_owned();
+            let detail = Text::same(LEASE_OVER);
             self.close(Fault { phase: self.phase(), kind: FaultKind::Local, reply: None, detail });
         } else {
             self.deny_late(now);
@@ -305,7 +307,7 @@ impl Pipeline {
     /// The relay closed its side.
     pub fn end_of_stream(&mut self) {
         let kind = if self.is_quiet() && self.settled > 0 { FaultKind::ConnectionLimit } else { FaultKind::Connection };
-        let detail = "the relay closed the connection".to_owned();
+        let detail = closed();
         self.close(Fault { phase: self.phase(), kind, reply: None, detail });
     }
 

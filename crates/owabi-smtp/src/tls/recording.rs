@@ -1,6 +1,7 @@
 //! A verifier that remembers the certificates it was shown.
 
-use super::{pinned_roots, system_roots};
+use super::{not_set_up, pinned_roots, system_roots};
+use owabi_core::text::Text;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
@@ -15,18 +16,18 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    pub(super) fn of(pinned: Option<&[u8]>) -> Result<Self, String> {
+    pub(super) fn of(pinned: Option<&[u8]>) -> Result<Self, Text> {
         let roots = pinned.map_or_else(system_roots, pinned_roots)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-        let verifier = verifier.map_err(|error| format!("TLS cannot be set up: {error}"))?;
+        let verifier = verifier.map_err(not_set_up)?;
         Ok(Self { verifier, shown: Mutex::default() })
     }
 
-    pub(super) fn config(self: &Arc<Self>) -> Result<ClientConfig, String> {
+    pub(super) fn config(self: &Arc<Self>) -> Result<ClientConfig, Text> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = versions.map_err(|error| format!("TLS cannot be set up: {error}"))?;
+        let builder = versions.map_err(not_set_up)?;
         let verifier: Arc<dyn ServerCertVerifier> = self.clone();
         Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
     }

@@ -13,7 +13,7 @@ const BEFORE: Duration = Duration::from_millis(4_999);
 
 fn ended(pipeline: &Pipeline) -> bool {
     let lease = |detail: &str| detail.starts_with("the lease ended");
-    pipeline.closed().is_some_and(|fault| fault.kind == FaultKind::Local && lease(&fault.detail))
+    pipeline.closed().is_some_and(|fault| fault.kind == FaultKind::Local && lease(&fault.detail.en))
 }
 
 /// Mails with this lease up to where all that may leave of them stands in the output.

@@ -7,6 +7,7 @@ mod lease;
 use bytes::Bytes;
 use owabi_core::outcome::{Fault, FaultKind, Outcome, Phase};
 use owabi_core::reply::Reply;
+use owabi_core::text::Text;
 use owabi_smtp::capabilities::Capabilities;
 use owabi_smtp::envelope::Parcel;
 use owabi_smtp::pipeline::{Mode, Pipeline};
@@ -82,7 +83,7 @@ fn expect(pipeline: &mut Pipeline, words: &[(u64, &str)]) {
 }
 
 fn reset_by_peer() -> Fault {
-    Fault { phase: Phase::Dot, kind: FaultKind::Connection, reply: None, detail: "reset".to_owned() }
+    Fault { phase: Phase::Dot, kind: FaultKind::Connection, reply: None, detail: Text::same("reset") }
 }
 
 #[test]

@@ -69,7 +69,7 @@ async fn woken(
 }
 
 fn not_sent_for_the_lease(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::NotSent(fault) if fault.kind == FaultKind::Local && fault.detail.starts_with("the lease ended"))
+    matches!(outcome, Outcome::NotSent(fault) if fault.kind == FaultKind::Local && fault.detail.en.starts_with("the lease ended"))
 }
 
 /// Up to the 354 of one mail.

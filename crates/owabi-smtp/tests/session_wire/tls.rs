@@ -100,7 +100,7 @@ async fn b22_bytes_injected_behind_the_220_fail_the_connection() {
     let (mut relay, served) = relay(script).await;
     relay.tls = Tls::StartTls;
     let fault = fault_of(&relay).await;
-    assert!(fault.kind == FaultKind::Tls && fault.detail.contains("injection"), "{fault}");
+    assert!(fault.kind == FaultKind::Tls && fault.detail.en.contains("injection"), "{fault}");
     assert_eq!(served.await.unwrap(), "");
 }
 
@@ -115,7 +115,7 @@ async fn b23_a_bad_certificate_is_named_and_refused() {
         let ca = if pinned { ca } else { certify("relay.test", false).0 };
         let relay = tls_relay(acceptor, Vec::new(), Vec::new()).await;
         let fault = fault_of(&Relay { tls: Tls::Implicit, ca_pem: Some(ca), ..relay }).await;
-        assert!(fault.kind == FaultKind::Tls && fault.detail.contains(words), "{fault}");
+        assert!(fault.kind == FaultKind::Tls && fault.detail.en.contains(words), "{fault}");
     }
 }
 
@@ -124,5 +124,5 @@ async fn a_pinned_file_without_a_certificate_is_an_error_and_not_the_systems_roo
     let (_, acceptor) = certify("relay.test", false);
     let relay = tls_relay(acceptor, Vec::new(), Vec::new()).await;
     let fault = fault_of(&Relay { tls: Tls::Implicit, ca_pem: Some(b"nothing".to_vec()), ..relay }).await;
-    assert_eq!((fault.kind, fault.detail.as_str()), (FaultKind::Tls, "the pinned CA file holds no certificate"));
+    assert_eq!((fault.kind, fault.detail.en.as_str()), (FaultKind::Tls, "the pinned CA file holds no certificate"));
 }

@@ -144,7 +144,7 @@ async fn a_row_that_somebody_else_wrote_wrongly_is_shown_and_stops_nobody_else(p
     let readable: Vec<_> = rows.iter().map(|row| (row.id, row.member.is_ok())).collect();
     assert_eq!(readable.iter().filter(|row| row.1).count(), 1, "{rows:?}");
     let seen = store.member(NOTICE, "M00000").await.unwrap().unwrap();
-    assert!(seen.unreadable.unwrap().contains("payments"));
+    assert!(seen.unreadable.unwrap().en.contains("payments"));
 }
 
 on_both_databases!(the_log_shows_what_was_asked_for_and_each_page_once);

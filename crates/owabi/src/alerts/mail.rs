@@ -70,7 +70,7 @@ impl Post {
 
     async fn hand_over(&self, relay: &Relay, to: &Listed, body: Vec<u8>) -> Result<(), String> {
         let opened = tokio::time::timeout(OPEN, Outgoing::open(relay)).await;
-        let connection = opened.map_err(|_| "no answer".to_owned())?.map_err(|fault| fault.detail)?;
+        let connection = opened.map_err(|_| "no answer".to_owned())?.map_err(|fault| fault.detail.en)?;
         let parcel = Parcel {
             id: 1,
             mail_from: self.from.clone(),
@@ -85,7 +85,7 @@ impl Post {
         match tokio::time::timeout(PATIENCE, connection.send_listed(to, parcel, until)).await {
             Ok(Outcome::Accepted(_)) => Ok(()),
             Ok(Outcome::Refused(_, reply)) => Err(format!("refused with code {}", reply.code)),
-            Ok(Outcome::NotSent(fault) | Outcome::Unknown(fault)) => Err(fault.detail),
+            Ok(Outcome::NotSent(fault) | Outcome::Unknown(fault)) => Err(fault.detail.en),
             Err(_) => Err("no answer".to_owned()),
         }
     }

@@ -188,7 +188,7 @@ impl From<StoreError> for Failure {
                 Exit::BadConfig,
                 say!(ja: "`owabi check` で設定を確かめてください。", en: "look at it with `owabi check`"),
             ),
-            StoreError::SealsGone { .. } => (Exit::Failed, after_a_restore()),
+            StoreError::SealsGone { .. } | StoreError::SealsUnknown => (Exit::Failed, after_a_restore()),
             StoreError::Row { .. } => (
                 Exit::BadData,
                 say!(ja: "その行を直してからやり直してください。", en: "correct that row and try again"),

@@ -82,7 +82,7 @@ pub(super) async fn seal_at_once(config: &Config) -> Result<(), Failure> {
     sealed
 }
 
-async fn sealed_with(config: &Config, store: &Store) -> Result<PublicKey, Failure> {
+pub(super) async fn sealed_with(config: &Config, store: &Store) -> Result<PublicKey, Failure> {
     if let Some(key) = key::public(config, store).await? {
         return Ok(key);
     }

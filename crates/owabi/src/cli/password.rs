@@ -4,7 +4,8 @@ use super::exit::{Exit, Failure};
 use super::say::{Text, say};
 use super::session::Session;
 use crate::config::read_secret;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::process::{Signal, kill_current_process_group};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use secrecy::{ExposeSecret, SecretString};
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -17,6 +18,9 @@ const SHORTEST: usize = 12;
 
 /// Octets of a new password: more is no password but the wrong file.
 const LONGEST: usize = 1024;
+
+/// Ctrl-C.
+const INTERRUPT: u8 = 3;
 
 /// The hash of nobody's password, as costly to compare with as a real one.
 const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -84,26 +88,52 @@ fn twice(session: &Session) -> Result<SecretString, Failure> {
     Err(Failure::new(Exit::Failed, what))
 }
 
-/// Asks on the terminal; what is typed does not show.
+/// Asks on the terminal, which shows nothing of what is typed from before the question on, and everything again after it.
 fn typed(session: &Session, question: &Text) -> Result<SecretString, Failure> {
     let terminal = std::io::stdin();
     let shown = tcgetattr(&terminal).map_err(std::io::Error::from)?;
-    let mut hidden = shown.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
-    hidden.local_modes.insert(LocalModes::ECHONL);
+    tcsetattr(&terminal, OptionalActions::Flush, &hidden(&shown)).map_err(std::io::Error::from)?;
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "{}", question.of(session.lang()));
     let _ = stderr.flush();
-    tcsetattr(&terminal, OptionalActions::Flush, &hidden).map_err(std::io::Error::from)?;
-    let password = line();
+    let line = until(&[b'\n', INTERRUPT]);
     tcsetattr(&terminal, OptionalActions::Now, &shown).map_err(std::io::Error::from)?;
-    password
+    let line = line?;
+    if line.expose_secret().ends_with(char::from(INTERRUPT)) {
+        let _ = writeln!(stderr);
+        kill_current_process_group(Signal::INT).map_err(std::io::Error::from)?;
+    }
+    Ok(line)
+}
+
+/// Without echo. Ctrl-C ends the line instead of the program, so that the echo comes back first.
+fn hidden(shown: &Termios) -> Termios {
+    let mut hidden = shown.clone();
+    hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+    hidden.local_modes.insert(LocalModes::ECHONL);
+    hidden.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
+    hidden
 }
 
 fn line() -> Result<SecretString, Failure> {
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned().into())
+    until(b"\n")
+}
+
+/// What comes on stdin until one of these, which stays unless it is the line's end.
+fn until(ends: &[u8]) -> Result<SecretString, Failure> {
+    let (mut stdin, mut line) = (std::io::stdin().lock(), Vec::new());
+    loop {
+        let came = stdin.fill_buf()?;
+        let end = came.iter().position(|octet| ends.contains(octet));
+        let taken = end.map_or(came.len(), |at| at + 1);
+        line.extend_from_slice(&came[..taken]);
+        stdin.consume(taken);
+        if end.is_some() || taken == 0 {
+            break;
+        }
+    }
+    let text = str::from_utf8(&line).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned().into())
 }
 
 #[cfg(test)]

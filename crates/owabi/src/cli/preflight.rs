@@ -1,10 +1,10 @@
 //! `preflight`: every letter is written and read once before any leaves.
 
 use super::exit::{Answer, Exit};
-use super::say::say;
+use super::say::{Text, say};
 use super::session::{Session, notice};
 use crate::keys;
-use crate::preflight::{Mailer, preflight};
+use crate::preflight::{Mailer, Report, preflight};
 use owabi_core::lifecycle::Status;
 use owabi_core::people::Action;
 use serde_json::json;
@@ -39,14 +39,11 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     bar.finish_and_clear();
     let report = report?;
     let (rows, problems) = (report.rows, report.problem_count);
-    session.tell(&say!(ja: "{rows} 件の文面を点検しました。問題のある行: {problems} 件", en: "{rows} letters written and checked, {problems} with problems"));
-    for problem in &report.problems {
-        let (no, reason) = (&problem.member_no, &problem.reason);
-        session.tell(&say!(ja: "  会員 {no}: {reason}", en: "  member {no}: {reason}"));
-    }
+    tell(session, &options.notice, &report);
+    let listed = report.problems.iter().map(|row| json!({ "member_no": row.member_no, "reason": row.reason.en }));
     session.answer(&json!({
         "rows": rows,
-        "problems": report.problems,
+        "problems": listed.collect::<Vec<_>>(),
         "problem_count": problems,
         "largest_mail": report.largest,
         "fingerprint": report.fingerprint,
@@ -54,4 +51,31 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }));
     store.close().await;
     Ok(if problems > 0 { Exit::BadData } else { Exit::Done })
+}
+
+fn tell(session: &Session, id: &str, report: &Report) {
+    let (rows, problems) = (report.rows, report.problem_count);
+    if rows == 0 {
+        session.tell(&nothing(id));
+        return;
+    }
+    session.tell(&say!(ja: "{rows} 件の文面を点検しました。問題のある行: {problems} 件", en: "{rows} letters written and checked, {problems} with problems"));
+    for problem in &report.problems {
+        let (no, Text { ja, en }) = (&problem.member_no, &problem.reason);
+        session.tell(&say!(ja: "  会員 {no}: {ja}", en: "  member {no}: {en}"));
+    }
+    if problems > 0 {
+        session.tell(&say!(
+            ja: "名簿、お知らせ、テンプレートのどれかを直してから、もう一度 `owabi preflight --notice {id}` を実行してください。",
+            en: "correct the roster, the notice or the template, then run `owabi preflight --notice {id}` again"
+        ));
+    }
+}
+
+/// That nothing is wrong is no news when nothing was looked at.
+fn nothing(id: &str) -> Text {
+    say!(
+        ja: "点検する行がありません。「{id}」には解禁を待つ人(held)がいないため、文面を一つも確かめていません。\n先に `owabi import 名簿 --notice {id}` で名簿を取り込んでください。",
+        en: "there was nothing to look at: nobody is held for {id}, so no letter was written or checked\nimport a roster first: `owabi import FILE --notice {id}`"
+    )
 }

@@ -50,11 +50,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let stamp = Stamp { to: &to, message_id: &message_id, dated_at_ms: session.now() };
     let problem = |error: RenderError| {
         let next = say!(ja: "お知らせとテンプレート、または名簿を直してください。", en: "correct the notice, its template or the roster");
-        Failure::with(
-            Exit::BadData,
-            say!(ja: "この文面は送れません: {error}", en: "this letter cannot be sent: {error}"),
-            next,
-        )
+        Failure::with(Exit::BadData, not_fit(&error), next)
     };
     let letter = renderer.letter(&row.member).map_err(problem)?;
     let mail = renderer.mail(&row.member, &stamp).map_err(problem)?;
@@ -78,6 +74,12 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     );
     store.close().await;
     Ok(Exit::Done)
+}
+
+/// What `preview` and `test-send` say of a letter that may not leave.
+pub(super) fn not_fit(error: &RenderError) -> Text {
+    let Text { ja, en } = error.text();
+    say!(ja: "この文面は送れません: {ja}", en: "this letter cannot be sent: {en}")
 }
 
 /// The member who is named; that they are looked at, or looked for, is in the ledger first.

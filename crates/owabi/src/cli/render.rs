@@ -1,9 +1,10 @@
 //! `render`: the notice as others may read it, the page for the association's site.
 
 use super::exit::{Answer, Exit, Failure};
-use super::say::say;
+use super::say::{Text, say};
 use super::session::{Session, notice};
 use crate::library;
+use owabi_core::guard::GuardProblem;
 use owabi_core::ids::hex;
 use owabi_core::render::{WEB_TEMPLATE, WebPage};
 use serde_json::json;
@@ -48,7 +49,7 @@ pub(super) fn run(session: &Session, options: &Options) -> Answer {
         )
     })?;
     let page = WebPage::render(definition, &source)
-        .map_err(|error| Failure::new(Exit::BadConfig, say!(ja: "{template}: {error}", en: "{template}: {error}")))?;
+        .map_err(|error| Failure::new(Exit::BadConfig, library::in_folder(&folder, error).text()))?;
     refuse_problems(&page)?;
     let out = place(&options.out, id);
     write(&out, &page.html)?;
@@ -63,11 +64,11 @@ fn refuse_problems(page: &WebPage) -> Result<(), Failure> {
     if page.problems.is_empty() {
         return Ok(());
     }
-    let problems: Vec<String> = page.problems.iter().map(ToString::to_string).collect();
-    let problems = problems.join("\n  ");
+    let problems: Vec<Text> = page.problems.iter().map(GuardProblem::text).collect();
+    let Text { ja, en } = Text::joined(&problems, "\n  ", "\n  ");
     Err(Failure::with(
         Exit::BadData,
-        say!(ja: "このページは掲載できません:\n  {problems}", en: "this page may not be shown:\n  {problems}"),
+        say!(ja: "このページは掲載できません:\n  {ja}", en: "this page may not be shown:\n  {en}"),
         say!(ja: "web.html.hbs かお知らせを直してください。何も書いていません。", en: "correct web.html.hbs or the notice; nothing was written"),
     ))
 }

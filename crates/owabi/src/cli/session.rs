@@ -289,13 +289,13 @@ pub(crate) fn moved(to: &str) -> Failure {
 pub(crate) fn notice(config: &Config, id: &str) -> Result<Arc<LoadedNotice>, Failure> {
     let library = Library::load(config);
     library.get(id).map_err(|why| {
-        let broken = library.problems.iter().any(|problem| !problem.warning && problem.file.contains(id));
-        if !broken {
+        if !library.is_broken(id) {
             return unknown_notice(id);
         }
+        let Text { ja, en } = why;
         Failure::with(
             Exit::BadConfig,
-            say!(ja: "お知らせ「{id}」を使えません。\n{why}", en: "the notice {id:?} cannot be used\n{why}"),
+            say!(ja: "お知らせ「{id}」を使えません。\n{ja}", en: "the notice {id:?} cannot be used\n{en}"),
             say!(ja: "`owabi check` で確かめてください。", en: "look at it with `owabi check`"),
         )
     })

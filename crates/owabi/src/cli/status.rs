@@ -75,6 +75,9 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         return Err(super::session::unknown_notice(id));
     }
     tell(session, &picture, None);
+    if let Some(older) = super::db::older(&config, &store).await? {
+        session.warn(&older.led_by("△", "!"));
+    }
     session.answer(&picture.document());
     if options.watch {
         watch(session, from, options.id.as_deref(), &picture.lines).await.map_err(meanwhile)?;

@@ -1,8 +1,8 @@
 //! `test-send`: one mail to somebody who asked for it.
 
 use super::exit::{Answer, Exit, Failure};
-use super::preview::sample;
-use super::say::say;
+use super::preview::{not_fit, sample};
+use super::say::{Text, say};
 use super::session::{Session, notice};
 use crate::config::Config;
 use crate::library::{Library, LoadedNotice};
@@ -57,12 +57,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let subject = Subject { notice_id: &options.notice, member_id: now, round: 0 };
     let message_id = Mailer::new(&config, &keys).message_id(subject);
     let stamp = Stamp { to: &to.address().envelope(), message_id: &message_id, dated_at_ms: now };
-    let mail = notice.renderer.mail(&member, &stamp).map_err(|error| {
-        Failure::new(
-            Exit::BadData,
-            say!(ja: "この文面は送れません: {error}", en: "this letter cannot be sent: {error}"),
-        )
-    })?;
+    let mail = notice.renderer.mail(&member, &stamp).map_err(|error| Failure::new(Exit::BadData, not_fit(&error)))?;
     let envid = keys.envid(subject, 1);
     let mut body = json!({ "to": to.address().to_string(), "member": row, "message_id": message_id, "mail_sha256": hex(&mail.sha256), "outcome": "pending" });
     // What the ledger does not take is not sent.
@@ -106,7 +101,7 @@ async fn member(store: &Store, notice: &LoadedNotice, options: &Options) -> Resu
 
 /// Hands the mail to the first relay that can be opened.
 async fn send(config: &Config, to: &Listed, mail: &Mail, envid: String) -> Result<(String, Outcome), Failure> {
-    let mut why = String::new();
+    let mut why = Text::default();
     for relay in relays::relays(config)? {
         match Outgoing::open(&relay).await {
             Ok(connection) => {
@@ -122,13 +117,14 @@ async fn send(config: &Config, to: &Listed, mail: &Mail, envid: String) -> Resul
                 };
                 return Ok((relay.name, connection.send_listed(to, parcel, Instant::now() + NO_LEASE).await));
             }
-            Err(fault) => why = format!("{}: {fault}", relay.name),
+            Err(fault) => why = fault.text().at(&relay.name),
         }
     }
+    let Text { ja, en } = why;
     let next = say!(ja: "`owabi check --connect` で確かめてください。", en: "look at `owabi check --connect`");
     Err(Failure::with(
         Exit::Unavailable,
-        say!(ja: "中継サーバーにつながりません: {why}", en: "no relay can be reached: {why}"),
+        say!(ja: "中継サーバーにつながりません: {ja}", en: "no relay can be reached: {en}"),
         next,
     ))
 }
@@ -146,10 +142,11 @@ fn in_short(outcome: &Outcome) -> (&'static str, Option<u16>) {
 fn report(session: &Session, relay: &str, message_id: &str, outcome: &Outcome) -> Exit {
     let (word, _) = in_short(outcome);
     let said = match outcome {
-        Outcome::Accepted(reply) | Outcome::Refused(_, reply) => reply.to_string(),
-        Outcome::NotSent(fault) | Outcome::Unknown(fault) => fault.to_string(),
+        Outcome::Accepted(reply) | Outcome::Refused(_, reply) => Text::same(reply.to_string()),
+        Outcome::NotSent(fault) | Outcome::Unknown(fault) => fault.text(),
     };
-    session.tell(&say!(ja: "{relay}: {word} ({said})", en: "{relay}: {word} ({said})"));
-    session.answer(&json!({ "relay": relay, "outcome": word, "reply": said, "message_id": message_id }));
+    let Text { ja, en } = &said;
+    session.tell(&say!(ja: "{relay}: {word} ({ja})", en: "{relay}: {word} ({en})"));
+    session.answer(&json!({ "relay": relay, "outcome": word, "reply": en, "message_id": message_id }));
     if word == "accepted" { Exit::Done } else { Exit::Failed }
 }

@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::say::{Text, say};
-use owabi_store::{Durability, Setup, StoreError, Trouble};
+use owabi_store::{Durability, Setup, StoreError, Trouble, unreadable_row};
 
 /// Of a relay with `tls: none` that is not this machine.
 pub(super) fn in_the_clear(name: &str, host: &str) -> Text {
@@ -32,7 +32,10 @@ pub(super) fn what(error: &StoreError) -> Text {
         StoreError::SealsGone { number } => {
             format!("台帳の封印 {number} が消えているか、別のものになっています。封印を続けていません。")
         }
-        StoreError::Row { id, what } => format!("affected_members の id {id} の行を読めません({what})。"),
+        StoreError::SealsUnknown => {
+            "この待ち行列には封印がありますが、その控えがこのマシンにありません。古いコピーかもしれないため、封印を続けていません。".to_owned()
+        }
+        StoreError::Row { id, what } => return unreadable_row(*id, what),
         StoreError::RosterChanged { looked_at, held } => {
             format!(
                 "確かめた後に対象者が変わっています(そのとき {looked_at} 名、いま {held} 名)。何も解禁していません。"
@@ -210,7 +213,7 @@ mod tests {
             StoreError::SchemaOlder { found: 1, wanted: 2 },
             StoreError::SchemaNewer { found: 3, wanted: 2 },
             StoreError::Damaged("page 7".into()),
-            StoreError::Row { id: 7, what: "cohorts".into() },
+            StoreError::Row { id: 7, what: say!(ja: "cohorts 列", en: "column cohorts") },
             StoreError::RosterChanged { looked_at: 3, held: 4 },
             StoreError::ChangedMeanwhile,
             StoreError::DecidedMeanwhile,

@@ -1,7 +1,6 @@
 //! The process environment as a value, and the overrides in it: `OWABI_SMTP__RELAYS__0__HOST=…`.
 
 use super::problem::Problem;
-use super::words;
 use crate::cli::say::{Text, say};
 use owabi_core::yaml::document::{self as yaml, Mapping, Step, Value};
 use std::collections::BTreeMap;
@@ -46,10 +45,7 @@ impl Environment {
                 continue;
             };
             let path = steps(name);
-            match yaml::parse(variable, text)
-                .map_err(|e| words::of_syntax(&e.message))
-                .and_then(|value| set(document, &path, value))
-            {
+            match yaml::parse(variable, text).map_err(|e| e.message).and_then(|value| set(document, &path, value)) {
                 Ok(()) => applied.push(Override { variable: variable.clone(), path }),
                 Err(message) => problems.push(Problem {
                     file: format!("${variable}"),

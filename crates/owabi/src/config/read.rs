@@ -2,7 +2,8 @@
 
 use super::environment::Override;
 use super::problem::{ConfigError, Finding, Problem};
-use super::{Config, Environment, words};
+use super::{Config, Environment};
+use crate::cli::say::Text;
 use owabi_core::yaml::YamlError;
 use owabi_core::yaml::document::{self as yaml, Mapping, Step, Value};
 
@@ -27,8 +28,7 @@ pub(super) fn read(file: &str, text: &str, environment: &Environment) -> Result<
         Problem { file: file.to_owned(), line, column, path: path_text, ..Problem::default() }
     };
     let (config, mistakes) = typed(document);
-    problems
-        .extend(mistakes.into_iter().map(|(path, said)| Problem { message: words::of_reader(&said), ..place(&path) }));
+    problems.extend(mistakes.into_iter().map(|(path, message)| Problem { message, ..place(&path) }));
     let found = config.as_ref().map(|config| config.validate().0).unwrap_or_default();
     for Finding { path, message, hint } in found {
         let steps = yaml::steps_of(&path);
@@ -43,7 +43,7 @@ pub(super) fn read(file: &str, text: &str, environment: &Environment) -> Result<
 }
 
 /// Gives the document its types. A value that has the wrong one is noted, struck out and the rest read again.
-fn typed(mut document: Value) -> (Option<Config>, Vec<(Vec<Step>, String)>) {
+fn typed(mut document: Value) -> (Option<Config>, Vec<(Vec<Step>, Text)>) {
     let mut mistakes = Vec::new();
     while mistakes.len() < MOST_PROBLEMS {
         let (path, message) = match yaml::typed(document.clone()) {
@@ -61,12 +61,5 @@ fn typed(mut document: Value) -> (Option<Config>, Vec<(Vec<Step>, String)>) {
 
 fn syntax(error: YamlError) -> Problem {
     let YamlError { file, place, path, message } = error;
-    Problem {
-        file,
-        line: place.map(|at| at.0),
-        column: place.map(|at| at.1),
-        path,
-        message: words::of_syntax(&message),
-        hint: None,
-    }
+    Problem { file, line: place.map(|at| at.0), column: place.map(|at| at.1), path, message, hint: None }
 }

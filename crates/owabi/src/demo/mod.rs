@@ -49,8 +49,7 @@ pub(crate) async fn run(session: &Session, people: u32, keep: Option<PathBuf>) -
     let store = open_store(&config, true).await?;
     let keys = keys::load(&config, &store).await?;
     let library = Arc::new(Library::load(&config));
-    let notice =
-        library.get(site::NOTICE).map_err(|why| Failure::new(Exit::BadConfig, say!(ja: "{why}", en: "{why}")))?;
+    let notice = library.get(site::NOTICE).map_err(|why| Failure::new(Exit::BadConfig, why))?;
     let report = fill(session, &store, &notice, roster).await?;
     approve(session, &config, &store, &notice, &keys).await?;
     let counts = send(session, &config, &store, library, keys.clone()).await?;

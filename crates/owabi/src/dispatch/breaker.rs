@@ -1,4 +1,4 @@
-//! The breaker: the failures of each notice under way are counted once a second, as soon as the recorder has written one, and when
+//! The breaker: the failures of each notice under way are counted as soon as the recorder has written one, once a second, and when
 //! a run ends; too many pause the notice for every daemon.
 //!
 //! Only failures are counted each time, by an index of their own. All outcomes are counted when the failures could be too many

@@ -15,6 +15,7 @@ use crate::outgoing::Outgoing;
 use crate::service::Pulse;
 use owabi_core::outcome::{Fault, FaultKind, Phase};
 use owabi_core::settle::Word;
+use owabi_core::text::Text;
 use owabi_store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,7 +193,7 @@ async fn settled(shared: &Shared) {
 }
 
 fn local(detail: &str) -> Fault {
-    Fault { phase: Phase::Connect, kind: FaultKind::Local, reply: None, detail: detail.to_owned() }
+    Fault { phase: Phase::Connect, kind: FaultKind::Local, reply: None, detail: Text::same(detail) }
 }
 
 pub(super) fn alert(desk: &Desk, consequence: Consequence, fault: &Fault) {
@@ -204,7 +205,8 @@ pub(super) fn alert(desk: &Desk, consequence: Consequence, fault: &Fault) {
 
 /// A relay's words may quote addresses; the log gets the code only. The attempt's row keeps the whole reply.
 fn masked(fault: &Fault) -> String {
-    fault.reply.as_ref().map_or_else(|| fault.detail.clone(), |reply| format!("{} (code {})", fault.detail, reply.code))
+    let detail = &fault.detail.en;
+    fault.reply.as_ref().map_or_else(|| detail.clone(), |reply| format!("{detail} (code {})", reply.code))
 }
 
 impl Shared {

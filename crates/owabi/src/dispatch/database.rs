@@ -190,6 +190,7 @@ pub(crate) fn harmless(error: &StoreError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::say::Text;
 
     fn gone() -> StoreError {
         StoreError::Damaged("page 7".into())
@@ -219,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_a_refused_statement_quotes_is_not_passed_on() {
-        let row = StoreError::Row { id: 7, what: "taro@example.jp".into() };
+        let row = StoreError::Row { id: 7, what: Text::same("taro@example.jp") };
         assert!(!harmless(&row).contains("taro"));
     }
 

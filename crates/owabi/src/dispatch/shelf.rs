@@ -3,6 +3,7 @@
 //! No mail is sent by a policy that is not in the ledger: what is read again is entered before it takes the old one's place, and
 //! what nobody entered is not [`Shelf::sendable`].
 
+use crate::cli::say::Text;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::configuration::{self, Policies};
@@ -50,7 +51,7 @@ impl Shelf {
     }
 
     /// The notice, if its policy is in the ledger, or why there is none.
-    pub(super) fn sendable(&self, id: &str) -> Result<Option<Arc<LoadedNotice>>, String> {
+    pub(super) fn sendable(&self, id: &str) -> Result<Option<Arc<LoadedNotice>>, Text> {
         let reading = self.lock();
         reading.library.get(id).map(|notice| reading.noted.contains_key(id).then_some(notice))
     }

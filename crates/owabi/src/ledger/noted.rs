@@ -10,6 +10,16 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+/// What says that a database may be older than what was sent from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Older {
+    /// The head that was noted is not in its chain of seals.
+    Than(Head),
+    /// It has seals, and none of them was ever noted here: the file may have come to a new machine, from any time. Daemons on a shared
+    /// database may well begin on a new host.
+    Unknown,
+}
+
 /// The file of the newest head.
 #[derive(Clone, Debug)]
 pub struct Noted {
@@ -40,16 +50,19 @@ impl Noted {
         self.file.display().to_string()
     }
 
-    /// The head of this queue that was noted, when its chain of seals does not hold it: the queue is older than the head, or another
-    /// one was put in its place.
+    /// Whether the queue may be older than the head that was noted, or another one was put in its place.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn missing_from(&self, store: &Store, queue: &str) -> Result<Option<Head>, StoreError> {
-        let Some(head) = self.read(queue).filter(|head| head.number > 0) else { return Ok(None) };
+    pub async fn older(&self, store: &Store, queue: &str) -> Result<Option<Older>, StoreError> {
+        let head = match self.read(queue) {
+            Some(head) if head.number > 0 => head,
+            None if !store.is_shared() && store.newest_seal().await?.is_some() => return Ok(Some(Older::Unknown)),
+            _ => return Ok(None),
+        };
         let there = store.seals_after(head.number - 1, 1).await?.into_iter().next();
         let holds = there.is_some_and(|seal| seal.number == head.number && Seal::hash_of(&seal.text) == head.hash);
-        Ok((!holds).then_some(head))
+        Ok((!holds).then_some(Older::Than(head)))
     }
 
     /// The head of this queue that was noted last, if it can be read.
@@ -64,6 +77,14 @@ impl Noted {
             Ok(text) => text.lines().filter_map(Head::find).any(|head| head.number > 0),
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
+    }
+
+    /// Notes that this queue begins with `head`, unless one was noted: a crash right after the first seal leaves a note.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn begin(&self, head: &Head) -> io::Result<()> {
+        if self.read(&head.queue).is_some() { Ok(()) } else { self.replace(head) }
     }
 
     /// Puts the head of this queue aside, so that another chain may go on: its line is appended to a file beside, which is named.
@@ -93,7 +114,11 @@ impl Noted {
         self.failed = written.is_err();
     }
 
-    fn replace(&self, head: &Head) -> io::Result<()> {
+    /// Notes a head in the place of the one before.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn replace(&self, head: &Head) -> io::Result<()> {
         self.rewrite(&head.queue, Some(head))
     }
 

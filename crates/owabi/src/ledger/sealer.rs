@@ -4,7 +4,7 @@
 //! open until no transaction that ran when it was noticed can still commit.
 
 use super::leaves::{Leaves, PAGE, read};
-use super::noted::Noted;
+use super::noted::{Noted, Older};
 use crate::alerts::{Alerts, Kind};
 use crate::cli::say::say;
 use crate::clock;
@@ -128,12 +128,11 @@ impl Sealer {
         self.trust().await?;
         let (before, mut sealed) = (self.newest.number, 0);
         while !self.round(now, &mut sealed).await? {}
+        let head = self.head();
         if self.newest.number > before
             && let Some(noted) = &mut self.noted
         {
-            let (queue, key) = (self.queue.clone(), self.key.public().id());
-            let Newest { number, at, hash } = self.newest;
-            noted.write(&Head { queue, number, at, entries: self.entries, hash, key });
+            noted.write(&head);
         }
         Ok(sealed)
     }
@@ -143,10 +142,13 @@ impl Sealer {
         if self.trusted {
             return Ok(());
         }
-        if let Some(noted) = &self.noted
-            && let Some(head) = noted.missing_from(&self.store, &self.queue).await?
-        {
-            return Err(StoreError::SealsGone { number: head.number });
+        if let Some(noted) = &self.noted {
+            match noted.older(&self.store, &self.queue).await? {
+                Some(Older::Than(head)) => return Err(StoreError::SealsGone { number: head.number }),
+                Some(Older::Unknown) => return Err(StoreError::SealsUnknown),
+                // What cannot be written now is said after the first seal.
+                None => drop(noted.begin(&self.head())),
+            }
         }
         self.trusted = true;
         Ok(())
@@ -342,7 +344,7 @@ impl Trouble {
         };
         let why = harmless(error);
         if self.since.is_none() {
-            if let StoreError::SealsGone { .. } = error {
+            if let StoreError::SealsGone { .. } | StoreError::SealsUnknown = error {
                 tracing::error!(error = why, "the ledger is not sealed: run owabi ledger verify");
             } else {
                 tracing::warn!(error = why, "the ledger cannot be sealed now; it is tried again each second");

@@ -100,10 +100,11 @@ impl Failed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::say::Text;
 
     #[test]
     fn what_a_row_holds_is_not_told_as_a_trouble_of_a_source() {
-        let row = StoreError::Row { id: 7, what: "taro@example.test is no member".to_owned() };
+        let row = StoreError::Row { id: 7, what: Text::same("taro@example.test is no member") };
         assert_eq!(Failed::Store(row).harmless(), "row 7 cannot be read");
         assert_eq!(Failed::Source("no file".to_owned()).harmless(), "no file");
     }

@@ -5,6 +5,7 @@ use super::item::{Item, What};
 use super::matching::{Seen, folded};
 use super::troubles::Troubles;
 use super::{Arrival, Verdict};
+use crate::cli::say::say;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::dispatch::harmless;
@@ -243,7 +244,10 @@ impl Intake {
             let seen =
                 Seen { members: members.into_iter().map(|member| (member.id, member)).collect(), ..Seen::default() };
             if !seen.members.contains_key(&member_id) {
-                return Err(StoreError::Row { id: member_id, what: "there is no such row".to_owned() });
+                return Err(StoreError::Row {
+                    id: member_id,
+                    what: say!(ja: "その行はありません", en: "there is no such row"),
+                });
             }
             let mut decision = decide_by_hand(&item, member_id, says, &seen, &self.rules);
             if decision.waits() {

@@ -36,7 +36,27 @@ struct Looker {
     asked: Option<Instant>,
     said: BTreeSet<String>,
     told: String,
-    accepted: VecDeque<(Instant, u64)>,
+    pace: Pace,
+}
+
+/// How many mails were accepted, at the last looks.
+#[derive(Default)]
+struct Pace(VecDeque<(Instant, u64)>);
+
+impl Pace {
+    /// Mails a second, from when the first one of them was sent on.
+    fn per_second(&mut self, now: Instant, accepted: impl FnOnce() -> u64) -> f64 {
+        let looks = &mut self.0;
+        if looks.back().is_none_or(|(at, _)| now.saturating_duration_since(*at) >= EVERY) {
+            looks.push_back((now, accepted()));
+        }
+        while looks.len() > LOOKS || looks.len() > 2 && looks[0].1 == looks[1].1 {
+            looks.pop_front();
+        }
+        let (Some((from, before)), Some((to, after))) = (looks.front(), looks.back()) else { return 0.0 };
+        let seconds = to.saturating_duration_since(*from).as_secs_f64();
+        if seconds > 0.0 { after.saturating_sub(*before) as f64 / seconds } else { 0.0 }
+    }
 }
 
 impl Keeper {
@@ -46,9 +66,9 @@ impl Keeper {
     /// When no thread can be started.
     pub fn start(manager: Manager, watchdog: Option<Duration>, live: Live, service: Service) -> io::Result<Self> {
         let (stop, stopped) = channel();
-        let (feeds, said, accepted) = (watchdog.map(|interval| interval / 3), BTreeSet::new(), VecDeque::new());
+        let (feeds, said, pace) = (watchdog.map(|interval| interval / 3), BTreeSet::new(), Pace::default());
         let mut looker =
-            Looker { manager, live, service, feeds, fed: None, asked: None, said, told: String::new(), accepted };
+            Looker { manager, live, service, feeds, fed: None, asked: None, said, told: String::new(), pace };
         // However late the thread gets its turn, a long start has asked for its time.
         looker.look(clock::monotonic());
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || looker.work(&stopped))?;
@@ -123,26 +143,30 @@ impl Looker {
     }
 
     fn tell_status(&mut self, wedged: &[Wedged], now: Instant) {
-        let per_second = self.rate(now);
+        let per_second = self.pace.per_second(now, || self.live.accepted());
         let text = Seen::of(&self.service, &self.live, wedged, per_second, clock::now_ms()).text();
         if text != self.told {
             self.manager.status(&text);
             self.told = text;
         }
     }
+}
 
-    /// Mails accepted a second.
-    fn rate(&mut self, now: Instant) -> f64 {
-        if self.accepted.back().is_none_or(|(at, _)| now.saturating_duration_since(*at) >= EVERY) {
-            self.accepted.push_back((now, self.live.accepted()));
-        }
-        if self.accepted.len() > LOOKS {
-            self.accepted.pop_front();
-        }
-        let (Some((from, before)), Some((to, after))) = (self.accepted.front(), self.accepted.back()) else {
-            return 0.0;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_is_that_of_the_sending_and_the_quiet_time_before_it_does_not_count() {
+        let (begin, mut pace) = (clock::monotonic(), Pace::default());
+        let mut at = |second: u64, accepted| {
+            let pace = pace.per_second(begin + Duration::from_secs(second), || accepted);
+            format!("{pace:.1}")
         };
-        let seconds = to.saturating_duration_since(*from).as_secs_f64();
-        if seconds > 0.0 { after.saturating_sub(*before) as f64 / seconds } else { 0.0 }
+        assert!((0..30).all(|second| at(second, 7) == "0.0"));
+        assert_eq!([at(30, 107), at(31, 207), at(32, 307)], ["100.0"; 3]);
+        assert_eq!(at(33, 307), "75.0", "a second without any, in the midst");
+        assert!((34..60).all(|second| at(second, 307) != "100.0") && at(60, 307) == "0.0");
+        assert_eq!(at(61, 308), "1.0");
     }
 }

@@ -5,6 +5,7 @@ use crate::cli::exit::Exit;
 use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
 use crate::library::Library;
+use owabi_core::guard::GuardProblem;
 use owabi_core::lifecycle::Status;
 use owabi_store::{Store, StoreError};
 use std::collections::BTreeMap;
@@ -14,11 +15,10 @@ const OPEN: [Status; 3] = [Status::Queued, Status::Sending, Status::InDoubt];
 
 pub(super) fn check(session: &Session, library: &Library, found: &mut Found) {
     for problem in &library.problems {
-        let text = Text::same(format!("{}: {}", problem.file, problem.message));
         if problem.warning {
-            found.warning(session, "notice", &text);
+            found.warning(session, "notice", &problem.what);
         } else {
-            found.problem(session, Exit::BadConfig, "notice", &text);
+            found.problem(session, Exit::BadConfig, "notice", &problem.what);
         }
     }
     for (id, notice) in &library.notices {
@@ -26,11 +26,11 @@ pub(super) fn check(session: &Session, library: &Library, found: &mut Found) {
             found.warning(session, "notice", &without_approval(id));
         }
         let problems = match notice.renderer.check() {
-            Ok(problems) => problems.iter().map(ToString::to_string).collect(),
-            Err(error) => vec![error.to_string()],
+            Ok(problems) => problems.iter().map(GuardProblem::text).collect(),
+            Err(error) => vec![error.text()],
         };
         for problem in problems {
-            found.problem(session, Exit::BadConfig, "notice", &Text::same(format!("{id}: {problem}")));
+            found.problem(session, Exit::BadConfig, "notice", &problem.at(id));
         }
     }
 }

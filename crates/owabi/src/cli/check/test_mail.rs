@@ -6,7 +6,7 @@ mod signature;
 use super::Found;
 use super::seen::Seen;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::say::say;
+use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
 use crate::clock;
 use crate::config::Config;
@@ -280,12 +280,11 @@ fn handed_over(letter: &Letter, outcome: &Outcome) -> Seen {
             say!(ja: "試しのメールが拒否されました: {reply}", en: "the test mail was refused: {reply}"),
             next,
         ),
-        Outcome::NotSent(fault) | Outcome::Unknown(fault) => Seen::failed(
-            "send",
-            Exit::Unavailable,
-            say!(ja: "試しのメールを渡せません: {fault}", en: "the test mail could not be handed over: {fault}"),
-            next,
-        ),
+        Outcome::NotSent(fault) | Outcome::Unknown(fault) => {
+            let Text { ja, en } = fault.text();
+            let what = say!(ja: "試しのメールを渡せません: {ja}", en: "the test mail could not be handed over: {en}");
+            Seen::failed("send", Exit::Unavailable, what, next)
+        }
     }
 }
 

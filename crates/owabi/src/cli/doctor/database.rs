@@ -1,7 +1,7 @@
 //! The database: whether it is whole, how its file is filled, and how old its newest backup is.
 
 use super::super::check::unseen;
-use super::super::db::{backup::FOLDER, unfinished::left};
+use super::super::db::{backup::FOLDER, older, unfinished::left};
 use super::super::exit::Failure;
 use super::super::lock::is_held;
 use super::super::lost::refuse_lost;
@@ -12,7 +12,6 @@ use super::{Findings, mib};
 use crate::config::{Config, Target};
 use crate::japan;
 use crate::keys;
-use crate::ledger::Noted;
 use owabi_core::lifecycle::Status;
 use owabi_store::Store;
 use std::collections::BTreeSet;
@@ -177,13 +176,11 @@ async fn look_at_keys(config: &Config, store: &Store, found: &mut Findings) -> R
 }
 
 async fn look_at_seals(config: &Config, store: &Store, found: &mut Findings) -> Result<(), Failure> {
-    let noted = Noted::of(config);
-    if let Some(head) = noted.missing_from(store, &store.queue_id().await?).await? {
-        let (number, place) = (head.number, noted.place());
+    if let Some(older) = older(config, store).await? {
         found.bad(
             "ledger",
-            say!(ja: "データベースが古くなっています。{place} に控えた封印 {number} がありません。", en: "the database is older than what was sealed: seal {number}, noted in {place}, is not in it"),
-            say!(ja: "送信を止めたまま、`owabi ledger verify` の示す手順に従ってください。", en: "send nothing, and do what `owabi ledger verify` says"),
+            older,
+            say!(ja: "送信を止めたまま、`owabi ledger verify` と `owabi db accept-restored` の示す手順に従ってください。", en: "send nothing, and do what `owabi ledger verify` and `owabi db accept-restored` say"),
         );
     }
     Ok(())

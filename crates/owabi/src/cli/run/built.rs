@@ -38,7 +38,7 @@ impl Built {
 fn load_library(config: &Config) -> Library {
     let library = Library::load(config);
     for problem in library.problems.iter().filter(|problem| !problem.warning) {
-        tracing::warn!(file = problem.file, problem = problem.message, "a notice cannot be used");
+        tracing::warn!(problem = problem.what.en, "a notice cannot be used");
     }
     library
 }

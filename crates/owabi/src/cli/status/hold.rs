@@ -84,7 +84,7 @@ impl Hold {
         let canary = self.canary.map(|(size, of)| {
             let Outcomes { good, failed, waiting } = of;
             say!(
-                ja: "  試し送り(最初の {size} 通まで): 受付 {good}、失敗 {failed}、結果待ち {waiting}。結果がわかるまで残りは送りません。",
+                ja: "  試し送り(最初の {size} 通まで): 受付 {good}、失敗 {failed}、結果待ち {waiting}。結果が分かるまで残りは送りません。",
                 en: "  canary (the first {size} at most): {good} accepted, {failed} failed, {waiting} not known yet; the rest waits for them"
             )
         });

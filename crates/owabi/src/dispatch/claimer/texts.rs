@@ -81,7 +81,7 @@ impl Claimer {
 
     /// None while its policy is not in the ledger.
     fn loaded(&self, id: &str, released: &str) -> Result<Option<Arc<NoticeRun>>, String> {
-        let Some(notice) = self.live.0.shelf.sendable(id)? else { return Ok(None) };
+        let Some(notice) = self.live.0.shelf.sendable(id).map_err(|why| why.en)? else { return Ok(None) };
         let run = NoticeRun::new(id, notice, self.config.smtp.notify_success);
         let changed = "its text is not the one that was released: restore the files as they were approved";
         if run.is_text(released) { Ok(Some(Arc::new(run))) } else { Err(changed.to_owned()) }

@@ -155,6 +155,6 @@ fn evidence(outcome: Outcome) -> (Phase, Option<Reply>, Option<String>) {
     match outcome {
         Outcome::Accepted(reply) => (Phase::Dot, Some(reply), None),
         Outcome::Refused(phase, reply) => (phase, Some(reply), None),
-        Outcome::NotSent(fault) | Outcome::Unknown(fault) => (fault.phase, fault.reply, Some(fault.detail)),
+        Outcome::NotSent(fault) | Outcome::Unknown(fault) => (fault.phase, fault.reply, Some(fault.detail.en)),
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use owabi_core::reply::Reply;
+use owabi_core::text::Text;
 
 fn desk() -> Desk {
     let relay = Relay::new("main", "127.0.0.1", 25);
@@ -7,7 +8,7 @@ fn desk() -> Desk {
 }
 
 fn fault(kind: FaultKind) -> Fault {
-    Fault { phase: Phase::Connect, kind, reply: None, detail: "gone".into() }
+    Fault { phase: Phase::Connect, kind, reply: None, detail: Text::same("gone") }
 }
 
 fn refused(phase: Phase, code: u16, text: &str) -> Outcome {

@@ -4,6 +4,7 @@ use super::super::seats::Seat;
 use super::*;
 use crate::config::Relay as RelayLimits;
 use owabi_core::outcome::{Fault, FaultKind, Phase};
+use owabi_core::text::Text;
 use owabi_smtp::relay::Relay;
 
 const DOMAIN: &str = "docomo.ne.jp";
@@ -129,7 +130,7 @@ fn a_standby_is_wanted_only_while_the_others_are_down() {
         [desks[0].seats.any(), desks[1].seats.any()]
     };
     assert_eq!(seats(), [true, false]);
-    let gone = Fault { phase: Phase::Connect, kind: FaultKind::Connection, reply: None, detail: "gone".into() };
+    let gone = Fault { phase: Phase::Connect, kind: FaultKind::Connection, reply: None, detail: Text::same("gone") };
     desks[0].fault(&gone, 0, 0, 1.0);
     assert_eq!(seats(), [true, true], "and the first is tried again");
 }

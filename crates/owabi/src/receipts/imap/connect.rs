@@ -5,6 +5,7 @@ use super::connection::{Connection, Deadlines};
 use super::response::{Said, Status};
 use super::trouble::{Trouble, code};
 use super::wire::Wire;
+use crate::cli::say::say;
 use crate::config::Tls;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -97,9 +98,10 @@ async fn secure(mailbox: &Mailbox, stream: TcpStream) -> Result<Stream, Trouble>
         None => None,
     };
     let name = settings.server_name.as_deref().unwrap_or(&mailbox.host);
-    let handshake = tls::secure(stream, name, ca.as_deref(), "the IMAP server");
+    let whom = say!(ja: "IMAP サーバー", en: "the IMAP server");
+    let handshake = tls::secure(stream, name, ca.as_deref(), &whom);
     let secured = timeout(mailbox.deadlines.step, handshake).await;
-    secured.map_err(|_| Trouble::Silent("TLS handshake"))?.map_err(Trouble::Setup)
+    secured.map_err(|_| Trouble::Silent("TLS handshake"))?.map_err(|why| Trouble::Setup(why.en))
 }
 
 #[derive(PartialEq)]

@@ -19,9 +19,10 @@ impl Look<'_> {
                 say!(ja: "送信元 {address} は受け付けられます", en: "sender {address} is taken"),
             );
         };
+        let Text { ja, en } = fault.text();
         let what = say!(
-            ja: "送信元 {address} が受け付けられません: {fault}",
-            en: "sender {address} is not taken: {fault}"
+            ja: "送信元 {address} が受け付けられません: {ja}",
+            en: "sender {address} is not taken: {en}"
         );
         if is_passing(fault) {
             return Seen::warning(SENDER, what, later());
@@ -56,9 +57,10 @@ impl Look<'_> {
                 ),
             );
         };
+        let Text { ja, en } = fault.text();
         let what = say!(
-            ja: "宛先 {address} が受け付けられません: {fault}",
-            en: "recipient {address} is not taken: {fault}"
+            ja: "宛先 {address} が受け付けられません: {ja}",
+            en: "recipient {address} is not taken: {en}"
         );
         if is_passing(fault) {
             return Seen::warning(RECIPIENT, what, later());

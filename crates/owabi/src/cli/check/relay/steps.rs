@@ -32,6 +32,8 @@ impl Look<'_> {
             let list = self.probe.addresses.iter().map(|address| shown(address.ip())).collect::<Vec<_>>().join(", ");
             return Seen::fine("resolve", say!(ja: "名前解決: {host} → {list}", en: "name: {host} is {list}"));
         };
+        let said = fault.text();
+        let Text { ja, en } = &said;
         let (what, next) = match step.io {
             Some(Trouble::NoSuchName) => (
                 say!(ja: "{host} という名前はありません(アドレスが見つかりません)。", en: "there is no such name as {host}, or it has no address"),
@@ -41,14 +43,14 @@ impl Look<'_> {
                 ),
             ),
             Some(Trouble::Resolver) => (
-                say!(ja: "名前解決(DNS)が働いていません: {fault}", en: "names cannot be resolved here, the resolver fails: {fault}"),
+                say!(ja: "名前解決(DNS)が働いていません: {ja}", en: "names cannot be resolved here, the resolver fails: {en}"),
                 say!(
                     ja: "/etc/resolv.conf と DNS サーバーを確かめてください。名前が間違っているとは限りません。",
                     en: "look at /etc/resolv.conf and the DNS server; the name itself may well be right"
                 ),
             ),
             _ => (
-                Text::same(fault.to_string()),
+                said,
                 say!(ja: "host と、このマシンの DNS を確かめてください。", en: "look at host, and at this machine's DNS"),
             ),
         };
@@ -60,6 +62,7 @@ impl Look<'_> {
         let Some(fault) = &step.fault else {
             return Seen::fine("connect", say!(ja: "TCP 接続: {shown}", en: "TCP: connected to {shown}"));
         };
+        let Text { ja, en } = fault.text();
         let what = match step.io {
             Some(Trouble::Refused) => say!(
                 ja: "{shown} は接続を拒否しました(そのポートで待ち受けていません)。",
@@ -69,7 +72,7 @@ impl Look<'_> {
             Some(Trouble::NoRoute) => {
                 say!(ja: "{shown} への経路がありません。", en: "there is no route to {shown} from here")
             }
-            _ => say!(ja: "{shown} につながりません: {fault}", en: "{shown}: {fault}"),
+            _ => say!(ja: "{shown} につながりません: {ja}", en: "{shown}: {en}"),
         };
         let next = match step.io {
             Some(Trouble::Refused) => say!(
@@ -110,14 +113,16 @@ impl Look<'_> {
                 say!(ja: "host と port が SMTP サーバーのものか確かめてください。", en: "see whether host and port are those of an SMTP server")
             }
         };
-        let what = say!(ja: "最初の応答がありません: {fault}", en: "no greeting: {fault}");
+        let Text { ja, en } = fault.text();
+        let what = say!(ja: "最初の応答がありません: {ja}", en: "no greeting: {en}");
         Seen::failed("greeting", Exit::Unavailable, what, next)
     }
 
     fn ehlo_step(&self, step: &Step) -> Vec<Seen> {
         let helo = &self.relay.helo;
         if let Some(fault) = &step.fault {
-            let what = say!(ja: "EHLO {helo} が受け付けられません: {fault}", en: "EHLO {helo} is not taken: {fault}");
+            let Text { ja, en } = fault.text();
+            let what = say!(ja: "EHLO {helo} が受け付けられません: {ja}", en: "EHLO {helo} is not taken: {en}");
             let next = say!(
                 ja: "smtp.relays の helo を、このマシンの DNS にある完全な名前にしてください。",
                 en: "set helo in smtp.relays to the full name that this machine has in the DNS"
@@ -185,9 +190,10 @@ impl Look<'_> {
                 ),
             );
         };
+        let Text { ja, en } = fault.text();
         let (what, next) = match fault {
             Fault { kind: FaultKind::Auth, reply: Some(_), .. } => (
-                say!(ja: "ログインが拒否されました: {fault}", en: "the login was refused: {fault}"),
+                say!(ja: "ログインが拒否されました: {ja}", en: "the login was refused: {en}"),
                 say!(
                     ja: "user と password_file の中身を確かめてください。アプリ用パスワードが要るサービスもあります。アカウントが締め出されないよう、一度しか試していません。",
                     en: "look at user and at what is in password_file; some services want a password made for programs. It was tried once only, so that the account is not locked"
@@ -195,8 +201,8 @@ impl Look<'_> {
             ),
             Fault { kind: FaultKind::Auth, .. } => (
                 say!(
-                    ja: "ログインできません(パスワードは送っていません)。{fault}。提示された方式: {offered}",
-                    en: "no login, and the password was not sent: {fault}; offered: {offered}"
+                    ja: "ログインできません(パスワードは送っていません)。{ja}提示された方式: {offered}",
+                    en: "no login, and the password was not sent: {en}; offered: {offered}"
                 ),
                 say!(
                     ja: "owabi が使う方式は PLAIN と LOGIN です。中継サーバーで有効にするか、ログインなしで許可してもらい user を外してください。TLS の後にだけ提示するサーバーもあります。",
@@ -204,7 +210,7 @@ impl Look<'_> {
                 ),
             ),
             _ => (
-                say!(ja: "ログインを確かめられません: {fault}", en: "the login could not be tried: {fault}"),
+                say!(ja: "ログインを確かめられません: {ja}", en: "the login could not be tried: {en}"),
                 say!(ja: "一時的な障害です。しばらくしてもう一度調べてください。", en: "a passing trouble of the relay: look again later"),
             ),
         };

@@ -51,12 +51,14 @@ impl Look<'_> {
     }
 
     fn no_tls(&self, fault: &Fault) -> Seen {
+        let said = fault.text();
+        let Text { ja, en } = &said;
         let (what, next) = match (self.probe.distrust, &self.probe.in_the_clear) {
             (Some(distrust), _) => self.distrusted(distrust),
             (None, Some(offers)) if !offers.starttls => (
                 say!(
-                    ja: "STARTTLS が提示されません。{fault}",
-                    en: "STARTTLS is not offered: {fault}"
+                    ja: "STARTTLS が提示されません。{ja}",
+                    en: "STARTTLS is not offered: {en}"
                 ),
                 say!(
                     ja: "ポート(587 か 25 か)を確かめてください。465 番なら tls: implicit です。途中の機器(ファイアウォールの SMTP 検査など)が STARTTLS を取り除いていることもあります。",
@@ -64,14 +66,14 @@ impl Look<'_> {
                 ),
             ),
             _ if self.relay.tls == Tls::Implicit => (
-                Text::same(fault.to_string()),
+                said,
                 say!(
                     ja: "このポートが最初から TLS を話すか確かめてください。587 番や 25 番なら、たいてい tls: starttls です。",
                     en: "see whether this port speaks TLS from the first byte: 587 and 25 mostly want tls: starttls"
                 ),
             ),
             _ => (
-                Text::same(fault.to_string()),
+                said,
                 say!(
                     ja: "中継サーバーの TLS の設定(1.2 以上か)を、その管理者に確かめてください。",
                     en: "ask the relay's administrator about its TLS: owabi needs version 1.2 or 1.3"
