@@ -11,7 +11,8 @@ use owabi_store::{DaemonRow, OpenOptions, Store};
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A small association whose queue is on PostgreSQL.
