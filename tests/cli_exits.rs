@@ -2,11 +2,12 @@
 
 use crate::support::program::ask_to_stop;
 use crate::support::site::{NOTICE, Site, owabi};
+use crate::support::world::PATIENCE;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use serde_json::json;
 use std::io::Read;
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A daemon that is ended with the test.
 struct Daemon(Child);
@@ -16,7 +17,8 @@ impl Daemon {
     fn start(site: &Site) -> Self {
         let child = site.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let daemon = Self(child);
-        for _ in 0..200 {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
             let lock = std::fs::File::options().write(true).open(site.path("owabi.db.lock"));
             if lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock))) {
                 return daemon;
