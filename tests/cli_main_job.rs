@@ -330,6 +330,64 @@ fn an_import_says_for_which_reason_lines_are_not_affected() {
 }
 
 #[test]
+fn lines_that_are_not_affected_are_named_by_what_they_say_and_come_back_to_be_corrected() {
+    let site = Site::new();
+    let odd = line("3", "見本 三郎", "c@example.jp").replace("クレジットカード", "クレジット カード");
+    site.write(
+        "roster.csv",
+        &[HEADER, &line("1", "見本 太郎", "a@example.jp"), &odd, &odd.replace("3,", "4,")].concat(),
+    );
+    let others = site.path("others.csv");
+    let to = ["--not-affected", others.to_str().unwrap()];
+    let told = site.import("roster.csv", &to).exits(0).json();
+    assert_eq!(told["not_affected_values"], json!({ "method": { "クレジット カード": 2 } }), "{told}");
+    assert_eq!((&told["not_affected_others"], mode(&others)), (&json!({ "method": 0 }), 0o600));
+    let text = site.read("others.csv");
+    assert!(text.contains("3,the payment method is not affected,3,見本 三郎,c@example.jp"), "{text}");
+    site.write("corrected.csv", &text.replace("クレジット カード", "クレジットカード"));
+    assert_eq!(site.import("corrected.csv", &[]).exits(0).json()["imported"], 2);
+    let file = site.path("roster.csv");
+    let import =
+        |more: &[&str]| site.run(&[&["import", file.to_str().unwrap(), "--notice", NOTICE, "--yes"], more].concat());
+    let said = import(&[]).exits(0).stdout;
+    assert!(said.contains("\"クレジット カード\": 2") && said.contains("look at these values"), "{said}");
+    import(&["--not-affected", file.to_str().unwrap()]).exits(2);
+    import(&["--refused", to[1], "--not-affected", to[1]]).exits(2);
+    assert_eq!(site.read("others.csv"), text);
+}
+
+#[test]
+fn who_was_taken_out_before_the_release_is_named_by_a_further_import_and_can_be_taken_in_by_it() {
+    let site = Site::new();
+    let right = [line("1", "見本 太郎", "a@example.jp"), line("2", "見本 次郎", "b@example.jp")].concat();
+    site.write("wrong.csv", &[HEADER, &right.replace("b@", "wrong@")].concat());
+    site.write("right.csv", &[HEADER, &right].concat());
+    site.import("wrong.csv", &[]).exits(0);
+    let withdraw = ["withdraw", "--notice", NOTICE, "--member", "2", "--reason", "wrong roster", "--yes"];
+    site.run(&withdraw).exits(0);
+    let told = site.import("right.csv", &[]).exits(0).json();
+    assert_eq!([&told["withdrawn"], &told["withdrawn_never_released"], &told["taken_in"]], [1, 1, 0], "{told}");
+    let file = site.path("right.csv");
+    let said = site.run(&["import", file.to_str().unwrap(), "--notice", NOTICE, "--yes"]).exits(0).stdout;
+    assert!(said.contains("who stay so and are not sent to: 2") && said.contains("--take-in-withdrawn"), "{said}");
+    assert_eq!((site.count("withdrawn"), site.count("held")), (1, 1));
+    let told = site.import("right.csv", &["--take-in-withdrawn"]).exits(0).json();
+    assert_eq!([&told["taken_in"], &told["merged"], &told["withdrawn"]], [1, 1, 0], "{told}");
+    assert_eq!((site.count("withdrawn"), site.count("held")), (0, 2));
+    let log = site.json(&["log", "--member", "2"]);
+    assert_eq!(log["rows"][0]["email"], "b@example.jp", "as the further roster has it: {log}");
+    site.run(&["preflight", "--notice", NOTICE]).exits(0);
+    site.run(&["approve", NOTICE]).exits(0);
+    assert_eq!(site.json(&["release", NOTICE, "--yes"])["queued"], 2);
+    site.run(&["ledger", "verify"]).exits(0);
+    site.run(&withdraw).exits(0);
+    let told = site.import("right.csv", &["--take-in-withdrawn"]).exits(0).json();
+    assert_eq!([&told["withdrawn"], &told["withdrawn_never_released"], &told["taken_in"]], [1, 0, 0], "{told}");
+    assert_eq!(site.count("withdrawn"), 1, "a release has chosen: what comes after it is a resend");
+    assert_eq!(site.json(&["report", "--notice", NOTICE])["adds_up"], true);
+}
+
+#[test]
 fn the_list_of_the_withdrawn_is_a_roster_for_the_corrected_notice() {
     let site = Site::new();
     site.import("samples/payments.csv", &[]).exits(0);

@@ -115,6 +115,49 @@ fn the_report_adds_up_names_nobody_and_loads_nothing() {
 }
 
 #[test]
+fn refused_lines_that_are_in_no_figure_stand_in_the_summary_and_in_the_status() {
+    let site = site();
+    let said = |verb: &[&str]| site.run(verb).exits(0).stdout;
+    let page = site.path("report.html");
+    let report = ["report", "--notice", NOTICE, "--html", page.to_str().unwrap()];
+    assert!(!said(&report).contains("roster lines were refused") && !said(&["status"]).contains("refused"));
+    let head = "会員番号,氏名,メールアドレス,支払内容,支払方法,支払日時\n";
+    let lines = ",甲,a@example.jp,公認野球指導者資格 登録費,クレジットカード,2021-10-20\n".repeat(2);
+    site.write("blank.csv", &format!("{head}{lines}"));
+    for _ in 0..2 {
+        site.import("blank.csv", &[]).exits(65);
+    }
+    let summary = "Besides, 2 roster lines were refused";
+    assert!(said(&report).contains(summary) && site.read("report.html").contains(summary));
+    assert!(said(&["status"]).contains("2 roster lines were refused"));
+    assert_eq!(site.json(&["report", "--notice", NOTICE])["refused_lines"], 2);
+    assert_eq!(site.json(&["status"])["notices"][0]["refused_lines"], 2);
+}
+
+#[test]
+fn a_report_names_the_approvals_that_the_release_rests_on_and_no_others() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    let look_and_approve = |who: &str| {
+        site.run(&["preflight", "--notice", NOTICE]).exits(0);
+        site.run(&["approve", NOTICE, "--as", who]).exits(0);
+    };
+    look_and_approve("taro");
+    look_and_approve("jiro");
+    site.edit("notices/metaps-2022.yaml", "canary: 50", "canary: 7");
+    look_and_approve("jiro");
+    site.run(&["release", NOTICE, "--yes"]).exits(0);
+    let entries = site.run(&["ledger", "show", "--kind", "approve"]).exits(0).stdout;
+    let report = site.json(&["report", "--notice", NOTICE]);
+    let approvals = report["releases"][0]["approvals"].as_array().unwrap();
+    assert_eq!((approvals.len(), &approvals[0]["actor"]), (1, &"jiro".into()), "{report}");
+    let under_the_released_policy = entries.lines().last().unwrap();
+    assert!(under_the_released_policy.contains(approvals[0]["at"].as_str().unwrap()), "{report} {entries}");
+    let said = site.run(&["report", "--notice", NOTICE]).exits(0).stdout;
+    assert!(said.contains("jiro") && !said.contains("taro"), "{said}");
+}
+
+#[test]
 fn a_report_that_does_not_add_up_says_where_and_fails() {
     let site = site();
     change(&site, "UPDATE batches SET imported = imported + 1");

@@ -1,7 +1,7 @@
-//! The screens of README.md and README.ja.md are those of the program.
+//! The screens of README.md and README.ja.md, and those of an import in the guides for the night, are those of the program.
 
 use super::markdown::{Document, all};
-use crate::support::site::owabi;
+use crate::support::site::{NOTICE, Site, owabi};
 
 /// The lines that a document shows of the demonstration.
 fn demonstration(document: &Document) -> Vec<String> {
@@ -37,6 +37,23 @@ fn the_readme_shows_what_the_demonstration_prints() {
         let printed: Vec<&str> = said.stdout.lines().take(shown.len()).collect();
         let differs = printed.iter().zip(&shown).find(|(line, shown)| !is_shown(line, shown));
         assert!(shown.len() > 8 && differs.is_none(), "{path}: {differs:?}");
+    }
+}
+
+#[test]
+fn the_guides_for_the_night_show_what_an_import_of_the_sample_prints() {
+    for (path, lang, name) in
+        [("docs/operators-night.md", "en", "roster.csv"), ("docs/operators-night.ja.md", "ja", "名簿.csv")]
+    {
+        let site = Site::new();
+        site.write(name, &site.read("samples/payments.csv"));
+        let mut import = site.command(&["--lang", lang, "import", name, "--notice", NOTICE, "--dry-run"]);
+        let said = import.current_dir(site.path("")).output().unwrap();
+        let printed = String::from_utf8([said.stderr, said.stdout].concat()).unwrap();
+        let documents = all();
+        let document = documents.iter().find(|document| document.path == path).unwrap();
+        let shown = document.blocks().into_iter().find(|block| block.text.starts_with(&format!("{name}: ")));
+        assert_eq!(shown.unwrap().text.trim_end(), printed.trim_end(), "{path}");
     }
 }
 

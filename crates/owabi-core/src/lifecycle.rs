@@ -96,6 +96,8 @@ pub enum Event {
     Release,
     /// An operator takes the member out; of claimed rows only those without an intent: their bodies cannot have left.
     Withdraw,
+    /// A roster that is imported again takes in whoever was taken out before any release; approval and release come after it.
+    TakeIn,
     /// A worker claims the row that is due.
     Claim,
     /// The lease ended, and no intent is recorded: the body cannot have left.
@@ -130,9 +132,10 @@ pub enum Event {
 
 impl Event {
     /// All events, for the table test.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Release,
         Self::Withdraw,
+        Self::TakeIn,
         Self::Claim,
         Self::LeaseEnded,
         Self::LeaseEndedWithIntent,
@@ -177,6 +180,8 @@ impl Status {
             (S::Failed | S::Bounced | S::Unreachable, E::CloseByHand) => self,
             (S::Sending, E::LoseReply | E::LeaseEndedWithIntent) => S::InDoubt,
             (S::Held | S::Queued | S::Sending, E::Withdraw) => S::Withdrawn,
+            // Of those who were never released: nothing of theirs was ever due.
+            (S::Withdrawn, E::TakeIn) => S::Held,
             // The mail of an earlier, lost reply turns up while the row waits for another, or was given up.
             (S::Queued | S::Failed | S::Withdrawn, E::ConfirmAccepted) => S::Accepted,
             (S::Accepted | S::InDoubt | S::Delivered | S::Queued | S::Failed | S::Withdrawn, E::ReceiptDelivered) => {
@@ -279,6 +284,7 @@ mod tests {
         (
             Status::Withdrawn,
             &[
+                (Event::TakeIn, Status::Held),
                 (Event::ConfirmAccepted, Status::Accepted),
                 (Event::ReceiptDelivered, Status::Delivered),
                 (Event::Resend, Status::Queued),

@@ -5,7 +5,7 @@ use crate::open::{Store, on_both};
 use crate::rows::{member_text, status};
 use crate::sql::{
     BATCH_BY_FILE, BATCH_INSERT, BATCH_TOTALS, Dialect, FINDINGS_INSERT, INSERT_MEMBERS, KNOWN_MEMBERS, LEDGER_APPEND,
-    MERGE_MEMBERS, NOTICE_KEPT, NOTICE_KNOWN, NOTICE_UPSERT, SHARED_ADDRESSES, json_rows,
+    MERGE_MEMBERS, NOTICE_KEPT, NOTICE_KNOWN, NOTICE_UPSERT, SHARED_ADDRESSES, TAKE_IN_MEMBERS, json_rows,
 };
 use crate::tx::{Tx, on_tx};
 use owabi_core::lifecycle::Status;
@@ -85,6 +85,8 @@ pub struct KnownRow {
     pub status: Status,
     /// It came with this same import.
     pub same_import: bool,
+    /// It was in no roster that was released, so no mail to it was ever due.
+    pub never_released: bool,
 }
 
 /// A known member with what a further line added.
@@ -128,6 +130,7 @@ macro_rules! refuse_purged {
 pub struct Import {
     tx: Tx,
     batch: BatchRecord,
+    taken_in: usize,
 }
 
 impl Store {
@@ -142,7 +145,7 @@ impl Store {
             let alone = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('owabi import ' || $1, 0))");
             alone.bind(&batch.notice_id).execute(&mut **tx).await?;
         }
-        let mut import = Import { tx, batch };
+        let mut import = Import { tx, batch, taken_in: 0 };
         import.insert_batch().await?;
         Ok(import)
     }
@@ -189,7 +192,9 @@ impl Import {
                     let text = member_text!(row, 0, 1);
                     let id = text.id;
                     let same_import = row.get::<Option<String>, _>(8).as_deref() == Some(batch_id.as_str());
-                    Ok(KnownRow { id, member: text.read()?, status: status(id, row.get(7))?, same_import })
+                    let never_released = row.get::<Option<i64>, _>(9).is_none();
+                    let status = status(id, row.get(7))?;
+                    Ok(KnownRow { id, member: text.read()?, status, same_import, never_released })
                 })
                 .collect()
         })
@@ -215,6 +220,27 @@ impl Import {
                 if merge.execute(&mut **tx).await?.rows_affected() < merged.len() as u64 {
                     return Err(StoreError::ChangedMeanwhile);
                 }
+            }
+        });
+        Ok(())
+    }
+
+    /// Holds again, as these rows have them, members who were withdrawn and never released. The import's ledger entry says how many,
+    /// and each of them has an entry for the change of its status.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Refused`; `ChangedMeanwhile` when one of them is not withdrawn any more, or was released: the import can only
+    /// be dropped.
+    pub async fn take_in(&mut self, rows: &[MergedRow]) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.taken_in += rows.len();
+        let (taken_in, at) = (json_rows(rows.iter().map(merged_row)), self.batch.at);
+        on_tx!(self.tx, |tx, dialect| {
+            let update = sqlx::query(TAKE_IN_MEMBERS.on(dialect)).bind(&taken_in).bind(at);
+            if update.execute(&mut **tx).await?.rows_affected() < rows.len() as u64 {
+                return Err(StoreError::ChangedMeanwhile);
             }
         });
         Ok(())
@@ -254,7 +280,11 @@ impl Import {
     /// `Unavailable`, `Purged`: nothing was imported.
     pub async fn commit(mut self, totals: Totals) -> Result<(), StoreError> {
         let batch = self.batch.clone();
-        let body = json!({ "batch": batch.id, "file_sha256": batch.file_sha256, "totals": totals }).to_string();
+        let mut body = json!({ "batch": batch.id, "file_sha256": batch.file_sha256, "totals": totals });
+        if self.taken_in > 0 {
+            body["taken_in"] = self.taken_in.into();
+        }
+        let body = body.to_string();
         on_tx!(self.tx, |tx, dialect| {
             let update = sqlx::query(BATCH_TOTALS.on(dialect)).bind(&batch.id).bind(totals.lines).bind(totals.imported);
             let update = update.bind(totals.merged).bind(totals.unreachable).bind(totals.not_affected);

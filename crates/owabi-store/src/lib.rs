@@ -55,7 +55,7 @@ pub use purge::{Keyed, Retention};
 pub use receipts::{ArrivalRow, ByPerson, MemberChange, NewReceipt, ReceiptRow, Received};
 pub use record::{Claim, Grant, Group, Intent, Recorded, Settle};
 pub use report::{
-    ApprovedRow, BatchRow, EventRow, MembersRow, PublicationRow, ReleasedRow, ReportRows, ResentRow, SealHead,
+    ApprovedRow, BatchRow, EventRow, MembersRow, PublicationRow, ReleasedRow, ReportRows, ResentRow, RestsOn, SealHead,
     SubstitutesRow, ToldRow,
 };
 pub use resend::{Chosen, RESEND_CLASSES, ResendBatch, ResendRequest, ResendRow};

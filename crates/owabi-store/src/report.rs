@@ -116,6 +116,37 @@ pub struct ReleasedRow {
     pub roster_hash: String,
     /// How many rows.
     pub members: i64,
+    /// What it rests on; `None` when the ledger does not tell.
+    pub rests_on: Option<RestsOn>,
+}
+
+/// Whose approvals, under which policy, a release rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestsOn {
+    /// Who approved.
+    pub approvers: Vec<String>,
+    /// Of the sending policy, lower-case hexadecimal.
+    pub policy_hash: String,
+}
+
+impl ReleasedRow {
+    /// Those of `approvals` that the release rests on: of its words, rows and policy, by those whom it names, each of them once.
+    pub fn approvals<'a>(&self, approvals: &'a [ApprovedRow]) -> Vec<&'a ApprovedRow> {
+        let mut of_it: Vec<&ApprovedRow> = Vec::new();
+        for one in approvals.iter().filter(|one| self.is_of(one)) {
+            if !of_it.iter().any(|other| other.actor == one.actor) {
+                of_it.push(one);
+            }
+        }
+        of_it
+    }
+
+    fn is_of(&self, one: &ApprovedRow) -> bool {
+        let named = self.rests_on.as_ref().is_none_or(|on| {
+            on.approvers.contains(&one.actor) && one.policy_hash.as_ref().is_none_or(|hash| *hash == on.policy_hash)
+        });
+        named && (&one.fingerprint, &one.roster_hash) == (&self.fingerprint, &self.roster_hash)
+    }
 }
 
 /// One approval.
@@ -129,6 +160,8 @@ pub struct ApprovedRow {
     pub fingerprint: String,
     /// Of the rows that were looked at.
     pub roster_hash: String,
+    /// Of the sending policy; `None`: the approval is of before it was named.
+    pub policy_hash: Option<String>,
 }
 
 /// For so many members of one status something was done instead of a mail.

@@ -476,6 +476,7 @@ statements! {
     SUBSTITUTE_REVOKE = "substitute_revoke";
     SUBSTITUTES = "substitutes";
     SUBSTITUTES_OF = "substitutes_of";
+    TAKE_IN_MEMBERS = "take_in_members";
     TAKE_OVER_ATTEMPTS = "take_over_attempts";
     TAKE_OVER_DOUBT = "take_over_doubt";
     TAKE_OVER_QUEUE = "take_over_queue";

@@ -2,25 +2,29 @@
 
 mod chunk;
 mod findings;
-mod refused;
+mod given_back;
+mod outside;
 mod source;
 
-pub use findings::Found;
-pub(crate) use refused::is_same_file;
+pub use findings::{Found, WithdrawnLines};
+pub(crate) use given_back::is_same_file;
+pub use outside::Outside;
 
 use chunk::{Chunk, Merged};
 use findings::Findings;
+use given_back::{Finished, GivenBack, RefusedLine};
 use owabi_core::address::Lang;
-use owabi_core::roster::{Detected, Line, NotAffected, RosterError, RosterOptions, RosterReader, Verdict};
+use owabi_core::roster::{Detected, Line, RosterError, RosterOptions, RosterReader, Verdict};
 use owabi_store::{BatchRecord, Import, Store, StoreError, Totals};
-use refused::{RefusedFile, RefusedLine};
+
+use outside::Counts;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Lines that are looked up and written together.
 const CHUNK: usize = 2_000;
 
-/// Why an import did not happen. Nothing of it is in the database, but for [`ImportError::RefusedFile`].
+/// Why an import did not happen. Nothing of it is in the database, but for [`ImportError::GivenBack`].
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file is no roster, or ends inside a field.
@@ -29,9 +33,9 @@ pub enum ImportError {
     /// A file cannot be opened, read or written.
     #[error("{0}: {1}")]
     File(String, std::io::Error),
-    /// The import is done, and the file of refused lines could not get its name.
+    /// The import is done, and a file of refused lines, or of those not affected, could not get its name.
     #[error("imported, but {0} cannot be written: {1}")]
-    RefusedFile(String, std::io::Error),
+    GivenBack(String, std::io::Error),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,9 +61,13 @@ pub struct Request {
     pub at: i64,
     /// Count exactly and leave the database as it was.
     pub dry_run: bool,
+    /// Members who were withdrawn before any release are held again, as the roster has them.
+    pub take_in_withdrawn: bool,
     /// Where refused lines go, with their numbers and reasons; a dry run writes nothing.
     pub refused: Option<PathBuf>,
-    /// The language of findings and of the file of refused lines.
+    /// Where the lines that are not affected go, likewise.
+    pub not_affected: Option<PathBuf>,
+    /// The language of findings and of these files.
     pub lang: Lang,
 }
 
@@ -69,7 +77,7 @@ pub struct Report {
     /// The arithmetic; it adds up.
     pub totals: Totals,
     /// The lines that are not affected, by the reason; their sum is in the totals.
-    pub not_affected_by: BTreeMap<NotAffected, i64>,
+    pub outside: Vec<Outside>,
     /// The batch: this import's, or the earlier one of the same file; `None` for a dry run.
     pub batch: Option<String>,
     /// The file was imported before, and nothing is new in it.
@@ -80,6 +88,8 @@ pub struct Report {
     pub findings: Vec<Found>,
     /// How many findings of each kind.
     pub kinds: BTreeMap<&'static str, u64>,
+    /// The lines of members who were withdrawn.
+    pub withdrawn: WithdrawnLines,
     /// Addresses that several members share; each of them gets their own mail.
     pub shared_addresses: i64,
 }
@@ -126,9 +136,12 @@ struct Pass {
     batch: String,
     order: Vec<String>,
     totals: Totals,
-    not_affected_by: BTreeMap<NotAffected, i64>,
+    outside: Counts,
     findings: Findings,
-    refused: Option<RefusedFile>,
+    lang: Lang,
+    take_in: bool,
+    refused: Option<GivenBack>,
+    not_affected: Option<GivenBack>,
 }
 
 impl Pass {
@@ -138,39 +151,49 @@ impl Pass {
         roster: &RosterReader<source::Counted>,
         batch: BatchRecord,
     ) -> Result<Self, ImportError> {
-        let wanted = request.refused.as_ref().filter(|_| !request.dry_run);
-        let refused = wanted.map(|file| RefusedFile::create(file, &batch.id, roster.headers(), request.lang));
+        let file = |name: &Option<PathBuf>| {
+            let wanted = name.as_ref().filter(|_| !request.dry_run);
+            wanted.map(|name| GivenBack::create(name, &batch.id, roster.headers(), request.lang)).transpose()
+        };
         Ok(Self {
-            refused: refused.transpose()?,
+            refused: file(&request.refused)?,
+            not_affected: file(&request.not_affected)?,
             batch: batch.id.clone(),
             import: store.begin_import(batch).await?,
             order: request.options.cohorts.iter().map(|cohort| cohort.id.clone()).collect(),
             totals: Totals::default(),
-            not_affected_by: BTreeMap::new(),
+            outside: Counts::default(),
             findings: Findings::new(request.lang),
+            lang: request.lang,
+            take_in: request.take_in_withdrawn,
         })
     }
 
     async fn take(&mut self, lines: Vec<Line>) -> Result<(), ImportError> {
-        let mut chunk = Chunk::default();
+        let mut chunk = Chunk { take_in: self.take_in, ..Chunk::default() };
         let mut refused = Vec::new();
         self.totals.lines += i64::try_from(lines.len()).unwrap_or(i64::MAX);
         for Line { number, verdict } in lines {
             match verdict {
                 Verdict::Affected(entry) => chunk.entries.push((number, entry)),
-                Verdict::NotAffected { why } => {
+                Verdict::NotAffected { why, value, raw } => {
                     self.totals.not_affected += 1;
-                    *self.not_affected_by.entry(why).or_default() += 1;
+                    self.outside.add(why, value);
+                    if let Some(file) = &mut self.not_affected {
+                        file.write(number, why.text(self.lang), &raw)?;
+                    }
                 }
                 Verdict::Refused { reason, raw } => refused.push(RefusedLine { number, reason, raw }),
             }
         }
         let nos: Vec<&str> = chunk.entries.iter().map(|(_, entry)| entry.member.member_no.as_str()).collect();
         let known = self.import.known(&nos).await?;
-        let Merged { new, changed, others } = chunk.merge(known, &self.order, &mut self.totals, &mut self.findings);
+        let Merged { new, changed, taken_in, others } =
+            chunk.merge(known, &self.order, &mut self.totals, &mut self.findings);
         refused.extend(others);
         self.refuse(refused)?;
         self.import.write(&new, &changed).await?;
+        self.import.take_in(&taken_in).await?;
         Ok(self.import.note(&self.findings.take_new()).await?)
     }
 
@@ -180,7 +203,7 @@ impl Pass {
         for RefusedLine { number, reason, raw } in lines {
             self.totals.refused += 1;
             if let Some(file) = &mut self.refused {
-                file.write(number, &reason, &raw)?;
+                file.write(number, &reason.text(self.lang), &raw)?;
             }
             self.findings.refused(number, &reason, &raw);
         }
@@ -193,7 +216,8 @@ impl Pass {
         earlier: Option<String>,
         encoding: Detected,
     ) -> Result<Report, ImportError> {
-        let refused = self.refused.take().map(RefusedFile::finish).transpose()?;
+        let files = [self.refused.take(), self.not_affected.take()].into_iter().flatten();
+        let files: Vec<Finished> = files.map(GivenBack::finish).collect::<Result<_, _>>()?;
         let totals = self.totals;
         if !totals.add_up() {
             self.import.roll_back().await?;
@@ -211,10 +235,10 @@ impl Pass {
         } else {
             self.import.commit(totals).await?;
         }
-        refused.map_or(Ok(()), refused::Finished::keep)?;
-        let (findings, kinds) = self.findings.into_parts();
-        let not_affected_by = self.not_affected_by;
-        Ok(Report { totals, not_affected_by, batch, same_file, encoding, findings, kinds, shared_addresses })
+        files.into_iter().try_for_each(Finished::keep)?;
+        let (findings, kinds, withdrawn) = self.findings.into_parts();
+        let outside = self.outside.into_outside();
+        Ok(Report { totals, outside, batch, same_file, encoding, findings, kinds, withdrawn, shared_addresses })
     }
 }
 

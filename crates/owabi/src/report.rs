@@ -13,6 +13,7 @@ mod tests;
 pub mod text;
 mod words;
 
+pub(crate) use figures::refused_lines;
 pub use figures::{Figures, Imported, Notified};
 pub use sections::{Block, Cell, Row, Section, Table, Weight, sections};
 

@@ -1,6 +1,5 @@
 //! Refused lines, given back to the operator as a file that Excel opens rightly.
 
-use super::Refusal;
 use crate::address::Lang;
 use crate::spreadsheet::Spreadsheet;
 use std::borrow::Cow;
@@ -31,10 +30,9 @@ pub(super) fn own_columns(headers: &[String]) -> usize {
     if is_own(0) || is_own(1) { OWN.len() } else { 0 }
 }
 
-/// Writes refused lines as CSV: line number, reason, then the fields as they were. UTF-8 with BOM, CR LF, cells defused.
+/// Writes lines that are given back as CSV: line number, reason, then the fields as they were. UTF-8 with BOM, CR LF, cells defused.
 pub struct RefusedWriter<W: Write> {
     sheet: Spreadsheet<W>,
-    lang: Lang,
 }
 
 impl<W: Write> RefusedWriter<W> {
@@ -46,16 +44,16 @@ impl<W: Write> RefusedWriter<W> {
         let mut sheet = Spreadsheet::new(to)?;
         let own = OWN.map(|[ja, en]| lang.of(ja, en));
         sheet.row(own.into_iter().chain(headers.iter().map(String::as_str)))?;
-        Ok(Self { sheet, lang })
+        Ok(Self { sheet })
     }
 
-    /// Writes one refused line.
+    /// Writes one line, with what [`super::Refusal::text`] or [`super::NotAffected::text`] says of it.
     ///
     /// # Errors
     /// Those of the writer handed to [`RefusedWriter::new`].
-    pub fn write(&mut self, number: u64, reason: &Refusal, raw: &[String]) -> io::Result<()> {
-        let own = [number.to_string(), reason.text(self.lang)];
-        self.sheet.row(own.iter().chain(raw))
+    pub fn write(&mut self, number: u64, reason: &str, raw: &[String]) -> io::Result<()> {
+        let number = number.to_string();
+        self.sheet.row([number.as_str(), reason].into_iter().chain(raw.iter().map(String::as_str)))
     }
 
     /// Flushes what was written.

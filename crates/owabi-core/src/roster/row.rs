@@ -21,6 +21,10 @@ pub enum Verdict {
     NotAffected {
         /// The first thing that no rule names.
         why: NotAffected,
+        /// What the line says there, at most 100 characters: the purpose, the method or the day.
+        value: String,
+        /// Its fields, as a refused line gives them back.
+        raw: Vec<String>,
     },
     /// The line could not be taken.
     Refused {
@@ -127,16 +131,16 @@ impl Judge {
     pub(super) fn verdict(&mut self, record: &Record) -> Verdict {
         match self.read(record) {
             Ok(Ok(entry)) => Verdict::Affected(Entry { raw: self.raw_fields(record), ..entry }),
-            Ok(Err(why)) => Verdict::NotAffected { why },
+            Ok(Err((why, value))) => Verdict::NotAffected { why, value, raw: self.raw_fields(record) },
             Err(reason) => Verdict::Refused { reason, raw: self.raw_fields(record) },
         }
     }
 
-    fn read(&mut self, record: &Record) -> Result<Result<Entry, NotAffected>, Refusal> {
+    fn read(&mut self, record: &Record) -> Result<Result<Entry, Outside>, Refusal> {
         let mut fields = self.fields(record)?;
         let payment = match self.payment(&fields)? {
             Ok(payment) => payment,
-            Err(why) => return Ok(Err(why)),
+            Err(outside) => return Ok(Err(outside)),
         };
         let gaiji = self.replace_or_refuse_gaiji(&mut fields)?;
         let mut entry = self.entry(&fields)?;
@@ -195,10 +199,7 @@ impl Judge {
         clippy::type_complexity,
         reason = "nothing for a plain list, a payment with its cohorts, or why it concerns nobody"
     )]
-    fn payment(
-        &mut self,
-        fields: &[Cow<'_, str>],
-    ) -> Result<Result<Option<(Payment, Vec<String>)>, NotAffected>, Refusal> {
+    fn payment(&mut self, fields: &[Cow<'_, str>]) -> Result<Result<Option<(Payment, Vec<String>)>, Outside>, Refusal> {
         let Shape::PaymentExport { purpose, method, paid_at } = self.columns.shape else { return Ok(Ok(None)) };
         let given = &fields[paid_at];
         let paid_at = PaidAt::parse(given).ok_or_else(|| Refusal::UnreadableDate { given: shorten(given, 100) })?;
@@ -209,7 +210,7 @@ impl Judge {
         let (purpose, method) = (fields[purpose].trim(), fields[method].trim());
         let cohorts = match self.rules.cohorts(purpose, method, &paid_at) {
             Ok(cohorts) => cohorts,
-            Err(why) => return Ok(Err(why)),
+            Err(why) => return Ok(Err((why, outside(why, purpose, method, &paid_at)))),
         };
         let cohort = cohorts.first().cloned().unwrap_or_default();
         let payment =
@@ -253,6 +254,17 @@ impl Judge {
     fn raw_fields(&self, record: &Record) -> Vec<String> {
         let lossy = |index| String::from_utf8_lossy(record.field(index)).replace(UNDECODABLE, "\u{fffd}");
         (self.before..record.len()).take(200).map(|index| shorten(self.cell(&lossy(index)), 1000)).collect()
+    }
+}
+
+/// Why a payment concerns nobody, and what it says there.
+type Outside = (NotAffected, String);
+
+fn outside(why: NotAffected, purpose: &str, method: &str, paid_at: &PaidAt) -> String {
+    match why {
+        NotAffected::Purpose => shorten(purpose, 100),
+        NotAffected::Method => shorten(method, 100),
+        NotAffected::Day => paid_at.date.to_string(),
     }
 }
 

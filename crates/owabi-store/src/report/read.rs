@@ -1,10 +1,10 @@
 //! The counts of a report, each by one statement, all within one snapshot.
 
 use super::{
-    ApprovedRow, BatchRow, EventRow, MembersRow, PublicationRow, ReleasedRow, ResentRow, SealHead, SubstitutesRow,
-    ToldRow,
+    ApprovedRow, BatchRow, EventRow, MembersRow, PublicationRow, ReleasedRow, ResentRow, RestsOn, SealHead,
+    SubstitutesRow, ToldRow,
 };
-use crate::control::NoticeRow;
+use crate::control::{NoticeRow, policy_hash};
 use crate::error::StoreError;
 use crate::import::Totals;
 use crate::rows::status;
@@ -13,6 +13,7 @@ use crate::sql::{
     REPORT_RESENDS, REPORT_SEAL, REPORT_SUBSTITUTES, REPORT_TOLD,
 };
 use crate::tx::{Tx, on_tx};
+use serde_json::Value;
 use sqlx::Row;
 
 /// All rows of one statement, each made by one expression.
@@ -89,16 +90,32 @@ pub(super) async fn releases(tx: &mut Tx, notice: &str) -> Result<Vec<ReleasedRo
         fingerprint: row.get(2),
         roster_hash: row.get(3),
         members: row.get(4),
+        rests_on: rests_on(row.get(5)),
     })
 }
 
 pub(super) async fn approvals(tx: &mut Tx, notice: &str) -> Result<Vec<ApprovedRow>, StoreError> {
-    rows_of!(tx, REPORT_APPROVALS(notice), |row| ApprovedRow {
-        at: row.get(0),
-        actor: row.get(1),
-        fingerprint: row.get(2),
-        roster_hash: row.get(3),
-    })
+    rows_of!(tx, REPORT_APPROVALS(notice), |row| approved(row.get(0), row.get(1), row.get(2)))
+}
+
+/// An approval as the ledger's entry tells of it. One of before the policy was named has no hash of it.
+fn approved(at: i64, actor: String, body: &str) -> ApprovedRow {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+    ApprovedRow {
+        at,
+        actor,
+        fingerprint: text("fingerprint").unwrap_or_default(),
+        roster_hash: text("roster_hash").unwrap_or_default(),
+        policy_hash: text("policy_hash"),
+    }
+}
+
+/// What the ledger's entry of a release says; one of before it named the approvers says nothing.
+fn rests_on(body: Option<&str>) -> Option<RestsOn> {
+    let body: Value = serde_json::from_str(body?).ok()?;
+    let approvers = serde_json::from_value(body.get("approvers")?.clone()).ok()?;
+    Some(RestsOn { approvers, policy_hash: policy_hash(&body.get("policy")?.to_string()) })
 }
 
 pub(super) async fn substitutes(tx: &mut Tx, notice: &str) -> Result<Vec<SubstitutesRow>, StoreError> {

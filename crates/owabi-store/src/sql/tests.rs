@@ -70,6 +70,7 @@ static OFTEN: &[&Statement] = &[
     &SETTLE_ATTEMPTS,
     &SETTLE_MEMBERS,
     &STANDINGS,
+    &TAKE_IN_MEMBERS,
     &TAKE_OVER_ATTEMPTS,
     &TAKE_OVER_DOUBT,
     &TAKE_OVER_QUEUE,
@@ -110,7 +111,7 @@ const QUEUE: &str = "
     SELECT id, 1, 1, 5, 'accepted', TRUE FROM affected_members WHERE status = 'accepted'";
 
 /// The statements of PostgreSQL that run often, each with arguments that give it something to do there.
-fn often_on_postgres() -> [(&'static str, String); 29] {
+fn often_on_postgres() -> [(&'static str, String); 30] {
     let rows = |row: fn(i64) -> Value| json_rows((0..20).map(|n| row(15_400 + 200 * n)));
     let claims = rows(|id| json!([id, 1, 5, "accepted", "accepted", null, 1, null, 0]));
     let numbers = rows(|id| json!([format!("M{id}")]));
@@ -145,6 +146,7 @@ fn often_on_postgres() -> [(&'static str, String); 29] {
         (on(&RECEIPT_MEMBERS), format!("'{}', 5", rows(|id| json!([id, 1, "accepted", "bounced", null, 0])))),
         (on(&STANDINGS), format!("'{}'", rows(|id| json!([id])))),
         (on(&SEND_AGAIN), "1000, 86400000".into()),
+        (on(&TAKE_IN_MEMBERS), format!("'{claims}', 5")),
         (on(&TAKE_OVER_ATTEMPTS), "'[[20000, 7]]', 5".into()),
         (on(&TAKE_OVER_DOUBT), "5, 1000, '[[\"n1\", 5]]'".into()),
         (on(&TAKE_OVER_QUEUE), "5, 1000".into()),

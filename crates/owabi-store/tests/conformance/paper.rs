@@ -4,7 +4,10 @@ use crate::place::{Place, on_both_databases};
 use crate::{LEASE, NOTICE, accepted, add, batch, claim, count, intent, new_row, release, released};
 use owabi_core::lifecycle::Status;
 use owabi_core::member::{Member, Payment};
-use owabi_store::{Finding, Group, LogFilter, MergedRow, NewRow, OpenOptions, PreflightRow, Store, StoreError, Totals};
+use owabi_store::{
+    Finding, Group, LogFilter, MergedRow, NewRow, OpenOptions, PreflightRow, Selection, Store, StoreError, Totals,
+};
+use serde_json::json;
 
 on_both_databases!(a_member_is_found_by_number_and_pages_go_on_where_the_last_one_ended);
 async fn a_member_is_found_by_number_and_pages_go_on_where_the_last_one_ended(place: Place) {
@@ -68,6 +71,34 @@ async fn a_further_line_renews_a_member_and_an_address_that_it_brings_makes_it_r
     import.commit(Totals { lines: 2, imported: 1, merged: 1, ..Totals::default() }).await.unwrap();
     let renewed = store.member(NOTICE, "M00001").await.unwrap().unwrap();
     assert_eq!((renewed.status, renewed.member.cohorts), (Status::Held, vec!["fee".to_owned()]));
+}
+
+on_both_databases!(who_was_taken_out_before_any_release_can_be_held_again_and_nobody_else_can);
+async fn who_was_taken_out_before_any_release_can_be_held_again_and_nobody_else_can(place: Place) {
+    let store = released(&place, 1).await;
+    add(&store, 7).await;
+    let everybody = Selection::default();
+    assert_eq!(store.withdraw_selected(NOTICE, (&everybody, &json!({})), "why", "花子", 20).await.unwrap(), 2);
+    let mut import = store.begin_import(batch("b3")).await.unwrap();
+    let known = import.known(&["M00000", "M00007"]).await.unwrap();
+    let row = |no: &str| {
+        let known = known.iter().find(|row| row.member.member_no == no).unwrap();
+        assert_eq!((known.status, known.never_released), (Status::Withdrawn, no == "M00007"));
+        let email = Some("right@example.jp".to_owned());
+        let member = Member { email: email.clone(), ..known.member.clone() };
+        MergedRow { id: known.id, member, given_email: email, unreachable: None }
+    };
+    import.take_in(&[row("M00007")]).await.unwrap();
+    import.commit(Totals { lines: 1, merged: 1, ..Totals::default() }).await.unwrap();
+    let held = store.member(NOTICE, "M00007").await.unwrap().unwrap();
+    assert_eq!((held.status, held.member.email.as_deref()), (Status::Held, Some("right@example.jp")));
+    let entries = store.ledger_entries(0, 100).await.unwrap();
+    let entries: Vec<String> = entries.iter().map(|row| format!("{:?}", row.entry).replace([' ', '\\'], "")).collect();
+    let told = |kind: &str, what: &str| entries.iter().any(|entry| entry.contains(kind) && entry.contains(what));
+    assert!(told("kind:\"status\"", "\"to\":\"held\"") && told("kind:\"import\"", "\"taken_in\":1"), "{entries:?}");
+    let mut import = store.begin_import(batch("b4")).await.unwrap();
+    let refused = import.take_in(&[row("M00000")]).await;
+    assert!(matches!(refused, Err(StoreError::ChangedMeanwhile)), "{refused:?}");
 }
 
 on_both_databases!(an_import_that_is_rolled_back_leaves_no_trace_and_one_that_is_committed_is_known_by_its_file);

@@ -145,10 +145,10 @@ impl From<ImportError> for Failure {
                 Exit::BadData,
                 say!(ja: "{file} を読み書きできません: {error}", en: "{file} cannot be read or written: {error}"),
             ),
-            ImportError::RefusedFile(file, error) => Self::with(
+            ImportError::GivenBack(file, error) => Self::with(
                 Exit::Failed,
-                say!(ja: "取り込みましたが、拒否した行を {file} に書けません: {error}", en: "imported, but {file} cannot be written: {error}"),
-                say!(ja: "別のファイル名でもう一度取り込むと、拒否した行だけが書き出されます。", en: "import the file again with another --refused: nothing is imported twice"),
+                say!(ja: "取り込みましたが、{file} に書けません: {error}", en: "imported, but {file} cannot be written: {error}"),
+                say!(ja: "別のファイル名でもう一度取り込むと、その行だけが書き出されます。二重には取り込みません。", en: "import again and name another file: nothing is imported twice"),
             ),
             ImportError::DoesNotAddUp(totals) => Self::with(
                 Exit::Failed,

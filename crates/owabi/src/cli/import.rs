@@ -5,12 +5,13 @@ use super::say::{Text, say};
 use super::session::{Session, notice};
 use super::totals;
 use super::wrong_value::{WrongValue, one_of};
-use crate::import::{Report, Request, import, is_same_file};
+use crate::import::{Outside, Report, Request, WithdrawnLines, import, is_same_file};
 use owabi_core::address::Lang;
 use owabi_core::people::Action;
 use owabi_core::roster::{Delimiter, Encoding, Kind, RosterOptions, Sample};
 use owabi_store::Store;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -19,12 +20,13 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   owabi import payments.csv --notice metaps-2022 --dry-run     exact counts; nothing changes
-  owabi import payments.csv --notice metaps-2022 --yes --refused refused.csv
+  owabi import payments.csv --notice metaps-2022 --yes --refused refused.csv --not-affected others.csv
   owabi import list.tsv --notice generic-breach --encoding cp932 --delimiter tab
 
 Further lines of one member number are one member: their payments go into one letter. A line with another name and another
 address is another person under that number, and is refused.
-The same file twice changes nothing. Exit 65: some lines were refused, the rest is in.")]
+The same file twice changes nothing. Whoever was withdrawn stays so, unless it was before any release and --take-in-withdrawn is given.
+Exit 65: some lines were refused, the rest is in.")]
 pub(super) struct Options {
     /// CSV or TSV: a list of affected members, or a payment export  名簿ファイル
     file: PathBuf,
@@ -46,6 +48,12 @@ pub(super) struct Options {
     /// Write refused lines, with line numbers and reasons, to this CSV file; correct it and import it like a roster
     #[arg(long, value_name = "OUT.csv")]
     refused: Option<PathBuf>,
+    /// Write lines that are not affected, with line numbers and reasons, to this CSV file; those that should be are corrected and imported like a roster
+    #[arg(long, value_name = "OUT.csv")]
+    not_affected: Option<PathBuf>,
+    /// Members who were withdrawn before any release are held again, as this roster has them; else they stay withdrawn
+    #[arg(long)]
+    take_in_withdrawn: bool,
     /// Replace private use characters (gaiji) by 〓 instead of refusing the line
     #[arg(long)]
     replace_gaiji: bool,
@@ -78,7 +86,7 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
         replace_gaiji: options.replace_gaiji,
         ..definition.roster_options()
     };
-    refuse_own_file(&options)?;
+    refuse_own_files(&options)?;
     show_sample(session, &options, &roster)?;
     refuse_withdrawn(&store, &options.notice).await?;
     super::pause::refuse_purged(&store, &options.notice).await?;
@@ -90,7 +98,9 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
         actor,
         at: session.now(),
         dry_run: options.dry_run,
+        take_in_withdrawn: options.take_in_withdrawn,
         refused: options.refused,
+        not_affected: options.not_affected,
         lang: session.lang(),
     };
     if !options.dry_run && !options.yes {
@@ -101,7 +111,7 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
         look(session, &store, &request, &report).await?;
     }
     tell(session, &report, if request.dry_run { Stage::DryRun } else { Stage::Done });
-    if let Some(file) = request.refused.as_ref().filter(|_| request.dry_run) {
+    for file in [&request.refused, &request.not_affected].into_iter().flatten().filter(|_| request.dry_run) {
         let name = file.display();
         session.tell(&say!(ja: "確認のみなので {name} は書いていません。", en: "a dry run does not write {name}"));
     }
@@ -110,23 +120,38 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
     Ok(if report.totals.refused > 0 { Exit::BadData } else { Exit::Done })
 }
 
-/// The file that is read is never written over, and only a file can be.
-fn refuse_own_file(options: &Options) -> Result<(), Failure> {
-    let Some(out) = &options.refused else { return Ok(()) };
-    let name = out.display();
-    if std::fs::metadata(out).is_ok_and(|of| !of.is_file()) {
-        let what =
-            say!(ja: "--refused {name} は普通のファイルではありません。", en: "--refused {name} is no regular file");
-        return Err(Failure::new(Exit::Usage, what));
+/// The file that is read is never written over, nor one of the two that are written, and only files can be.
+fn refuse_own_files(options: &Options) -> Result<(), Failure> {
+    let outs = [("--refused", &options.refused), ("--not-affected", &options.not_affected)];
+    for (option, out) in outs.into_iter().filter_map(|(option, out)| Some((option, out.as_ref()?))) {
+        let name = out.display();
+        if std::fs::metadata(out).is_ok_and(|of| !of.is_file()) {
+            let what =
+                say!(ja: "{option} {name} は普通のファイルではありません。", en: "{option} {name} is no regular file");
+            return Err(Failure::new(Exit::Usage, what));
+        }
+        if is_same_file(&options.file, out)? {
+            return Err(other_name(
+                &say!(ja: "{option} {name} は取り込むファイルそのものです。", en: "{option} {name} is the very file to be imported"),
+            ));
+        }
     }
-    if is_same_file(&options.file, out)? {
-        return Err(Failure::with(
-            Exit::Usage,
-            say!(ja: "--refused {name} は取り込むファイルそのものです。", en: "--refused {name} is the very file to be imported"),
-            say!(ja: "別のファイル名にしてください。何も読んでいません。", en: "give it another name; nothing was read"),
+    if let (Some(one), Some(other)) = (&options.refused, &options.not_affected)
+        && (one == other || is_same_file(one, other)?)
+    {
+        return Err(other_name(
+            &say!(ja: "--refused と --not-affected が同じファイルです。", en: "--refused and --not-affected are one file"),
         ));
     }
     Ok(())
+}
+
+fn other_name(what: &Text) -> Failure {
+    Failure::with(
+        Exit::Usage,
+        what.clone(),
+        say!(ja: "別のファイル名にしてください。何も読んでいません。", en: "give it another name; nothing was read"),
+    )
 }
 
 async fn refuse_withdrawn(store: &Store, id: &str) -> Result<(), Failure> {
@@ -173,7 +198,6 @@ async fn ask(session: &Session, store: &Store, request: &mut Request) -> Result<
         return session.confirm(false, &question);
     }
     request.dry_run = true;
-    let refused = request.refused.take();
     let report = with_bar(session, store, request).await?;
     look(session, store, request, &report).await?;
     tell(session, &report, Stage::Asked);
@@ -183,7 +207,7 @@ async fn ask(session: &Session, store: &Store, request: &mut Request) -> Result<
         false,
         &say!(ja: "お知らせ「{id}」に {n} 行を取り込みますか? [yes/no]", en: "import {n} lines for the notice {id:?}? [yes/no]"),
     )?;
-    (request.dry_run, request.refused) = (false, refused);
+    request.dry_run = false;
     Ok(())
 }
 
@@ -200,15 +224,19 @@ async fn with_bar(session: &Session, store: &Store, request: &Request) -> Result
     Ok(report?)
 }
 
-fn document(report: &Report, dry_run: bool) -> serde_json::Value {
+fn document(report: &Report, dry_run: bool) -> Value {
     let t = &report.totals;
+    let outside =
+        |of: fn(&Outside) -> Value| report.outside.iter().map(|one| (one.why, of(one))).collect::<BTreeMap<_, _>>();
     json!({
         "lines": t.lines,
         "imported": t.imported,
         "merged": t.merged,
         "unreachable": t.unreachable,
         "not_affected": t.not_affected,
-        "not_affected_by": report.not_affected_by,
+        "not_affected_by": outside(|of| json!(of.lines)),
+        "not_affected_values": outside(|of| json!(of.values.iter().cloned().collect::<BTreeMap<_, _>>())),
+        "not_affected_others": outside(|of| json!(of.others)),
         "already_present": t.already_present,
         "refused": t.refused,
         "batch": report.batch,
@@ -217,6 +245,9 @@ fn document(report: &Report, dry_run: bool) -> serde_json::Value {
         "encoding_confident": report.encoding.confident,
         "findings": report.findings,
         "findings_by_kind": report.kinds,
+        "withdrawn": report.withdrawn.lines,
+        "withdrawn_never_released": report.withdrawn.never_released,
+        "taken_in": report.withdrawn.taken_in,
         "shared_addresses": report.shared_addresses,
         "dry_run": dry_run,
     })
@@ -234,10 +265,7 @@ enum Stage {
 fn tell(session: &Session, report: &Report, stage: Stage) {
     let (lines, Text { ja, en }) = (report.totals.lines, totals::sum(&report.totals));
     session.tell(&say!(ja: "行数 {lines} = {ja}", en: "{lines} lines = {en}"));
-    for (why, lines) in &report.not_affected_by {
-        let (ja, en) = (why.text(Lang::Ja), why.text(Lang::En));
-        session.tell(&say!(ja: "  対象外のうち {lines} 行: {ja}", en: "  of the lines not affected, {lines}: {en}"));
-    }
+    tell_outside(session, &report.outside);
     for found in &report.findings {
         let (line, detail) = (found.line, &found.detail);
         let who = found.member_no.as_deref().map(|no| format!(" ({no})")).unwrap_or_default();
@@ -255,7 +283,59 @@ fn tell(session: &Session, report: &Report, stage: Stage) {
             en: "{n} addresses are shared by several members; each of them gets a mail"
         ));
     }
+    tell_withdrawn(session, &report.withdrawn);
     session.tell(&closing(report, stage));
+}
+
+/// What the lines say that are not affected. One odd blank leaves a payer out for good, so a person is to look at it.
+fn tell_outside(session: &Session, outside: &[Outside]) {
+    for Outside { why, lines, values, others } in outside {
+        let (ja, en) = (why.text(Lang::Ja), why.text(Lang::En));
+        session.tell(&say!(ja: "  対象外のうち {lines} 行: {ja}", en: "  of the lines not affected, {lines}: {en}"));
+        for (value, lines) in values {
+            session.tell(&say!(ja: "    \"{value}\": {lines} 行", en: "    \"{value}\": {lines}"));
+        }
+        if *others > 0 {
+            session.tell(&say!(ja: "    ほかの値 {others} 行", en: "    other values: {others}"));
+        }
+    }
+    if !outside.is_empty() {
+        session.tell(&say!(
+            ja: "  対象外の値を確かめてください。空白や書き方の違いで外れた対象者がいれば、--not-affected 対象外.csv で行を書き出し、直して取り込みます。",
+            en: "  look at these values: whoever an odd blank or spelling left out can be corrected and imported, from the file of --not-affected OUT.csv"
+        ));
+    }
+}
+
+/// Who was withdrawn is not told by being in a roster again: this must be seen, and how it can be mended.
+fn tell_withdrawn(session: &Session, withdrawn: &WithdrawnLines) {
+    let WithdrawnLines { lines, never_released, member_nos, taken_in } = withdrawn;
+    if *taken_in > 0 {
+        session.tell(&say!(
+            ja: "取り下げていた {taken_in} 人が保留に戻ります。点検・承認・解禁が要ります。",
+            en: "{taken_in} members who were withdrawn are held again; preflight, approvals and release come after it"
+        ));
+    }
+    if *lines == 0 {
+        return;
+    }
+    let named = super::selecting::named(member_nos);
+    session.tell(&say!(
+        ja: "{lines} 行は取り下げた会員のものです。取り下げのままで、このお知らせは送られません: {named}",
+        en: "{lines} lines are of members who were withdrawn, who stay so and are not sent to: {named}"
+    ));
+    if *never_released > 0 {
+        session.tell(&say!(
+            ja: "  うち {never_released} 行は一度も解禁していない会員です。送るには、--take-in-withdrawn を付けて取り込むと保留に戻ります。",
+            en: "  {never_released} of them are of members who were never released: to send to them, import with --take-in-withdrawn, and they are held again"
+        ));
+    }
+    if lines > never_released {
+        session.tell(&say!(
+            ja: "  解禁してから取り下げた会員に送るには `owabi resend --status withdrawn` を使います。",
+            en: "  whoever was withdrawn after a release is sent to by `owabi resend --status withdrawn`"
+        ));
+    }
 }
 
 fn closing(report: &Report, stage: Stage) -> Text {

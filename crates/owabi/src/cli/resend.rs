@@ -213,11 +213,11 @@ fn why(class: &str) -> Text {
         "under_way" => say!(ja: "送信中", en: "being sent"),
         "waiting" => say!(ja: "送信待ち・解禁待ち", en: "queued or held already"),
         "withdrawn" => {
-            say!(ja: "取り下げ済み(--status withdrawn で対象にできます)", en: "withdrawn (--status withdrawn)")
+            say!(ja: "取り下げ済み(解禁していた人は --status withdrawn で対象にできます。一度も解禁していない人は `owabi import --take-in-withdrawn` で保留に戻します)", en: "withdrawn (--status withdrawn, if they were released; else `owabi import --take-in-withdrawn` holds them again)")
         }
         "other_status" => say!(ja: "指定した状況ではない", en: "of another status"),
         "never_released" => {
-            say!(ja: "一度も解禁されていない(承認されていない人には送りません。名簿を取り込み直し、承認と解禁を受けてください)", en: "never released (nobody approved mails to them: import them again, approve and release)")
+            say!(ja: "一度も解禁されていない(承認されていない人には送りません。取り下げた人は、名簿を `owabi import --take-in-withdrawn` で取り込むと保留に戻ります。そのあと点検・承認・解禁を受けてください)", en: "never released (nobody approved mails to them: whoever was withdrawn is held again by `owabi import --take-in-withdrawn`; then preflight, approve and release)")
         }
         "no_address" => {
             say!(ja: "使えるアドレスがない(`owabi member correct` で訂正できます)", en: "no usable address (`owabi member correct`)")

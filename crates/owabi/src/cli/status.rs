@@ -9,6 +9,7 @@ use super::exit::{Answer, Exit, Failure};
 use super::say::{Text, say};
 use super::session::Session;
 use crate::library::Library;
+use crate::report::refused_lines;
 use crate::{clock, japan};
 use daemons::{Daemon, at_work, daemons};
 use evidence::Evidence;
@@ -51,6 +52,7 @@ struct Picture {
 struct Line {
     notice: NoticeRow,
     counts: BTreeMap<Status, i64>,
+    refused: i64,
     oldest_due: Option<i64>,
     legal_hold: Option<String>,
     purged_at: Option<i64>,
@@ -137,7 +139,8 @@ async fn read((store, library, quiet): From<'_>, id: Option<&str>) -> Result<Pic
             };
             let counts = counts.remove(&notice.id).unwrap_or_default();
             let next = Next::of((store, library), (&notice, &counts, &hold), now).await?;
-            lines.push(Line { notice, counts, oldest_due, legal_hold, purged_at, hold, next });
+            let refused = refused_lines(&store.batches(&notice.id).await?);
+            lines.push(Line { notice, counts, refused, oldest_due, legal_hold, purged_at, hold, next });
         }
     }
     let (daemons, evidence) = (daemons(store).await?, Evidence::read(store, quiet).await?);
@@ -177,6 +180,7 @@ impl Line {
             "state": self.notice.state,
             "state_reason": self.notice.state_reason,
             "counts": counts,
+            "refused_lines": self.refused,
             "no_bounce": evidence.no_bounce(&self.notice.id),
             "total": self.total(),
             "oldest_due": self.oldest_due.map(japan::iso),
@@ -225,6 +229,13 @@ fn tell(session: &Session, picture: &Picture, rate: Option<f64>) {
         }
         let total = line.total();
         session.tell(&say!(ja: "  {total:>9}  計", en: "  {total:>9}  total"));
+        if line.refused > 0 {
+            let n = line.refused;
+            session.tell(&say!(
+                ja: "  取り込みで拒否された {n} 行は、直して取り込み直した行を除き、上の数に入っていません",
+                en: "  {n} roster lines were refused: unless they were corrected and imported, they are in none of these counts"
+            ));
+        }
         if let Some(text) = line.next.text(id, *now, *at_work) {
             session.tell(&text);
         }

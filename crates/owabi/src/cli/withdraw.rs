@@ -19,8 +19,8 @@ Examples:
   owabi withdraw --notice metaps-2022 --file list.csv --reason 'told in person' --yes
 
 Without a selection the whole notice is withdrawn, for good. With one, only those members are taken out and the
-notice stays as it is; `owabi resend --status withdrawn` can take them in again, if they were released. Mails that have
-left, or are just leaving, cannot be called back.
+notice stays as it is; `owabi resend --status withdrawn` can take them in again, if they were released;
+else `owabi import --take-in-withdrawn` does, from a roster that they are in. Mails that have left, or are just leaving, cannot be called back.
 対象を絞ったときは、その人だけを取り下げ、お知らせはそのまま続きます。")]
 pub(super) struct Options {
     /// The notice's id

@@ -66,6 +66,8 @@ async fn fill(session: &Session, store: &Store, notice: &LoadedNotice, file: Pat
     let definition = notice.renderer.definition();
     let request = Request {
         refused: Some(file.with_file_name("refused.csv")),
+        not_affected: None,
+        take_in_withdrawn: false,
         file,
         notice_id: definition.id.clone(),
         notice_title: definition.title.clone(),

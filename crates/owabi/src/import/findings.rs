@@ -3,7 +3,7 @@
 use owabi_core::address::{Lang, Warning};
 use owabi_core::roster::{self, Entry, Refusal};
 use owabi_store::Finding;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So many findings are shown; the counts go on.
 const SHOWN: usize = 100;
@@ -23,9 +23,26 @@ pub struct Found {
     pub detail: String,
 }
 
+/// Lines of members who were withdrawn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WithdrawnLines {
+    /// How many stay so.
+    pub lines: u64,
+    /// How many of these were never released, and can be held again.
+    pub never_released: u64,
+    /// The first of their numbers.
+    pub member_nos: BTreeSet<String>,
+    /// How many members were held again.
+    pub taken_in: u64,
+}
+
+/// So many numbers of withdrawn members are named.
+const NAMED: usize = 21;
+
 /// The findings of one import.
 pub(super) struct Findings {
     lang: Lang,
+    withdrawn: WithdrawnLines,
     shown: Vec<Found>,
     kinds: BTreeMap<&'static str, u64>,
     new: Vec<Finding>,
@@ -33,7 +50,7 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn new(lang: Lang) -> Self {
-        Self { lang, shown: Vec::new(), kinds: BTreeMap::new(), new: Vec::new() }
+        Self { lang, withdrawn: WithdrawnLines::default(), shown: Vec::new(), kinds: BTreeMap::new(), new: Vec::new() }
     }
 
     pub(super) fn refused(&mut self, line: u64, reason: &Refusal, raw: &[String]) {
@@ -86,6 +103,29 @@ impl Findings {
         self.add(line, kind, Some(member_no), text.to_owned(), None);
     }
 
+    /// A line of a member who was withdrawn and stays so.
+    pub(super) fn withdrawn(&mut self, line: u64, member_no: &str, never_released: bool) {
+        self.withdrawn.lines += 1;
+        self.withdrawn.never_released += u64::from(never_released);
+        if self.withdrawn.member_nos.len() < NAMED {
+            self.withdrawn.member_nos.insert(member_no.to_owned());
+        }
+        let (ja, en) = ("取り下げた会員です。取り下げのままにしました", "the member was withdrawn, and stays so");
+        let text = if self.lang == Lang::Ja { ja } else { en };
+        self.add(line, "withdrawn", Some(member_no), text.to_owned(), None);
+    }
+
+    /// A line by which a member who was withdrawn is held again.
+    pub(super) fn taken_in(&mut self, line: u64, member_no: &str) {
+        self.withdrawn.taken_in += 1;
+        let (ja, en) = (
+            "取り下げていた会員を、この行のとおりに保留へ戻しました",
+            "the member was withdrawn, and is held again as this line says",
+        );
+        let text = if self.lang == Lang::Ja { ja } else { en };
+        self.add(line, "taken_in", Some(member_no), text.to_owned(), None);
+    }
+
     fn add(&mut self, line: u64, kind: &'static str, no: Option<&str>, detail: String, whole: Option<String>) {
         let count = self.kinds.entry(kind).or_default();
         *count += 1;
@@ -105,7 +145,7 @@ impl Findings {
         std::mem::take(&mut self.new)
     }
 
-    pub(super) fn into_parts(self) -> (Vec<Found>, BTreeMap<&'static str, u64>) {
-        (self.shown, self.kinds)
+    pub(super) fn into_parts(self) -> (Vec<Found>, BTreeMap<&'static str, u64>, WithdrawnLines) {
+        (self.shown, self.kinds, self.withdrawn)
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn of(report: &Report) -> Value {
         "counts": counts(report),
         "imports": imports(report),
         "lines": figures.lines,
+        "refused_lines": figures.refused_lines,
         "own_rows": figures.own_rows,
         "told": {
             "count": figures.notified.by_mail,
@@ -88,10 +89,7 @@ fn imports(report: &Report) -> Vec<Value> {
 
 fn releases(report: &Report) -> Vec<Value> {
     let one = report.rows.releases.iter().map(|release| {
-        let of_it = |one: &&owabi_store::ApprovedRow| {
-            one.fingerprint == release.fingerprint && one.roster_hash == release.roster_hash
-        };
-        let approvals = report.rows.approvals.iter().filter(of_it);
+        let approvals = release.approvals(&report.rows.approvals).into_iter();
         let approvals = approvals.map(|one| json!({ "actor": one.actor, "at": japan::iso(one.at) }));
         json!({
             "at": japan::iso(release.at),

@@ -2,7 +2,7 @@
 
 use crate::cli::say::{Text, say};
 use owabi_core::lifecycle::Status;
-use owabi_store::{MembersRow, ReportRows, Totals};
+use owabi_store::{BatchRow, MembersRow, ReportRows, Totals};
 use std::collections::BTreeMap;
 
 /// The sums of one notice.
@@ -16,6 +16,8 @@ pub struct Figures {
     pub imports: Vec<Imported>,
     /// All imports together.
     pub lines: Totals,
+    /// Lines that were refused and are in no figure, unless they were corrected and imported: see [`refused_lines`].
+    pub refused_lines: i64,
     /// Rows that another system wrote into the queue itself.
     pub own_rows: i64,
     /// Of those accepted: nothing came back while somebody looked.
@@ -85,6 +87,7 @@ impl Figures {
         let figures = Self {
             members: by_status.values().sum(),
             lines: imports.iter().fold(Totals::default(), |sum, import| add(sum, import.totals)),
+            refused_lines: refused_lines(&rows.batches),
             own_rows: sum(&|row| row.batch_id.is_none()),
             no_bounce: sum(&|row| row.quiet),
             duplicates: sum(&|row| row.possible_duplicate && is_told(row.status)),
@@ -162,6 +165,15 @@ fn add(one: Totals, other: Totals) -> Totals {
         already_present: one.already_present + other.already_present,
         refused: one.refused + other.refused,
     }
+}
+
+/// The lines that imports refused, each file counted once: as its newest import has it. Which of them were corrected and imported
+/// since cannot be known, for it is often the name or the number that was corrected.
+pub(crate) fn refused_lines(batches: &[BatchRow]) -> i64 {
+    let imports = batches.iter().filter(|batch| batch.kind == "import");
+    let by_file: BTreeMap<_, _> =
+        imports.map(|batch| (batch.file_sha256.as_ref().unwrap_or(&batch.id), batch.totals.refused)).collect();
+    by_file.values().sum()
 }
 
 fn notified(rows: &ReportRows, by_status: &BTreeMap<Status, i64>) -> Notified {

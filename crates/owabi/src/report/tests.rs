@@ -7,7 +7,7 @@ use owabi_core::address::Lang;
 use owabi_core::lifecycle::Status;
 use owabi_store::{
     ApprovedRow, BatchRow, EventRow, MembersRow, NoticeRow, PublicationRow, ReleasedRow, ReportRows, ResentRow,
-    SealHead, SubstitutesRow, ToldRow, Totals,
+    RestsOn, SealHead, SubstitutesRow, ToldRow, Totals,
 };
 use std::path::Path;
 
@@ -138,6 +138,7 @@ fn sample() -> ReportRows {
             fingerprint: "f1".repeat(32),
             roster_hash: "a1".repeat(32),
             members: 1_180,
+            rests_on: Some(RestsOn { approvers: vec!["佐藤 次郎".into()], policy_hash: "aa".into() }),
         }],
         approvals: vec![
             ApprovedRow {
@@ -145,12 +146,14 @@ fn sample() -> ReportRows {
                 actor: "佐藤 次郎".into(),
                 fingerprint: "f1".repeat(32),
                 roster_hash: "a1".repeat(32),
+                policy_hash: Some("aa".into()),
             },
             ApprovedRow {
                 at: at("2022-03-01T08:30"),
                 actor: "高橋 三郎".into(),
                 fingerprint: "00".repeat(32),
                 roster_hash: "a1".repeat(32),
+                policy_hash: Some("aa".into()),
             },
         ],
         substitutes: vec![

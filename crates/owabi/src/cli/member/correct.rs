@@ -152,6 +152,10 @@ fn next(status: Status, notice: &NoticeRow, no: &str) -> Text {
             ja: "届いたかどうか分からない人です。`owabi resolve {no} --as resend --reason …` で、このアドレスに送り直せます。",
             en: "it is in doubt: `owabi resolve {no} --as resend --reason …` sends it to this address"
         ),
+        Status::Withdrawn => say!(
+            ja: "取り下げた会員なので、訂正だけでは送りません。解禁していた人は `owabi resend --notice {id} --member {no} --status withdrawn --reason …`、一度も解禁していない人は、名簿を `owabi import --take-in-withdrawn` で取り込みます。",
+            en: "the member was withdrawn: nothing is sent by itself; `owabi resend --notice {id} --member {no} --status withdrawn --reason …` sends if the member was released, else a roster with `owabi import --take-in-withdrawn` holds the member again"
+        ),
         _ => say!(
             ja: "訂正だけでは送りません。`owabi resend --notice {id} --member {no} --reason …` で送ります。",
             en: "nothing is sent by itself: `owabi resend --notice {id} --member {no} --reason …`"

@@ -8,6 +8,7 @@ use crate::japan;
 
 pub(super) fn section(report: &Report) -> Section {
     let mut blocks = vec![Block::Text(summary(report))];
+    blocks.extend(refused(report.figures.refused_lines).map(Block::Text));
     blocks.extend(
         report.figures.wrong.iter().map(|wrong| Block::Alarm(wrong.led_by("合計の不一致:", "Does not add up:"))),
     );
@@ -40,6 +41,16 @@ fn summary(report: &Report) -> Text {
         ja: "対象者 {members} 人のうち、メールで {mail} 人、そのほかの方法で {other} 人に通知しました(合わせて {share}%)。まだ通知していない人は {not_yet} 人です。{ja}",
         en: "Of {members} members, {mail} were told by mail and {other} in other ways ({share}% together); {not_yet} are not told yet.{en}"
     )
+}
+
+/// Those on a refused line may be told by nobody, whatever share the figures say.
+fn refused(lines: i64) -> Option<Text> {
+    let n = number(lines);
+    let text = say!(
+        ja: "ほかに、取り込みで拒否された行が {n} 行あります。直して取り込み直した行を除き、その人はどの数字にも入っていません。",
+        en: "Besides, {n} roster lines were refused: unless they were corrected and imported, those on them are in none of the figures."
+    );
+    Some(text).filter(|_| lines > 0)
 }
 
 fn facts(report: &Report) -> Vec<Row> {

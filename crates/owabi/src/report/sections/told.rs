@@ -76,9 +76,7 @@ fn texts(report: &Report) -> Vec<Block> {
 
 fn text(report: &Report, release: &ReleasedRow) -> Table {
     let (at, actor) = (japan::short(release.at), &release.actor);
-    let approvals = report.rows.approvals.iter();
-    let of_it =
-        approvals.filter(|one| (&one.fingerprint, &one.roster_hash) == (&release.fingerprint, &release.roster_hash));
+    let of_it = release.approvals(&report.rows.approvals).into_iter();
     let mut rows = vec![
         row([say!(ja: "解禁", en: "Released").into(), say!(ja: "{at}、{actor}", en: "{at} by {actor}").into()]),
         row([say!(ja: "人数", en: "People").into(), Cell::same(super::super::words::number(release.members))]),

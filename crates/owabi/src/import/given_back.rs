@@ -1,4 +1,4 @@
-//! The file of refused lines: it takes its name only when the import is done, so that no earlier file is lost before.
+//! Files of lines that are given back: one takes its name only when the import is done, so that no earlier file is lost before.
 
 use super::ImportError;
 use owabi_core::address::Lang;
@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-/// Refused lines on their way into a file.
-pub(super) struct RefusedFile {
+/// Lines on their way into a file.
+pub(super) struct GivenBack {
     writer: RefusedWriter<BufWriter<File>>,
     part: Part,
     name: PathBuf,
@@ -24,7 +24,7 @@ impl Drop for Part {
     }
 }
 
-impl RefusedFile {
+impl GivenBack {
     /// Opens a file beside `name`; `id` makes its name unique.
     pub(super) fn create(name: &Path, id: &str, headers: &[String], lang: Lang) -> Result<Self, ImportError> {
         let name = fs::canonicalize(name).unwrap_or_else(|_| name.to_owned());
@@ -33,7 +33,7 @@ impl RefusedFile {
         Ok(Self { writer: writer.map_err(|error| super::in_file(&part.0, error))?, part, name })
     }
 
-    pub(super) fn write(&mut self, number: u64, reason: &Refusal, raw: &[String]) -> Result<(), ImportError> {
+    pub(super) fn write(&mut self, number: u64, reason: &str, raw: &[String]) -> Result<(), ImportError> {
         self.writer.write(number, reason, raw).map_err(|error| super::in_file(&self.part.0, error))
     }
 
@@ -45,14 +45,14 @@ impl RefusedFile {
     }
 }
 
-/// A line that is given back.
+/// A line that is refused.
 pub(super) struct RefusedLine {
     pub(super) number: u64,
     pub(super) reason: Refusal,
     pub(super) raw: Vec<String>,
 }
 
-/// All refused lines, written.
+/// All lines, written.
 pub(super) struct Finished {
     part: Part,
     name: PathBuf,
@@ -62,7 +62,7 @@ impl Finished {
     /// Gives the file its name.
     pub(super) fn keep(self) -> Result<(), ImportError> {
         fs::rename(&self.part.0, &self.name)
-            .map_err(|error| ImportError::RefusedFile(self.name.display().to_string(), error))
+            .map_err(|error| ImportError::GivenBack(self.name.display().to_string(), error))
     }
 }
 
