@@ -1,7 +1,7 @@
 //! kill -9, SIGTERM and panics at exactly chosen points: A1 to A7, A9, A10. A8 is a test of the store.
 
 use crate::support::audit::Row;
-use crate::support::program::{Program, Running, roster};
+use crate::support::program::{Program, roster};
 use crate::support::world::{CAREFUL, World, addresses, eventually};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Extensions, Moment, Point, Script, Then, When};
