@@ -1,5 +1,6 @@
 //! The command line from a roster to a released queue, without a relay.
 
+use crate::people::account;
 use crate::support::site::{NOTICE, Site, mode, owabi};
 use serde_json::{Value, json};
 
@@ -385,6 +386,92 @@ fn who_was_taken_out_before_the_release_is_named_by_a_further_import_and_can_be_
     assert_eq!([&told["withdrawn"], &told["withdrawn_never_released"], &told["taken_in"]], [1, 0, 0], "{told}");
     assert_eq!(site.count("withdrawn"), 1, "a release has chosen: what comes after it is a resend");
     assert_eq!(site.json(&["report", "--notice", NOTICE])["adds_up"], true);
+}
+
+#[test]
+fn whoever_asks_by_a_second_address_that_the_roster_gave_is_found() {
+    let site = Site::new();
+    let lines = [line("1", "見本 太郎", "a@example.jp"), line("1", "見本 太郎", "b@example.jp")].concat();
+    site.write("roster.csv", &[HEADER, &lines].concat());
+    let told = site.import("roster.csv", &[]).exits(0).json();
+    assert_eq!(told["findings_by_kind"]["address_differs"], 1, "{told}");
+    for (address, known) in [("a@example.jp", true), ("B@example.jp", true), ("c@example.jp", false)] {
+        let asked = site.json(&["evidence", "asked", "--notice", NOTICE, "--email", address]);
+        assert_eq!(asked["known"], known, "{address}: {asked}");
+    }
+}
+
+#[test]
+fn what_comes_next_of_a_member_keeps_to_the_hours_of_the_notice() {
+    let site = Site::new();
+    site.release_samples();
+    let next = || site.run(&["member", "show", "10001"]).exits(0).stdout;
+    // One minute of the day, which is over or still to come: then is when it is sent, whatever the time is now.
+    let minute = |policy: &str| {
+        let text = site.read("notices/metaps-2022.yaml");
+        site.write(
+            "notices/metaps-2022.yaml",
+            &text.replacen("policy:\n", &format!("policy:\n  window: \"{policy}\"\n"), 1),
+        );
+        let said = next();
+        site.write("notices/metaps-2022.yaml", &text);
+        said
+    };
+    let (one, other) = (minute("03:00-03:01"), minute("15:00-15:01"));
+    assert!(one.contains(" 03:00:00") || other.contains(" 15:00:00"), "{one}{other}");
+}
+
+#[test]
+fn a_notice_without_an_import_and_a_slip_in_its_id_are_told_apart() {
+    let site = Site::new();
+    site.run(&["db", "migrate"]).exits(0);
+    for verb in
+        [&["unreachable", "--notice"][..], &["pause"], &["status"], &["report", "--notice"], &["log", "--notice"]]
+    {
+        let said = site.run(&[verb, &[NOTICE]].concat()).exits(2).stderr;
+        assert!(said.contains("has no import yet") && said.contains("owabi import"), "{verb:?}: {said}");
+        let said = site.run(&[verb, &["metaps-202"]].concat()).exits(2).stderr;
+        assert!(said.contains("there is no notice") && said.contains("perhaps metaps-2022?"), "{verb:?}: {said}");
+    }
+}
+
+#[test]
+fn a_noted_head_that_is_no_text_is_bad_data_and_nothing_against_the_ledger() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    std::fs::write(site.path("head.txt"), [0x8b, 0xff, 0x00]).unwrap();
+    let head = site.path("head.txt");
+    let said = site.run(&["ledger", "verify", "--head", head.to_str().unwrap()]).exits(65).stderr;
+    assert!(said.contains("head.txt") && said.contains("owabi-head"), "{said}");
+}
+
+#[test]
+fn an_unpacked_bundle_is_told_how_it_can_be_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = owabi(&["evidence", "verify", folder.path().to_str().unwrap()]).exits(65).stderr;
+    assert!(said.contains("is a folder") && said.contains("sh check.sh"), "{said}");
+}
+
+#[test]
+fn the_proof_of_a_second_member_into_the_same_folder_is_refused_with_its_name() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    let out = site.path("proof");
+    let proof = |no: &str| site.run(&["evidence", "member", no, "--out", out.to_str().unwrap()]);
+    proof("10001").exits(0);
+    let said = proof("10002").exits(1).stderr;
+    assert!(said.contains("/proof cannot be written") && said.contains("one a member"), "{said}");
+}
+
+#[test]
+fn kinds_of_entries_that_belong_to_no_notice_are_not_shown_as_none_of_it() {
+    let site = Site::new();
+    site.import("samples/payments.csv", &[]).exits(0);
+    site.run(&["user", "add", "hanako", "--role", "admin", "--os-user", &account()]).exits(0);
+    let show = |more: &[&str]| site.run(&[&["ledger", "show", "--kind", "user"], more].concat()).exits(0);
+    assert!(show(&[]).stdout.contains("user"));
+    let of_the_notice = show(&["--notice", NOTICE]);
+    assert!(of_the_notice.stderr.contains("belong to no notice"), "{}{}", of_the_notice.stdout, of_the_notice.stderr);
 }
 
 #[test]

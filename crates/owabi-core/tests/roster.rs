@@ -449,6 +449,23 @@ fn a_refused_line_that_is_corrected_gives_the_member_that_the_roster_meant() {
 }
 
 #[test]
+fn a_workbook_is_told_from_a_text_in_a_wrong_encoding() {
+    for mark in [&b"PK\x03\x04\x14\x00"[..], b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00"] {
+        let error = RosterReader::new(mark, &options()).err().unwrap();
+        assert!(error.text(Lang::Ja).contains("CSV UTF-8") && error.text(Lang::En).contains("workbook"), "{error}");
+    }
+}
+
+#[test]
+fn an_empty_time_of_payment_is_said_to_be_empty() {
+    for given in ["", " "] {
+        let refusal = Refusal::UnreadableDate { given: given.to_owned() };
+        assert_eq!(refusal.text(Lang::Ja), "支払日時が空です");
+        assert_eq!(refusal.text(Lang::En), "the time of payment is empty");
+    }
+}
+
+#[test]
 fn an_ordinary_roster_keeps_its_apostrophes_and_its_columns() {
     let lines = read("会員番号,氏名,メールアドレス,line,reason\n1,'=太郎,a@example.jp,3,x\n");
     let member = &entry(&lines[0]).member;

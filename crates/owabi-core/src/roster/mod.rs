@@ -173,6 +173,9 @@ impl<R: Read> Iterator for RosterReader<R> {
     }
 }
 
+/// How a workbook begins: that of today is a zip, that of Excel 97 to 2003 a compound file.
+const WORKBOOKS: [&[u8]; 2] = [b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"];
+
 /// A reader with the sample that was taken of it put back in front.
 type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
 
@@ -187,6 +190,9 @@ fn with_encoding<R: Read>(mut reader: R, forced: Option<Encoding>) -> Result<(De
         }
     }
     sample.truncate(filled);
+    if WORKBOOKS.iter().any(|mark| sample.starts_with(mark)) {
+        return Err(RosterError::Workbook);
+    }
     let by_force = forced.map(|encoding| Detected { encoding, confident: true, why: Why::Asked });
     let encoding = by_force.unwrap_or_else(|| detect(&sample));
     Ok((encoding, Cursor::new(sample).chain(reader)))

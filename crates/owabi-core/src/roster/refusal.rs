@@ -92,6 +92,9 @@ impl Refusal {
             Self::UnknownCohort { given } => {
                 lang.of(format!("お知らせに無い区分です: {given}"), format!("the notice has no such cohort: {given}"))
             }
+            Self::UnreadableDate { given } if given.trim().is_empty() => {
+                lang.of("支払日時が空です", "the time of payment is empty").to_owned()
+            }
             Self::UnreadableDate { given } => lang.of(
                 format!("支払日時を読み取れません: {given}"),
                 format!("the time of payment cannot be read: {given}"),
@@ -127,6 +130,8 @@ pub enum RosterError {
     Io(io::Error),
     /// The file has no line with anything on it.
     Empty,
+    /// The file is a workbook of Excel or another archive, no text.
+    Workbook,
     /// The header has bytes that the encoding does not have: the encoding is probably another one.
     UnreadableHeader,
     /// Columns that this kind of file needs are not there.
@@ -160,10 +165,16 @@ impl RosterError {
                 lang.of(format!("ファイルを読めません: {error}"), format!("the file cannot be read: {error}"))
             }
             Self::Empty => lang.of("ファイルに行がありません", "the file has no lines").to_owned(),
+            Self::Workbook => lang
+                .of(
+                    "Excel のブック(または圧縮ファイル)です。Excel で「CSV UTF-8(コンマ区切り)」として保存し、その CSV を指定してください",
+                    "this is an Excel workbook (or another archive): save it in Excel as \"CSV UTF-8\", and give that file",
+                )
+                .to_owned(),
             Self::UnreadableHeader => lang
                 .of(
-                    "見出し行を読めません。文字コードを確かめてください",
-                    "the header cannot be read; check the encoding",
+                    "見出し行を読めません。CSV などの文字のファイルか、文字コードが合っているかを確かめてください",
+                    "the header cannot be read: check that it is a text file such as CSV, and its encoding",
                 )
                 .to_owned(),
             Self::MissingColumns { missing, found } => {

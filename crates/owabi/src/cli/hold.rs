@@ -50,7 +50,7 @@ async fn change(session: &Session, one: &One, hold: Option<&str>) -> Answer {
     let store = session.store(&config).await?;
     let actor = session.person(&store, Action::Hold).await?.name;
     let id = &one.id;
-    known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    known_state((session, &store), store.notice(id).await?.map(|notice| notice.state), id).await?;
     let changed = store.set_hold(id, hold, &one.reason, &actor, session.now()).await?;
     store.close().await;
     match (changed, hold.is_some()) {

@@ -103,14 +103,23 @@ pub(super) async fn run(session: &Session, options: Options) -> Answer {
         not_affected: options.not_affected,
         lang: session.lang(),
     };
-    if !options.dry_run && !options.yes {
+    let asks = !options.dry_run && !options.yes;
+    if asks {
         ask(session, &store, &mut request).await?;
     }
     let report = with_bar(session, &store, &request).await?;
     if request.dry_run {
         look(session, &store, &request, &report).await?;
     }
-    tell(session, &report, if request.dry_run { Stage::DryRun } else { Stage::Done });
+    tell(
+        session,
+        &report,
+        match (request.dry_run, asks) {
+            (true, _) => Stage::DryRun,
+            (false, true) => Stage::DoneAsAsked,
+            (false, false) => Stage::Done,
+        },
+    );
     for file in [&request.refused, &request.not_affected].into_iter().flatten().filter(|_| request.dry_run) {
         let name = file.display();
         session.tell(&say!(ja: "確認のみなので {name} は書いていません。", en: "a dry run does not write {name}"));
@@ -259,12 +268,22 @@ enum Stage {
     DryRun,
     /// Counted first; the question follows.
     Asked,
+    /// The particulars were shown before the question.
+    DoneAsAsked,
     Done,
 }
 
 fn tell(session: &Session, report: &Report, stage: Stage) {
     let (lines, Text { ja, en }) = (report.totals.lines, totals::sum(&report.totals));
     session.tell(&say!(ja: "行数 {lines} = {ja}", en: "{lines} lines = {en}"));
+    if !matches!(stage, Stage::DoneAsAsked) {
+        tell_particulars(session, report);
+    }
+    tell_withdrawn(session, &report.withdrawn);
+    session.tell(&closing(report, stage));
+}
+
+fn tell_particulars(session: &Session, report: &Report) {
     tell_outside(session, &report.outside);
     for found in &report.findings {
         let (line, detail) = (found.line, &found.detail);
@@ -283,8 +302,6 @@ fn tell(session: &Session, report: &Report, stage: Stage) {
             en: "{n} addresses are shared by several members; each of them gets a mail"
         ));
     }
-    tell_withdrawn(session, &report.withdrawn);
-    session.tell(&closing(report, stage));
 }
 
 /// What the lines say that are not affected. One odd blank leaves a payer out for good, so a person is to look at it.
@@ -347,7 +364,7 @@ fn closing(report: &Report, stage: Stage) -> Text {
         ),
         Stage::DryRun => say!(ja: "確認のみです。何も変更していません。", en: "a dry run; nothing was changed"),
         Stage::Asked => say!(ja: "まだ何も取り込んでいません。", en: "nothing is imported yet"),
-        Stage::Done => {
+        Stage::Done | Stage::DoneAsAsked => {
             say!(ja: "取り込みました(バッチ {batch})。次は `owabi preflight` です。", en: "imported (batch {batch}); next: `owabi preflight`")
         }
     }

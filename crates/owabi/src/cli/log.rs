@@ -76,7 +76,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let times = filter::times(options, session.now())?;
     let store = session.store_to_read(&config).await?;
-    let filter = filter::of(options, times, &store).await?;
+    let filter = filter::of(options, times, (session, &store)).await?;
     let (asked, rows) = (filter::asked(options, times), store.log_count(&filter).await?);
     if options.csv || options.jsonl {
         session.export(&store, "log", &asked, rows).await?;

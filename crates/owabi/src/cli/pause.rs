@@ -5,6 +5,7 @@ use super::say::{Text, say};
 use super::session::{Session, unknown_notice};
 use owabi_core::lifecycle::Status;
 use owabi_core::people::Action;
+use owabi_store::Store;
 use serde_json::json;
 
 /// The options of `pause`.
@@ -56,7 +57,7 @@ async fn change(session: &Session, id: &str, action: Action, reason: Option<&str
     }
     let changed = store.set_state(id, (&[from], to), reason, &person.name, session.now()).await?;
     let now = store.notice(id).await?.map(|notice| notice.state);
-    let state = if changed { from.to_owned() } else { known_state(now, id)? };
+    let state = if changed { from.to_owned() } else { known_state((session, &store), now, id).await? };
     if !changed && state != to {
         let next = say!(ja: "`owabi status {id}` で確かめてください。", en: "look at `owabi status {id}`");
         return Err(Failure::with(Exit::Failed, cannot(id, &state, action), next));
@@ -132,6 +133,13 @@ pub(super) fn state_label(state: &str) -> Text {
 ///
 /// # Errors
 /// `Usage`: it does not.
-pub(super) fn known_state(state: Option<String>, id: &str) -> Result<String, Failure> {
-    state.ok_or_else(|| unknown_notice(id))
+pub(super) async fn known_state(
+    (session, store): (&Session, &Store),
+    state: Option<String>,
+    id: &str,
+) -> Result<String, Failure> {
+    match state {
+        Some(state) => Ok(state),
+        None => Err(unknown_notice(session, store, id).await),
+    }
 }

@@ -55,7 +55,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
     session.person(&store, Action::Purge).await?;
-    let state = store.retention(id).await?.ok_or_else(|| unknown_notice(id))?;
+    let Some(state) = store.retention(id).await? else { return Err(unknown_notice(session, &store, id).await) };
     let counts = store.personal_counts(id).await?;
     let until = until(&config, &store, id, &state).await?;
     tell(session, id, &counts, until);

@@ -64,7 +64,7 @@ struct Desk<'a> {
 impl Desk<'_> {
     async fn one(&self, id: &str, html: Option<&Path>) -> Answer {
         let Self { session, store, .. } = self;
-        known_notice(store, id).await?;
+        known_notice((session, store), id).await?;
         let person = session.person(store, Action::Report).await?;
         let report = self.read(id, person.name).await?;
         if let Some(file) = html {
@@ -103,7 +103,10 @@ impl Desk<'_> {
         let issuer = self.library.get(id).map(|notice| issuer(notice.renderer.definition())).unwrap_or_default();
         let made = (issuer, by, self.session.now());
         let report = Report::read(self.store, id, self.config.receipts.quiet, made).await?;
-        report.ok_or_else(|| unknown_notice(id))
+        match report {
+            Some(report) => Ok(report),
+            None => Err(unknown_notice(self.session, self.store, id).await),
+        }
     }
 }
 

@@ -108,7 +108,7 @@ async fn refuse_unreleased(
 ) -> Result<(), Failure> {
     let id = &options.notice;
     let row = store.notice(id).await?;
-    let state = known_state(row.as_ref().map(|row| row.state.clone()), id)?;
+    let state = known_state((session, store), row.as_ref().map(|row| row.state.clone()), id).await?;
     if store.kept(id).await?.1.is_some() {
         return Err(Failure::with(
             Exit::Failed,

@@ -290,7 +290,8 @@ pub(crate) fn notice(config: &Config, id: &str) -> Result<Arc<LoadedNotice>, Fai
     let library = Library::load(config);
     library.get(id).map_err(|why| {
         if !library.is_broken(id) {
-            return unknown_notice(id);
+            let known: Vec<&str> = library.notices.keys().map(String::as_str).collect();
+            return no_such_notice(id, &known);
         }
         let Text { ja, en } = why;
         Failure::with(
@@ -301,16 +302,44 @@ pub(crate) fn notice(config: &Config, id: &str) -> Result<Arc<LoadedNotice>, Fai
     })
 }
 
-/// What every verb says of a notice that is not there.
-pub(crate) fn unknown_notice(id: &str) -> Failure {
-    Failure::with(
-        Exit::Usage,
-        say!(ja: "「{id}」というお知らせはありません。", en: "there is no notice {id:?}"),
-        say!(
+/// What every verb says of a notice that the database does not have: its file may be there and nothing imported yet, or the id is
+/// like another one.
+pub(crate) async fn unknown_notice(session: &Session, store: &Store, id: &str) -> Failure {
+    let library = session.read_config().map(|config| Library::load(&config)).unwrap_or_default();
+    if library.notices.contains_key(id) {
+        return Failure::with(
+            Exit::Usage,
+            say!(ja: "お知らせ「{id}」には、まだ名簿を取り込んでいません。", en: "the notice {id:?} has no import yet"),
+            say!(ja: "先に取り込みます: `owabi import 名簿.csv --notice {id}`", en: "import first: `owabi import roster.csv --notice {id}`"),
+        );
+    }
+    let stored = store.notices().await.unwrap_or_default();
+    let known: Vec<&str> =
+        stored.iter().map(|notice| notice.id.as_str()).chain(library.notices.keys().map(String::as_str)).collect();
+    no_such_notice(id, &known)
+}
+
+/// `known` are the ids that there are.
+fn no_such_notice(id: &str, known: &[&str]) -> Failure {
+    let what = say!(ja: "「{id}」というお知らせはありません。", en: "there is no notice {id:?}");
+    let next = match nearest(id, known) {
+        Some(meant) => say!(
+            ja: "もしかして: {meant}。一覧は `owabi status` で見られます。",
+            en: "perhaps {meant}? `owabi status` lists them"
+        ),
+        None => say!(
             ja: "`owabi status` で一覧を見られます。新しいお知らせには、設定ファイル notices/{id}.yaml が要ります。",
             en: "`owabi status` lists them; a new one needs its file notices/{id}.yaml"
         ),
-    )
+    };
+    Failure::with(Exit::Usage, what, next)
+}
+
+/// The one of `known` that is most like `id`, if any is like it.
+fn nearest<'a>(id: &str, known: &[&'a str]) -> Option<&'a str> {
+    let like = |known: &str| strsim::jaro_winkler(id, known);
+    let alike = known.iter().copied().filter(|known| like(known) > 0.8);
+    alike.max_by(|one, other| like(one).total_cmp(&like(other)))
 }
 
 /// Output that nobody reads any more is no failure.
@@ -326,4 +355,22 @@ fn account_name(uid: u32) -> Option<String> {
         (parts.nth(1)?.parse() == Ok(uid)).then_some(name)
     };
     accounts.lines().find_map(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_that_is_not_there_is_asked_back_by_the_one_most_like_it() {
+        let known = ["generic-breach", "generic-breach-ja", "metaps-2022"];
+        for (typed, meant) in [
+            ("metaps-202", Some("metaps-2022")),
+            ("metaps2022", Some("metaps-2022")),
+            ("generic-breach-j", Some("generic-breach-ja")),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(typed, &known), meant, "{typed}");
+        }
+    }
 }

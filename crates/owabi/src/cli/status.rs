@@ -74,7 +74,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let from = (&store, &library, quiet);
     let picture = read(from, options.id.as_deref()).await.map_err(meanwhile)?;
     if let Some(id) = options.id.as_deref().filter(|_| picture.lines.is_empty()) {
-        return Err(super::session::unknown_notice(id));
+        return Err(super::session::unknown_notice(session, &store, id).await);
     }
     tell(session, &picture, None);
     if let Some(older) = super::db::older(&config, &store).await? {

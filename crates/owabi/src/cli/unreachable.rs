@@ -78,7 +78,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store_to_read(&config).await?;
     let id = &options.notice;
-    known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    known_state((session, &store), store.notice(id).await?.map(|notice| notice.state), id).await?;
     let (asked, rows) = (json!({ "notice": id }), listed_at_most(&store, id).await?);
     if options.csv {
         session.export(&store, "unreachable", &asked, rows).await?;

@@ -17,7 +17,15 @@ pub(super) fn failure(error: &clap::Error, arguments: &[OsString]) -> Failure {
             say!(ja: "{ja}もしかして: {meant}", en: "{en}; perhaps {meant}?")
         }
     };
-    let next = say!(ja: "使い方は `{verb} --help` で見られます。", en: "see `{verb} --help`");
+    let next = if verb.ends_with(" resolve") && of(error, ContextKind::InvalidArg).starts_with("--as") {
+        let who = of(error, ContextKind::InvalidValue);
+        say!(
+            ja: "`resolve` の後の --as は判断です。だれが行うかは前に書きます: `owabi --as {who} resolve … --as accepted`",
+            en: "after `resolve`, --as is the decision; who decides stands before it: `owabi --as {who} resolve … --as accepted`"
+        )
+    } else {
+        say!(ja: "使い方は `{verb} --help` で見られます。", en: "see `{verb} --help`")
+    };
     Failure::with(Exit::Usage, what, next)
 }
 
@@ -158,6 +166,12 @@ mod tests {
         let failure = failure(&Cli::try_parse_from(&arguments).unwrap_err(), &arguments);
         assert_eq!(failure.exit, Exit::Usage);
         (failure.what.ja, failure.what.en, failure.next.unwrap().en)
+    }
+
+    #[test]
+    fn a_name_where_resolve_wants_a_decision_is_told_its_place() {
+        let (_, _, next) = said("owabi resolve 70002 --as hanako --reason x");
+        assert!(next.contains("`owabi --as hanako resolve … --as accepted`"), "{next}");
     }
 
     #[test]

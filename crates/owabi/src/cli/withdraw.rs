@@ -47,7 +47,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
     let actor = session.person(&store, Action::Withdraw).await?.name;
-    let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    let state = known_state((session, &store), store.notice(id).await?.map(|notice| notice.state), id).await?;
     let counts = store.counts().await?;
     let Text { ja, en } = state_label(&state);
     let count = |status| counts.get(id).and_then(|of| of.get(&status)).copied().unwrap_or(0);
@@ -94,7 +94,7 @@ async fn selected(session: &Session, options: &Options) -> Answer {
     let notice = notice(&config, id)?;
     let store = session.store(&config).await?;
     let actor = session.person(&store, Action::Withdraw).await?.name;
-    let state = known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    let state = known_state((session, &store), store.notice(id).await?.map(|notice| notice.state), id).await?;
     let statuses = options.whom.status.clone();
     let asked =
         options.whom.read((session, "withdraw"), &store, (&config, notice.renderer.definition()), statuses).await?;

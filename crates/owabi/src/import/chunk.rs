@@ -143,7 +143,7 @@ impl Slot {
             }
         };
         for finding in found {
-            findings.of_merge(line, &self.member.member_no, finding);
+            findings.of_merge(line, &self.member.member_no, finding, entry);
         }
     }
 

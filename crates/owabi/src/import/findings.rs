@@ -75,8 +75,10 @@ impl Findings {
         }
     }
 
-    pub(super) fn of_merge(&mut self, line: u64, member_no: &str, finding: roster::Finding) {
+    pub(super) fn of_merge(&mut self, line: u64, member_no: &str, finding: roster::Finding, entry: &Entry) {
         use roster::Finding as F;
+        // Whoever asks by this address is that member, too.
+        let whole = entry.member.email.clone().filter(|_| finding == F::AddressDiffers);
         let (kind, ja, en) = match finding {
             F::NameDiffers => (
                 "name_differs",
@@ -100,7 +102,7 @@ impl Findings {
             ),
         };
         let text = if self.lang == Lang::Ja { ja } else { en };
-        self.add(line, kind, Some(member_no), text.to_owned(), None);
+        self.add(line, kind, Some(member_no), text.to_owned(), whole);
     }
 
     /// A line of a member who was withdrawn and stays so.

@@ -37,7 +37,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let store = session.store_to_read(&config).await?;
     session.person(&store, Action::Evidence).await?;
     let id = &options.notice;
-    known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    known_state((session, &store), store.notice(id).await?.map(|notice| notice.state), id).await?;
     let address = Address::parse(&options.email).map_err(|problem| {
         let (ja, en) = (problem.text(Lang::Ja), problem.text(Lang::En));
         Failure::new(Exit::BadData, say!(ja: "宛先を読めません: {ja}", en: "this is no address: {en}"))

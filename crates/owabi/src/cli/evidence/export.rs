@@ -61,7 +61,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
     session.person(&store, Action::Evidence).await?;
-    known_state(store.notice(id).await?.map(|notice| notice.state), id)?;
+    known_state((session, &store), store.notice(id).await?.map(|notice| notice.state), id).await?;
     if options.out.exists() {
         let file = options.out.display();
         return Err(Failure::new(

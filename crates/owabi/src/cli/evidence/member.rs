@@ -54,7 +54,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
     session.person(&store, Action::Evidence).await?;
-    let notices = notices(&store, options).await?;
+    let notices = notices((session, &store), options).await?;
     let what = json!({ "notice": options.notice, "member": options.member_no });
     session.look(&store, "evidence member", &what, 1).await?;
     let keys = keys::load(&config, &store).await?;
@@ -89,7 +89,7 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
         ));
     }
     if let Some(folder) = &options.out {
-        write(folder, &found, &chain, &key)?;
+        write(folder, &found, &chain, &key).map_err(|error| not_written(folder, &error))?;
     }
     for (notice, mails) in &found {
         tell(session, options, notice, mails);
@@ -98,11 +98,11 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     Ok(Exit::Done)
 }
 
-async fn notices(store: &owabi_store::Store, options: &Options) -> Result<Vec<String>, Failure> {
+async fn notices((session, store): (&Session, &owabi_store::Store), options: &Options) -> Result<Vec<String>, Failure> {
     let mut notices = store.notices().await?;
     if let Some(id) = &options.notice {
         notices.retain(|notice| notice.id == *id);
-        known_state(notices.first().map(|notice| notice.state.clone()), id)?;
+        known_state((session, store), notices.first().map(|notice| notice.state.clone()), id).await?;
     }
     Ok(notices.into_iter().map(|notice| notice.id).collect())
 }
@@ -175,6 +175,21 @@ fn tell(session: &Session, options: &Options, notice: &str, mails: &[Mail]) {
             None => session.tell(&say!(ja: "    まだ封印されていません。", en: "    it is not sealed yet")),
         }
     }
+}
+
+fn not_written(folder: &Path, error: &io::Error) -> Failure {
+    let folder = folder.display();
+    let next = match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            say!(ja: "会員ごとに、まだないフォルダーを指定してください。何も上書きしません。", en: "give a folder that is not there yet, one a member: nothing is written over")
+        }
+        _ => say!(ja: "場所と権限を確かめてください。", en: "check the place and its permissions"),
+    };
+    Failure::with(
+        Exit::Failed,
+        say!(ja: "--out {folder} に書けません: {error}", en: "--out {folder} cannot be written: {error}"),
+        next,
+    )
 }
 
 fn write(folder: &Path, found: &[(String, Vec<Mail>)], chain: &Chain, key: &PublicKey) -> io::Result<()> {

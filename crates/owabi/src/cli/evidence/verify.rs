@@ -33,6 +33,14 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(session: &Session, options: &Options) -> Answer {
+    if options.file.is_dir() {
+        let folder = options.file.display();
+        return Err(Failure::with(
+            Exit::BadData,
+            say!(ja: "{folder} はフォルダーです。", en: "{folder} is a folder"),
+            say!(ja: "ZIP ファイルを指定してください。展開したものは、その中で `sh check.sh` を実行すると確かめられます。", en: "give the .zip; what was unpacked is checked by `sh check.sh` in that folder"),
+        ));
+    }
     let key = options.key.as_deref().map(key).transpose()?;
     drop(std::fs::File::open(&options.file).map_err(|error| unreadable(&options.file, &error))?);
     let head = options.head.as_deref().map(noted).transpose()?;

@@ -9,7 +9,7 @@ use owabi_core::ledger::{Body, Entry};
 use owabi_core::people::Action;
 use owabi_store::{LedgerRow, Store};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 const PAGE: i64 = 2_000;
@@ -50,7 +50,7 @@ pub(super) async fn run(session: &Session, store: &Store, options: &Options) -> 
     let since = options.since.as_deref().map(|text| super::since(text, session.now())).transpose()?;
     session.person(store, Action::Ledger).await?;
     if let Some(id) = &options.notice {
-        known_notice(store, id).await?;
+        known_notice((session, store), id).await?;
     }
     let newest = store.ledger_newest().await?;
     let asked = json!({ "notice": options.notice, "kind": options.kind, "since": since });
@@ -65,23 +65,33 @@ pub(super) async fn run(session: &Session, store: &Store, options: &Options) -> 
             && options.kind.as_ref().is_none_or(|kind| entry.kind == *kind)
             && since.is_none_or(|since| entry.at >= since)
     };
-    let mut kinds = BTreeSet::new();
+    let mut kinds = Kinds::default();
     match write(store, newest, form, wanted, &mut kinds).await? {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-        Ok(()) => warn_of_no_such_kind(session, options.kind.as_deref(), &kinds),
+        Ok(()) => warn_of_nothing(session, options, &kinds),
         Err(_) => {}
     }
     Ok(Exit::Done)
 }
 
-/// A misspelt kind must not look like a ledger in which nothing of it happened.
-fn warn_of_no_such_kind(session: &Session, asked: Option<&str>, kinds: &BTreeSet<String>) {
-    let Some(kind) = asked.filter(|kind| !kinds.contains(*kind)) else { return };
-    let there = kinds.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    session.warn(&say!(
-        ja: "種類 {kind} の記録は、この台帳に一つもありません。あるもの: {there}",
-        en: "no entry of this ledger is of the kind {kind}; its kinds are: {there}"
-    ));
+/// The kinds that the ledger has; whether an entry of the kind belongs to a notice.
+type Kinds = BTreeMap<String, bool>;
+
+/// A misspelt kind, or one that belongs to no notice, must not look like a ledger in which nothing of it happened.
+fn warn_of_nothing(session: &Session, options: &Options, kinds: &Kinds) {
+    let Some(kind) = &options.kind else { return };
+    let there = kinds.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    match kinds.get(kind) {
+        None => session.warn(&say!(
+            ja: "種類 {kind} の記録は、この台帳に一つもありません。あるもの: {there}",
+            en: "no entry of this ledger is of the kind {kind}; its kinds are: {there}"
+        )),
+        Some(false) if options.notice.is_some() => session.warn(&say!(
+            ja: "種類 {kind} の記録は、どのお知らせにも属していません。--notice を付けずに見てください。",
+            en: "the entries of the kind {kind} belong to no notice: look without --notice"
+        )),
+        Some(_) => {}
+    }
 }
 
 async fn write(
@@ -89,14 +99,17 @@ async fn write(
     newest: i64,
     form: Form,
     wanted: impl Fn(&Entry) -> bool,
-    kinds: &mut BTreeSet<String>,
+    kinds: &mut Kinds,
 ) -> Result<io::Result<()>, Failure> {
     let (mut out, mut from, mut first) = (BufWriter::new(io::stdout().lock()), 1, true);
     while from <= newest {
         let rows = store.ledger_entries(from, from + PAGE - 1).await?;
         for entry in rows.iter().filter_map(|row| row.entry.as_ref()) {
-            if !kinds.contains(&entry.kind) {
-                kinds.insert(entry.kind.clone());
+            if !kinds.contains_key(&entry.kind) {
+                kinds.insert(entry.kind.clone(), false);
+            }
+            if let Some(of_a_notice) = kinds.get_mut(&entry.kind).filter(|_| entry.notice_id.is_some()) {
+                *of_a_notice = true;
             }
         }
         let mut rows = rows.iter().filter(|row| row.entry.as_ref().is_none_or(&wanted));

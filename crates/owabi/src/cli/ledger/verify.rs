@@ -123,12 +123,23 @@ fn tell(session: &Session, checked: &Checked, bad: Option<&Described>, with_head
 /// # Errors
 /// `BadData`: there is none.
 pub(in crate::cli) fn noted(given: &str) -> Result<Head, Failure> {
-    let text = if Path::new(given).is_file() { std::fs::read_to_string(given)? } else { given.to_owned() };
+    let text = if Path::new(given).is_file() { head_file(given)? } else { given.to_owned() };
     Head::find(&text).ok_or_else(|| {
         Failure::with(
             Exit::BadData,
             say!(ja: "--head に、欠けたところのない owabi-head の行が見つかりません。", en: "--head holds no whole line of `owabi ledger head`"),
             say!(ja: "owabi-head で始まる一行か、それを含むファイルを指定してください。", en: "give the line that begins with owabi-head, or a file that holds it"),
+        )
+    })
+}
+
+/// A file that cannot be read says nothing against the ledger: exit 65, not 1.
+fn head_file(file: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| {
+        Failure::with(
+            Exit::BadData,
+            say!(ja: "--head のファイル {file} を読めません: {error}", en: "the file of --head, {file}, cannot be read: {error}"),
+            say!(ja: "owabi-head で始まる一行を含むテキストファイル(UTF-8)を指定してください。", en: "give a text file (UTF-8) that holds the line that begins with owabi-head"),
         )
     })
 }

@@ -4,7 +4,7 @@ use super::Options;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say::{Text, say};
 use crate::cli::selecting;
-use crate::cli::session::unknown_notice;
+use crate::cli::session::{Session, unknown_notice};
 use crate::cli::wrong_value::WrongValue;
 use crate::japan;
 use owabi_store::{LogFilter, Store};
@@ -31,10 +31,10 @@ fn no_time(option: &str, text: &str) -> Failure {
 pub(super) async fn of(
     options: &Options,
     (since, until): (Option<i64>, Option<i64>),
-    store: &Store,
+    (session, store): (&Session, &Store),
 ) -> Result<LogFilter, Failure> {
     if let Some(id) = &options.notice {
-        known_notice(store, id).await?;
+        known_notice((session, store), id).await?;
     }
     if let Some(id) = &options.batch {
         known_batch(store, id).await?;
@@ -76,8 +76,11 @@ pub(super) fn asked(options: &Options, (since, until): (Option<i64>, Option<i64>
 }
 
 /// Refuses a notice that the database does not know: exit 2.
-pub(in crate::cli) async fn known_notice(store: &Store, id: &str) -> Result<(), Failure> {
-    store.notice(id).await?.map(|_| ()).ok_or_else(|| unknown_notice(id))
+pub(in crate::cli) async fn known_notice((session, store): (&Session, &Store), id: &str) -> Result<(), Failure> {
+    match store.notice(id).await? {
+        Some(_) => Ok(()),
+        None => Err(unknown_notice(session, store, id).await),
+    }
 }
 
 async fn known_batch(store: &Store, id: &str) -> Result<(), Failure> {

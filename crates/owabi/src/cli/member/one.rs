@@ -23,7 +23,7 @@ pub(in crate::cli) async fn one(
     let mut notices = store.notices().await?;
     if let Some(id) = notice {
         notices.retain(|row| row.id == id);
-        known_state(notices.first().map(|row| row.state.clone()), id)?;
+        known_state((session, store), notices.first().map(|row| row.state.clone()), id).await?;
     }
     for row in notices {
         if let Some(member) = store.member(&row.id, &no).await? {

@@ -6,6 +6,8 @@ use crate::cli::substitute;
 use crate::japan;
 use crate::quiet::Silence;
 use owabi_core::lifecycle::Status;
+use owabi_core::notice::Window;
+use owabi_core::watch;
 use owabi_store::{
     CorrectionRow, LogFilter, LogRow, MemberRow, MemberStanding, NoticeRow, ReceiptRow, ResendRow, Store, SubstituteRow,
 };
@@ -27,6 +29,8 @@ pub(super) struct Person {
     pub(super) substitutes: Vec<SubstituteRow>,
     /// The day up to which no bounce came.
     pub(super) no_bounce_by: Option<String>,
+    /// The notice's hours, and when it is now (epoch milliseconds).
+    pub(super) hours: Option<(Window, i64)>,
 }
 
 impl Person {
@@ -53,6 +57,7 @@ impl Person {
             corrections: store.corrections_of(id).await?,
             substitutes: store.substitutes_of(&[id]).await?,
             no_bounce_by: quiet.map(Silence::day),
+            hours: None,
             standing,
         }))
     }
@@ -62,7 +67,14 @@ impl Person {
         let MemberStanding { status, due_at, reason, updated_at, .. } = &self.standing;
         let corrected = self.corrections.iter().any(|one| one.at >= *updated_at);
         let told_otherwise = self.substitutes.iter().any(|one| one.revoked_by.is_none());
-        Next::of(*status, *due_at, reason.as_deref(), &self.notice.state).after(corrected, told_otherwise)
+        let due_at = due_at.map(|due| if *status == Status::Queued { self.within_hours(due) } else { due });
+        Next::of(*status, due_at, reason.as_deref(), &self.notice.state).after(corrected, told_otherwise)
+    }
+
+    /// When a mail that is due then can leave.
+    fn within_hours(&self, due: i64) -> i64 {
+        let leaves = self.hours.and_then(|(window, now)| watch::opens_at(Some(window), due.max(now)));
+        leaves.unwrap_or(due)
     }
 
     /// Since when the status is what it is; a row that another system wrote and owabi did not touch yet has no time.

@@ -10,6 +10,7 @@ use crate::cli::say::{Text, say};
 use crate::cli::session::Session;
 use crate::cli::status::label;
 use crate::japan;
+use crate::library::Library;
 use crate::quiet::Silence;
 use owabi_core::people::Action;
 use owabi_store::{NoticeRow, Store};
@@ -40,7 +41,13 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let store = session.store_to_read(&config).await?;
     session.person(&store, Action::Look).await?;
     let silence = Silence::of(&store.sources().await?, config.receipts.quiet);
-    let people = read(&store, options, silence).await?;
+    let mut people = read((session, &store), options, silence).await?;
+    let library = Library::load(&config);
+    for person in &mut people {
+        let notice = library.get(&person.notice.id).ok();
+        let window = notice.and_then(|notice| notice.renderer.definition().policy.window);
+        person.hours = window.map(|window| (window, session.now()));
+    }
     let rows = i64::try_from(people.len()).unwrap_or(i64::MAX);
     let filter = json!({ "notice": options.notice, "member": options.member_no });
     session.look(&store, "member show", &filter, rows).await?;
@@ -62,11 +69,15 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     Ok(Exit::Done)
 }
 
-async fn read(store: &Store, options: &Options, silence: Option<Silence>) -> Result<Vec<Person>, Failure> {
+async fn read(
+    (session, store): (&Session, &Store),
+    options: &Options,
+    silence: Option<Silence>,
+) -> Result<Vec<Person>, Failure> {
     let mut notices = store.notices().await?;
     if let Some(id) = &options.notice {
         notices.retain(|notice| notice.id == *id);
-        known_state(notices.first().map(|notice| notice.state.clone()), id)?;
+        known_state((session, store), notices.first().map(|notice| notice.state.clone()), id).await?;
     }
     let mut people = Vec::new();
     for notice in notices {

@@ -111,7 +111,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;
     let store = session.store(&config).await?;
     session.person(&store, Action::Substitute).await?;
-    known_state(store.notice(&options.notice).await?.map(|notice| notice.state), &options.notice)?;
+    known_state((session, &store), store.notice(&options.notice).await?.map(|notice| notice.state), &options.notice)
+        .await?;
     let today = japan::day(session.now());
     match (options.kind, &options.member, &options.file) {
         (Some(Kind::Published), None, None) => published(session, options, &store).await,

@@ -41,7 +41,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     }
     let config = session.config()?;
     let store = session.store_to_read(&config).await?;
-    known_state(store.notice(&options.notice).await?.map(|notice| notice.state), &options.notice)?;
+    known_state((session, &store), store.notice(&options.notice).await?.map(|notice| notice.state), &options.notice)
+        .await?;
     let (asked, rows) = (json!({ "notice": options.notice }), count(&store, &options.notice).await?);
     if options.csv {
         session.export(&store, "substitute list", &asked, rows).await?;
