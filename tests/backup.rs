@@ -133,8 +133,20 @@ fn refuses_what_would_send(program: &Program) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_told_twice_after_an_older_backup_was_put_back_until_a_person_says_that_it_was_meant() {
+    for sealed in [false, true] {
+        an_older_backup_put_back(sealed).await;
+    }
+}
+
+/// Whether the copy has a seal already.
+async fn an_older_backup_put_back(sealed: bool) {
     let relay = CaptureRelay::start(CaptureOptions::default()).await.unwrap();
-    let program = Program::released(relay.addr().port(), "", &addresses(2));
+    let program = Program::new(relay.addr().port(), "");
+    if sealed {
+        let _as_init_does = load_or_create_key(&program.path("ledger.key"), true).unwrap();
+    }
+    program.import(&program.write("roster.csv", &roster(&addresses(2))));
+    program.release();
     program.json(&["db", "backup", "copy.db"]);
     program.json(&["run", "--until-idle"]);
     let noted = std::fs::read_to_string(program.path("ledger.key.head")).unwrap();
