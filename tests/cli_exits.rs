@@ -1,12 +1,13 @@
 //! Exit codes: each with the failure that it stands for, and words about what to do next.
 
 use crate::support::program::ask_to_stop;
+use crate::support::servers::wait;
 use crate::support::site::{NOTICE, Site, owabi};
+use crate::support::world::PATIENCE;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use serde_json::json;
 use std::io::Read;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
 /// A daemon that is ended with the test.
 struct Daemon(Child);
@@ -16,14 +17,12 @@ impl Daemon {
     fn start(site: &Site) -> Self {
         let child = site.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let daemon = Self(child);
-        for _ in 0..200 {
+        let holds = || {
             let lock = std::fs::File::options().write(true).open(site.path("owabi.db.lock"));
-            if lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock))) {
-                return daemon;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("the daemon never took its lock");
+            lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+        };
+        assert!(wait(PATIENCE, holds), "the daemon never took its lock");
+        daemon
     }
 
     fn terminate(&mut self) -> i32 {

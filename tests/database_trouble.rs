@@ -15,24 +15,35 @@ use crate::support::audit::Row;
 use crate::support::postgres::{Database, Server};
 use crate::support::program::{Program, Running};
 use crate::support::wire::Wire;
-use crate::support::world::{World, addresses, eventually};
+use crate::support::world::{World, addresses, eventually, holds_after};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay};
 use owabi_store::{OpenOptions, Store};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Four connections of two mails each, and leases of six seconds.
-const BRIEF: &str = "smtp:\n  relays:\n    - { name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: 4, in_flight: 2 }\n  bounce: { address: bounces@example.jp }\n  deadlines: { mail: 400ms, rcpt: 400ms, data: 400ms, body: 400ms, dot: 2s }\n";
+/// Four connections of two mails each.
+const FOUR: &str = "smtp:\n  relays:\n    - { name: main, host: 127.0.0.1, port: PORT, tls: none, max_connections: 4, in_flight: 2 }\n  bounce: { address: bounces@example.jp }\n";
+/// With [`BRIEF_LEASE`]: a lease is that and the sum of these.
+const BRIEF: &str = "  deadlines: { mail: 400ms, rcpt: 400ms, data: 400ms, body: 400ms, dot: 8s }\n";
 /// Somebody may ask whether all is well.
 const HEALTH: &str = "health: { listen: \"127.0.0.1:0\" }\n";
-const BRIEF_LEASE: &str = "lease: 2500ms";
-/// Mails that `BRIEF` has under way at the most.
+const BRIEF_LEASE: &str = "lease: 8500ms";
+/// Mails that the relay confirms before it holds still.
+const CONFIRMED: u64 = 60;
+/// The point at which the relay holds still.
+const HERE: &str = "here";
+/// Mails that `FOUR` has under way at the most.
 const SLOTS: u64 = 4 * 2;
 
 /// A relay that takes its time, so that something can happen meanwhile.
 fn slow() -> CaptureOptions {
     CaptureOptions { rtt: Duration::from_millis(20), ..CaptureOptions::default() }
+}
+
+/// The same, which holds still in the middle.
+fn slow_and_held() -> CaptureOptions {
+    CaptureOptions { script: holds_after(CONFIRMED, HERE), ..slow() }
 }
 
 /// An installation whose way to its PostgreSQL is a wire in the test's hand.
@@ -73,6 +84,11 @@ impl Installation {
     async fn arrived(&self, mails: u64) {
         let arrived = async || self.relay.stats().mails >= mails;
         assert!(eventually(&arrived).await, "{:?} {}", self.relay.stats(), self.program.said());
+    }
+
+    /// Waits until the relay has taken one more than it confirms: it keeps that reply.
+    async fn holds(&self, confirmed: u64) {
+        self.arrived(confirmed + 1).await;
     }
 
     /// Waits until everybody is told, and stops the program.

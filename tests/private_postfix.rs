@@ -2,9 +2,9 @@
 
 use crate::support::postfix::{Options, Postfix};
 use crate::support::talk::Talk;
+use crate::support::world::PATIENCE;
 use owabi_core::bounce::Class;
 use owabi_core::maillog::{Log, LogEvent};
-use std::time::Duration;
 
 #[test]
 fn a_mail_to_any_domain_lands_in_the_maildir_and_scripted_recipients_are_refused() {
@@ -27,7 +27,7 @@ fn a_mail_to_any_domain_lands_in_the_maildir_and_scripted_recipients_are_refused
     }
     assert!(talk.say("DATA").starts_with("354 "));
     assert!(talk.say("Subject: one\r\n\r\nhello\r\n.").starts_with("250 2.0.0"));
-    assert!(postfix.wait_delivered(2, Duration::from_secs(20)), "{}", postfix.log());
+    assert!(postfix.wait_delivered(2, PATIENCE), "{}", postfix.log());
     let mails: Vec<_> = postfix.delivered().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     assert!(mails.iter().all(|mail| mail.contains("\n\nhello\n")), "{mails:?}");
     assert!(mails.iter().any(|mail| mail.contains("Delivered-To: hanako@xn--wgv71a.example")), "{mails:?}");
@@ -55,8 +55,8 @@ fn what_it_logs_of_a_mail_is_understood() {
     }
     let reply = talk.say("Message-ID: <7.1.token@owabi.test>\r\n\r\nhello\r\n.");
     let queue_id = reply.trim_end().rsplit(' ').next().unwrap();
-    assert!(postfix.wait_delivered(1, Duration::from_secs(20)), "{}", postfix.log());
-    assert!(postfix.wait_logged(&format!("{queue_id}: removed"), Duration::from_secs(20)), "{}", postfix.log());
+    assert!(postfix.wait_delivered(1, PATIENCE), "{}", postfix.log());
+    assert!(postfix.wait_logged(&format!("{queue_id}: removed"), PATIENCE), "{}", postfix.log());
     let mut log = Log::default();
     let evidence: Vec<_> = postfix.log().lines().filter_map(|line| log.line(line.as_bytes(), None)).collect();
     let delivered = LogEvent::Delivery { class: Class::Delivered, is_final: true, relayed: false };

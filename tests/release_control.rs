@@ -10,8 +10,10 @@ mod window;
 use crate::support::audit::{self, Row};
 use crate::support::postgres::{Database, Server};
 use crate::support::program::{Program, roster};
-use crate::support::world::{NOTICE, addresses};
+use crate::support::world::{NOTICE, addresses, eventually};
+use owabi::clock::now_ms;
 use owabi_core::lifecycle::Status;
+use owabi_core::watch::minute_of_day;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Script};
 use serde_json::Value;
 use sqlx::Row as _;
@@ -36,6 +38,16 @@ macro_rules! on_both_databases {
 }
 pub(crate) use alerts::metrics;
 pub(crate) use on_both_databases;
+
+/// What a person decides holds within this.
+const SOON: Duration = Duration::from_secs(2);
+
+/// Waits for the next day if this one, in Japan, ends soon: what a test counts by the day is counted within one.
+pub(crate) async fn well_before_midnight() {
+    while minute_of_day(now_ms()) >= 24 * 60 - 4 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
 
 /// Where the queue is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,9 +118,22 @@ impl Stage {
         self.began.elapsed() + Duration::from_millis(50)
     }
 
-    /// When the last mail was complete.
-    pub(crate) fn last_mail(&self) -> Duration {
-        self.relay.captured().iter().map(|mail| mail.at).max().unwrap_or_default()
+    /// How many mails were complete later than this.
+    pub(crate) fn mails_after(&self, when: Duration) -> usize {
+        self.relay.captured().iter().filter(|mail| mail.at > when).count()
+    }
+
+    /// Waits until nothing is in memory any more: mails had at most two seconds to leave after `when`. They are counted, at
+    /// `rate` a second and with those for which the relay was about to be asked (`under_way`): whatever stands still for a
+    /// while makes mails later, but not more. And nothing follows.
+    pub(crate) async fn stops_within_two_seconds(&self, when: Duration, (rate, under_way): (usize, usize)) {
+        let none = async || self.count(Status::Sending).await == 0;
+        assert!(eventually(&none).await, "what was in memory goes back: {}", self.program.said());
+        let sent = self.relay.stats().mails;
+        tokio::time::sleep(SOON).await;
+        assert_eq!(self.relay.stats().mails, sent, "nothing follows");
+        let late = self.mails_after(when);
+        assert!(late <= 2 * rate + under_way, "{late} mails left later");
     }
 
     pub(crate) async fn count(&self, status: Status) -> usize {

@@ -5,6 +5,7 @@ use crate::support::dovecot::Dovecot;
 use crate::support::postfix::{Options, Postfix};
 use crate::support::servers::{account, files_under, make_maildir, wait};
 use crate::support::site::Site;
+use crate::support::world::PATIENCE;
 use std::time::Duration;
 
 #[test]
@@ -14,7 +15,7 @@ fn a_real_postfix_is_well_and_no_mail_is_left_in_it() {
     set_relay(&site, &format!("host: 127.0.0.1, port: {}, tls: none", postfix.port()));
     let said = checked(&site, 0);
     assert_eq!(said.0["relays"][0]["takes_mail"], true, "{}", said.0);
-    assert!(postfix.wait_empty(Duration::from_secs(20)), "{}", postfix.log());
+    assert!(postfix.wait_empty(PATIENCE), "{}", postfix.log());
     assert_eq!(postfix.delivered().len(), 0, "{}", postfix.log());
     site.edit("owabi.yaml", "bounces@example.jp", "unknown@example.jp");
     checked(&site, 78).only("failed", "recipient", &["550", "No such user here"]);

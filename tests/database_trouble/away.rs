@@ -1,15 +1,13 @@
 //! The database is away, for a moment or for longer than a lease, and comes back, perhaps as another server (D2).
 
-use super::{BRIEF, BRIEF_LEASE, Installation, SLOTS, slow, store_with};
+use super::{BRIEF, BRIEF_LEASE, CONFIRMED, FOUR, HERE, Installation, SLOTS, slow, slow_and_held, store_with};
 use crate::support::postgres::{Server, Stop};
 use crate::support::wire::Wire;
-use crate::support::world::{CAREFUL, NOTICE, PATIENCE, eventually};
+use crate::support::world::{CAREFUL, NOTICE, PATIENCE, also_holds_after, eventually};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, Extensions, Moment, Point, Script, Then, When};
 use owabi_store::StoreError;
 
-/// The point at which the relay holds still.
-const HERE: &str = "here";
 /// What the recorder says, once for each time.
 const AWAY: &str = "cannot record, so nothing is sent";
 const BACK: &str = "the database takes writes again";
@@ -21,20 +19,24 @@ fn held() -> CaptureOptions {
     CaptureOptions { extensions, script, ..CaptureOptions::default() }
 }
 
-/// One mail at a time, and leases of six seconds.
+/// One mail at a time, and brief leases.
 fn careful_and_brief() -> String {
-    BRIEF.replace("max_connections: 4, in_flight: 2", "max_connections: 1, in_flight: 1")
+    [CAREFUL, BRIEF].concat()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d02_while_the_server_is_away_nothing_is_sent_and_after_each_crash_the_daemon_goes_on_by_itself() {
     let server = Server::start_own(&[]);
-    let it = Installation::with(&server, 300, slow(), (BRIEF, "lease: 10m")).await;
+    let point = |crash: u64| format!("crash {crash}");
+    let script = (1..=3).fold(Script::new(), |script, n| also_holds_after(script, CONFIRMED * n, &point(n)));
+    let relay = CaptureOptions { script, ..slow() };
+    let it = Installation::with(&server, 300, relay, (FOUR, "lease: 10m")).await;
     let running = it.run();
     for crash in 1..=3 {
-        it.arrived(60 * crash).await;
+        it.holds(CONFIRMED * crash).await;
         server.stop(Stop::Immediate);
         let before = it.relay.stats().mails;
+        it.relay.release(&point(crash));
         it.says(AWAY, usize::try_from(crash).unwrap()).await;
         assert!(it.relay.stats().mails <= before + SLOTS, "{before} {:?}", it.relay.stats());
         let granted = it.relay.stats().mails;
@@ -88,10 +90,12 @@ async fn d02_a_stop_while_the_database_is_away_keeps_the_replies_in_the_spool_fi
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d02_after_a_failover_that_lost_nothing_the_daemon_goes_on_with_the_new_server() {
     let old = Server::start_own(&[]);
-    let it = Installation::with(&old, 200, slow(), (BRIEF, "lease: 10m")).await;
+    let it = Installation::with(&old, 200, slow_and_held(), (FOUR, "lease: 10m")).await;
     let running = it.run();
-    it.arrived(60).await;
+    it.holds(CONFIRMED).await;
     old.stop(Stop::Immediate);
+    it.relay.release(HERE);
+    it.says(AWAY, 1).await;
     let new = old.start_copy();
     it.wire.lead_to(&new.url_of(&it.database));
     it.says(BACK, 1).await;
@@ -105,11 +109,12 @@ async fn d02_after_a_failover_that_lost_nothing_the_daemon_goes_on_with_the_new_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d02_connections_on_which_nothing_comes_any_more_are_given_up_for_new_ones() {
-    let it = Installation::with(Server::shared(), 300, slow(), (BRIEF, "lease: 10m")).await;
+    let it = Installation::with(Server::shared(), 300, slow_and_held(), (FOUR, "lease: 10m")).await;
     let running = it.run();
-    it.arrived(60).await;
+    it.holds(CONFIRMED).await;
     it.wire.silence();
     let (before, connections) = (it.relay.stats().mails, it.wire.connections());
+    it.relay.release(HERE);
     it.says(AWAY, 1).await;
     assert!(it.relay.stats().mails <= before + SLOTS, "{before} {:?}", it.relay.stats());
     it.finish(running).await;

@@ -1,7 +1,7 @@
 //! The database is there and does not take something: it is read-only, its disk is full (D3), it refuses an outcome, or
 //! somebody holds what every daemon needs.
 
-use super::{BRIEF, HEALTH, Installation, SLOTS, slow};
+use super::{CONFIRMED, FOUR, HEALTH, HERE, Installation, SLOTS, slow, slow_and_held};
 use crate::database_away::{ask, health_address};
 use crate::support::postgres::Server;
 use crate::support::world::{CAREFUL, eventually};
@@ -13,10 +13,14 @@ const BACK: &str = "the database takes writes again";
 
 /// Trouble in the middle; `why` is what must be said, once, and nobody is told twice.
 async fn takes_nothing_for_a_while(server: &Server, begin: &str, end: &str, why: &str) {
-    let it = Installation::with(server, 200, slow(), (&[BRIEF, HEALTH].concat(), "lease: 10m")).await;
+    let it = Installation::with(server, 200, slow_and_held(), (&[FOUR, HEALTH].concat(), "lease: 10m")).await;
     let running = it.run();
-    it.arrived(60).await;
+    it.holds(CONFIRMED).await;
     it.database.psql(begin);
+    // A setting reaches the server's processes when they come to it.
+    let refuses = async || it.database.try_psql("UPDATE intents SET at = at").is_err();
+    assert!(eventually(&refuses).await);
+    it.relay.release(HERE);
     it.says(AWAY, 1).await;
     it.health(503, |said| said["beating"]["ok"] == false).await;
     let before = it.relay.stats().mails;
@@ -61,7 +65,7 @@ async fn d03_while_the_databases_disk_is_full_nothing_is_sent_and_replies_are_ke
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_somebody_holds_what_a_beat_needs_nothing_new_is_sent_and_health_says_why() {
-    let it = Installation::with(Server::shared(), 1_000, slow(), (&[BRIEF, HEALTH].concat(), "lease: 10m")).await;
+    let it = Installation::with(Server::shared(), 1_000, slow(), (&[FOUR, HEALTH].concat(), "lease: 10m")).await;
     let mut holder = PgConnection::connect(it.database.url()).await.unwrap();
     let running = it.run();
     it.arrived(60).await;

@@ -8,7 +8,8 @@ use owabi_smtp::capture::{
 use owabi_smtp::relay::{Login, Tls};
 
 /// Nobody was told, nobody paid for it, and nothing went out; then the relay is well again and everybody is told once.
-async fn nobody_pays(world: &World) {
+async fn nobody_pays(world: &mut World) {
+    world.lengthen_pauses();
     let summary = world.run().await;
     assert!(summary.relays_down, "{summary:?}");
     for row in world.rows().await {
@@ -37,8 +38,8 @@ async fn b01_a_421_at_any_step_costs_nobody_an_attempt() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b01_a_relay_that_says_421_to_everybody_is_paused_and_tried_by_one_connection_at_a_time() {
     let script = Script::new().always(Point::Greeting, Then::Close(421, "4.3.2 Shutting down".into()));
-    let world = World::with(&addresses(20), CaptureOptions { script, ..CaptureOptions::default() }).await;
-    nobody_pays(&world).await;
+    let mut world = World::with(&addresses(20), CaptureOptions { script, ..CaptureOptions::default() }).await;
+    nobody_pays(&mut world).await;
     // At most the four connections that were opening when the first one failed, and one probe for each further failure.
     assert!(world.relay.stats().connections <= 4 + 2, "{:?}", world.relay.stats());
     world.relay.set_script(Script::new());
@@ -81,8 +82,8 @@ async fn b07_a_refused_sender_stops_the_queue_and_costs_nobody_an_attempt() {
         Script::new().always(Point::Greeting, Then::Close(554, "5.7.1 No SMTP service here for you".into())),
     ];
     for script in scripts {
-        let world = World::careful(&members, script).await;
-        nobody_pays(&world).await;
+        let mut world = World::careful(&members, script).await;
+        nobody_pays(&mut world).await;
         let refused: i64 = world.rows().await.iter().map(|row| row.tries).sum();
         assert!(refused <= 3 * 3, "{refused} members were tried before the queue stopped");
         world.relay.set_script(Script::new());
@@ -98,8 +99,8 @@ async fn b09_a_relay_that_wants_a_login_or_does_not_relay_stops_the_queue_at_onc
         Script::new().always(Point::Rcpt, Then::reply(554, "5.7.1 <x@example.jp>: Relay access denied")),
     ];
     for script in scripts {
-        let world = World::careful(&addresses(10), script).await;
-        nobody_pays(&world).await;
+        let mut world = World::careful(&addresses(10), script).await;
+        nobody_pays(&mut world).await;
         let tries: i64 = world.rows().await.iter().map(|row| row.tries).sum();
         assert!(tries <= 3, "{tries} members were tried before the queue stopped");
         world.relay.set_script(Script::new());
@@ -122,8 +123,8 @@ async fn with_login(password: &str) -> World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b09_a_refused_login_is_tried_once_in_each_pause_and_never_locks_the_account() {
-    let world = with_login("another").await;
-    nobody_pays(&world).await;
+    let mut world = with_login("another").await;
+    nobody_pays(&mut world).await;
     assert_eq!((world.relay.stats().auth_attempts, world.relay.stats().transactions), (3, 0));
 }
 
@@ -141,9 +142,9 @@ async fn b10_a_login_that_fails_for_now_costs_nobody_an_attempt() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b19_a_relay_that_is_not_there_stops_the_queue_until_it_is() {
-    let world = World::with(&addresses(20), CaptureOptions::default()).await;
+    let mut world = World::with(&addresses(20), CaptureOptions::default()).await;
     world.relay.close_listener().await;
-    nobody_pays(&world).await;
+    nobody_pays(&mut world).await;
     world.relay.reopen().unwrap();
     all_told_once(&world).await;
 }
@@ -152,7 +153,7 @@ async fn b19_a_relay_that_is_not_there_stops_the_queue_until_it_is() {
 async fn b19_a_relay_whose_name_is_unknown_stops_the_queue() {
     let mut world = World::with(&addresses(5), CaptureOptions::default()).await;
     world.relays[0].host = "relay.invalid".into();
-    nobody_pays(&world).await;
+    nobody_pays(&mut world).await;
 }
 
 /// A certificate for this name, its key, and who vouches for it.
@@ -170,7 +171,7 @@ async fn b21_a_relay_without_the_starttls_that_is_asked_for_hears_nothing_but_eh
         let options = CaptureOptions { starttls, script, keep_commands: 100, ..CaptureOptions::default() };
         let mut world = World::with(&addresses(5), options).await;
         (world.relays[0].tls, world.relays[0].auth) = (Tls::StartTls, Some(login()));
-        nobody_pays(&world).await;
+        nobody_pays(&mut world).await;
         let said = world.relay.commands();
         let harmless = |line: &str| ["EHLO", "STARTTLS", "QUIT"].iter().any(|word| line.starts_with(word));
         assert!(!said.is_empty() && said.iter().all(|command| harmless(&command.line)), "{said:?}");
@@ -184,7 +185,7 @@ async fn b22_answers_injected_before_the_handshake_stop_the_queue() {
     let script = Script::new().always(Point::StartTls, Then::raw("220 go\r\n250 injected\r\n"));
     let mut world = World::with(&addresses(5), CaptureOptions { starttls, script, ..CaptureOptions::default() }).await;
     (world.relays[0].tls, world.relays[0].ca_pem) = (Tls::StartTls, Some(pem.into_bytes()));
-    nobody_pays(&world).await;
+    nobody_pays(&mut world).await;
     assert_eq!(world.relay.stats().transactions, 0);
 }
 
@@ -197,7 +198,7 @@ async fn b23_a_certificate_of_another_name_or_an_unknown_authority_stops_the_que
         let mut world = World::with(&addresses(5), CaptureOptions { starttls, ..CaptureOptions::default() }).await;
         let trusted = pinned.unwrap_or(pem).into_bytes();
         (world.relays[0].tls, world.relays[0].ca_pem) = (Tls::StartTls, Some(trusted));
-        nobody_pays(&world).await;
+        nobody_pays(&mut world).await;
         assert_eq!(world.relay.stats().transactions, 0);
     }
 }
@@ -230,8 +231,8 @@ async fn b25_throttling_costs_nobody_an_attempt_and_everybody_is_told_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b25_a_relay_whose_quota_for_us_is_used_up_is_paused_and_nobody_pays() {
     let used_up = Then::reply(550, "5.4.5 Daily user sending limit exceeded");
-    let world = World::careful(&addresses(10), Script::new().always(Point::Rcpt, used_up)).await;
-    nobody_pays(&world).await;
+    let mut world = World::careful(&addresses(10), Script::new().always(Point::Rcpt, used_up)).await;
+    nobody_pays(&mut world).await;
     let tries: i64 = world.rows().await.iter().map(|row| row.tries).sum();
     assert!(tries <= 3, "{tries} members were tried: more than one in each pause");
     world.relay.set_script(Script::new());
@@ -241,8 +242,8 @@ async fn b25_a_relay_whose_quota_for_us_is_used_up_is_paused_and_nobody_pays() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b16_a_relay_that_knows_no_command_of_ours_is_paused_and_nobody_pays() {
     let script = Script::new().always(Point::Mail, Then::reply(502, "5.5.1 Command not implemented"));
-    let world = World::careful(&addresses(10), script).await;
-    nobody_pays(&world).await;
+    let mut world = World::careful(&addresses(10), script).await;
+    nobody_pays(&mut world).await;
     let tries: i64 = world.rows().await.iter().map(|row| row.tries).sum();
     assert!(tries <= 3 + 2, "{tries} members were tried: three, and one in each further pause");
     world.relay.set_script(Script::new());

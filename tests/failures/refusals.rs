@@ -173,7 +173,8 @@ async fn b08_a_policy_refusal_of_one_domain_fails_its_members_and_nobody_else() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b08_policy_refusals_of_a_single_domain_pause_the_relay_while_nobody_was_accepted() {
     let policy = Then::reply(550, "5.7.1 Not accepted for policy reasons");
-    let world = World::careful(&addresses(10), Script::new().always(Point::Rcpt, policy)).await;
+    let mut world = World::careful(&addresses(10), Script::new().always(Point::Rcpt, policy)).await;
+    world.lengthen_pauses();
     let summary = world.run().await;
     assert!(summary.relays_down, "{summary:?}");
     let rows = world.rows().await;

@@ -5,7 +5,7 @@ use crate::support::program::{Program, Running};
 use crate::support::world::{addresses, eventually};
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Extensions, Moment, Point, Script, Then};
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use sqlx::Row as _;
 
 /// The point at which the relay holds still.
 const HERE: &str = "here";
@@ -15,20 +15,6 @@ const HASTY: &str = "smtp:\n  relays:\n    - { name: main, host: 127.0.0.1, port
 
 async fn number(url: &str, query: &'static str) -> i64 {
     sqlx::query(query).fetch_one(&mut audit::connect(url).await).await.unwrap().get(0)
-}
-
-/// Stops the program at a moment at which it holds no lock of the database.
-async fn freeze(running: &Running, url: &str) {
-    let mut connection = SqliteConnection::connect(url).await.unwrap();
-    sqlx::query("PRAGMA busy_timeout = 50").execute(&mut connection).await.unwrap();
-    loop {
-        running.freeze();
-        if sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.is_ok() {
-            sqlx::query("ROLLBACK").execute(&mut connection).await.unwrap();
-            return;
-        }
-        running.thaw();
-    }
 }
 
 /// What another worker does to a row whose lease has ended: a new fence, a new lease.
@@ -69,7 +55,7 @@ async fn replied(relay: &CaptureRelay) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d08_a_program_that_wakes_up_after_its_lease_sends_no_dot_and_writes_no_outcome() {
     let (relay, program, running) = held_at(Point::Data).await;
-    freeze(&running, &program.url()).await;
+    running.freeze_without_lock(&program.url()).await;
     take_over(&program.url()).await;
     replied(&relay).await;
     running.thaw();
@@ -94,7 +80,7 @@ async fn d08_a_program_that_wakes_up_after_its_lease_sends_no_dot_and_writes_no_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d08_a_reply_that_came_while_the_program_was_stopped_counts() {
     let (relay, program, running) = held_at(Point::Dot).await;
-    freeze(&running, &program.url()).await;
+    running.freeze_without_lock(&program.url()).await;
     let late = owabi::clock::now_ms() + 3_100;
     replied(&relay).await;
     assert!(eventually(&async || owabi::clock::now_ms() > late).await);

@@ -1,7 +1,8 @@
 //! Whom the daemon tells: mail, program, `/health`, `/metrics`, ledger; the daily report; and who else may get mail.
 
-use super::{Queue, Stage, on_both_databases};
+use super::{Queue, Stage, on_both_databases, well_before_midnight};
 use crate::database_away::{ask, health_address};
+use crate::support::manager::Manager;
 use crate::support::world::{NOTICE, addresses, eventually};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use owabi_smtp::capture::{Captured, Point, Script, Then, When};
@@ -83,10 +84,9 @@ async fn a_released_text_that_is_not_the_one_on_disk_is_told_once_and_sent_when_
     let text = std::fs::read_to_string(&file).unwrap();
     let other = text.replace("お詫び", "ご挨拶");
     std::fs::write(&file, &other).unwrap();
-    let running = stage.program.start(&["run"]);
-    assert!(eventually(&async || stage.program.path("owabi.db").exists()).await);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    running.freeze();
+    let manager = Manager::new();
+    let running = manager.starts(&stage.program).await;
+    running.freeze_without_lock(&stage.program.url()).await;
     std::fs::write(&file, &text).unwrap();
     stage.release(3);
     std::fs::write(&file, &other).unwrap();
@@ -149,14 +149,20 @@ async fn check_finds_a_program_that_cannot_be_run_and_addresses_and_times_that_a
 
 on_both_databases!(the_daily_report_is_one_mail_a_day_however_many_daemons_and_restarts);
 async fn the_daily_report_is_one_mail_a_day_however_many_daemons_and_restarts(queue: Queue) {
+    well_before_midnight().await;
     let more = format!("alerts: {{ mail: [{OPERATOR}], daily: \"00:00\" }}\nlanguage: en\n");
     let stage = Stage::new(queue, "breaker: off", "max_connections: 2", &more, Script::new()).await;
     stage.release(3);
     let daemons = if queue == Queue::Postgres { 2 } else { 1 };
     for _ in 0..2 {
-        let running: Vec<_> = (0..daemons).map(|_| stage.program.start(&["run"])).collect();
+        let managers: Vec<_> = (0..daemons).map(|_| Manager::new()).collect();
+        let mut running = Vec::new();
+        for manager in &managers {
+            running.push(manager.starts(&stage.program).await);
+        }
         assert!(eventually(&async || !letters(&stage).is_empty()).await, "{}", stage.program.said());
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Whoever has looked at the clock by now would have told of the day again.
+        tokio::time::sleep(Duration::from_secs(2)).await;
         assert!(running.into_iter().all(|daemon| daemon.terminate().success()));
     }
     let told = letters(&stage);

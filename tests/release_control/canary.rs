@@ -2,6 +2,7 @@
 
 use super::{Queue, Stage, on_both_databases};
 use crate::support::world::{NOTICE, eventually};
+use owabi::clock::now_ms;
 use owabi_core::lifecycle::Status;
 use owabi_smtp::capture::{Point, Script, Then, When};
 use std::time::Duration;
@@ -51,7 +52,7 @@ async fn a_canary_that_fails_pauses_the_notice_and_a_person_s_resume_lets_the_ot
 on_both_databases!(mails_that_are_put_off_are_waited_for_and_nobody_stands_in_for_them);
 async fn mails_that_are_put_off_are_waited_for_and_nobody_stands_in_for_them(queue: Queue) {
     let greylisted = Script::new().first(4, When::at(Point::Rcpt), Then::reply(451, "4.7.1 greylisted, try later"));
-    let more = "retry: { first: 4s, max: 4s, jitter: none }";
+    let more = "retry: { first: 20s, max: 20s, jitter: none }";
     let stage = Stage::new(queue, "breaker: off, canary: 4", "max_connections: 2", more, greylisted).await;
     stage.release(20);
     let said = stage.program.json(&["run", "--until-idle"]);
@@ -60,7 +61,8 @@ async fn mails_that_are_put_off_are_waited_for_and_nobody_stands_in_for_them(que
     let text = String::from_utf8(stage.program.output(&["status"]).stdout).unwrap();
     assert!(text.contains("4 not known yet; the rest waits for them"), "{text}");
     assert_eq!(stage.relay.stats().mails, 0);
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    let due = stage.rows().await.iter().filter_map(|row| row.due_at).max().unwrap();
+    assert!(eventually(&async || now_ms() > due).await);
     let said = stage.program.json(&["run", "--until-idle"]);
     assert_eq!(said["counts"]["accepted"], 20, "{said}");
 }

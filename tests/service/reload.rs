@@ -20,7 +20,7 @@ fn changed(program: &Program) -> Vec<String> {
 
 on_both_databases!(a_new_relay_and_rate_are_used_in_the_middle_of_sending_and_nobody_is_lost_or_told_twice);
 async fn a_new_relay_and_rate_are_used_in_the_middle_of_sending_and_nobody_is_lost_or_told_twice(queue: Queue) {
-    const MEMBERS: usize = 80;
+    const MEMBERS: usize = 400;
     let stage = Stage::released(queue, "breaker: off", "max_connections: 2, rate: 20", Script::new(), MEMBERS).await;
     let (relay, program, manager) = (&stage.relay, &stage.program, Manager::new());
     let running = started(program, &manager);

@@ -1,5 +1,6 @@
 //! A service manager that only listens (`sd_notify(3)`).
 
+use super::program::{Program, Running};
 use super::world::eventually;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -52,6 +53,15 @@ impl Manager {
     /// The program is this manager's service, to be heard of within this time again and again.
     pub(crate) fn watches(&self, command: &mut Command, every: Duration) {
         command.env("NOTIFY_SOCKET", &self.name).env("WATCHDOG_USEC", every.as_micros().to_string());
+    }
+
+    /// Starts `run` as this manager's service, and waits until it is ready.
+    pub(crate) async fn starts(&self, program: &Program) -> Running {
+        let mut command = program.command(&["run"]);
+        self.watches(&mut command, Duration::from_mins(1));
+        let running = program.spawn(command);
+        self.hears("READY=1").await;
+        running
     }
 
     /// Everything that was told, in its order.

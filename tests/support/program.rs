@@ -6,6 +6,7 @@ use super::world;
 use owabi_smtp::capture::CaptureRelay;
 use rustix::process::{Pid, Signal, WaitOptions};
 use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -248,6 +249,20 @@ impl Running {
         rustix::process::kill_process(id, Signal::STOP).unwrap();
         let (_, status) = rustix::process::waitpid(Some(id), WaitOptions::UNTRACED).unwrap().unwrap();
         assert!(status.stopped(), "it ended: {status:?}");
+    }
+
+    /// The same at a moment at which it holds no lock of its `SQLite` database.
+    pub(crate) async fn freeze_without_lock(&self, url: &str) {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        sqlx::query("PRAGMA busy_timeout = 50").execute(&mut connection).await.unwrap();
+        loop {
+            self.freeze();
+            if sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.is_ok() {
+                sqlx::query("ROLLBACK").execute(&mut connection).await.unwrap();
+                return;
+            }
+            self.thaw();
+        }
     }
 
     /// SIGCONT.

@@ -7,13 +7,13 @@ use owabi::library::Library;
 use owabi_core::ids::Keys;
 use owabi_core::lifecycle::Status;
 use owabi_core::member::Member;
-use owabi_core::yaml::Span;
-use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Extensions, Script};
+use owabi_smtp::capture::{CaptureOptions, CaptureRelay, Envelope, Extensions, Moment, Point, Script, Then, When};
 use owabi_smtp::relay::{Deadlines, Relay};
 use owabi_store::{BatchRecord, LogFilter, LogRow, NewRow, OpenOptions, ReleaseRecord, Store, Totals};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -74,11 +74,14 @@ impl World {
     pub(crate) async fn careful(addresses: &[String], script: Script) -> Self {
         let extensions = Extensions { chunking: false, ..Extensions::default() };
         let options = CaptureOptions { extensions, script, keep_commands: 100_000, ..CaptureOptions::default() };
-        let mut world = Self::configured(addresses, options, CAREFUL).await;
-        // Who counts pauses sees each of them, however busy this machine is.
-        let pause: Span = "500ms".parse().unwrap();
-        (world.config.dispatch.backoff_first, world.config.dispatch.backoff_max) = (pause, pause);
-        world
+        Self::configured(addresses, options, CAREFUL).await
+    }
+
+    /// Lengthens the pauses of a relay, so that they can be counted: a run until idle gives up at the third failure, and
+    /// whoever looks for it has seconds before the next one.
+    pub(crate) fn lengthen_pauses(&mut self) {
+        let dispatch = &mut self.config.dispatch;
+        (dispatch.backoff_first, dispatch.backoff_max) = ("1s".parse().unwrap(), "1m".parse().unwrap());
     }
 
     /// The folder of the configuration.
@@ -192,13 +195,13 @@ impl World {
     }
 }
 
-/// The relays of a configuration, with deadlines short enough for a test that waits for them to pass.
+/// The relays of a configuration, with deadlines that do not pass: a test that waits for one makes that one short.
 fn relays(config: &Config) -> Vec<Relay> {
     let relay = |relay: &owabi::config::Relay| Relay {
         messages_per_connection: relay.messages_per_connection,
         in_flight: relay.in_flight as usize,
         chunking: relay.chunking,
-        deadlines: deadlines(Duration::from_secs(2)),
+        deadlines: deadlines(PATIENCE),
         ..Relay::new(relay.name.clone(), relay.host.clone(), relay.port())
     };
     config.smtp.relays.iter().map(relay).collect()
@@ -229,6 +232,19 @@ pub(crate) async fn eventually(done: &impl AsyncFn() -> bool) -> bool {
         }
     });
     came.await.is_ok()
+}
+
+/// A relay that confirms so many mails, and keeps its reply to each further one until `label` is released: what must
+/// happen in the middle of sending happens there, however fast mails leave.
+pub(crate) fn holds_after(mails: u64, label: &str) -> Script {
+    also_holds_after(Script::new(), mails, label)
+}
+
+/// The same at one more point.
+pub(crate) fn also_holds_after(script: Script, mails: u64, label: &str) -> Script {
+    let complete = AtomicU64::new(0);
+    let further = move |_: &Envelope| complete.fetch_add(1, Ordering::Relaxed) >= mails;
+    script.always(When::at(Point::Dot).envelope(further), Then::PauseUntil(label.into(), Moment::BeforeReply))
 }
 
 /// `n` ordinary addresses.

@@ -104,8 +104,8 @@ fn cannot(id: &str, state: &str, action: Action) -> Text {
 fn or_stop(failure: Failure) -> Failure {
     let Text { ja, en } = failure.next.map(|Text { ja, en }| say!(ja: "{ja}\n", en: "{en}\n")).unwrap_or_default();
     let next = say!(
-        ja: "{ja}まだ何も止まっていません。動いている `owabi run` は、前に読んだ設定のまま送り続けます。すぐに止めるには、それを終わらせてください: sudo systemctl stop owabi",
-        en: "{en}nothing is stopped yet: an `owabi run` at work goes on with the configuration that it read. To stop it at once, end it: sudo systemctl stop owabi"
+        ja: "{ja}まだ何も止まっていません。動いている `owabi run` は、前に読んだ設定のまま送り続けます。すぐに止めるには、それを終わらせるか(sudo systemctl stop owabi)、誤りのない設定ファイルの写しを `--config` で指定して、もう一度実行してください。",
+        en: "{en}nothing is stopped yet: an `owabi run` at work goes on with the configuration that it read. To stop it at once, end it (sudo systemctl stop owabi), or name a copy of the configuration without the mistake with `--config`"
     );
     Failure { next: Some(next), ..failure }
 }

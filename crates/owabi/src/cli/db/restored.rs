@@ -25,8 +25,8 @@ Examples:
 ledger.key_credential owabi.head, beside the spool file) is not in the database: an older copy is in its place, and whoever was
 sent to after that copy would get the mail twice. The same holds on SQLite for a sealed queue of which nothing is noted there: it
 has come to another machine. Until then import, release, resume and resend are refused, too. Do first
-what `owabi run` says. This verb only puts the noted seal aside (ledger.key.head.before-restore), or notes the newest one, and enters that into the
-ledger; it withdraws nobody.")]
+what `owabi run` says. This verb only puts the noted seal aside (ledger.key.head.before-restore), notes the newest one that is there, and enters that into
+the ledger; it withdraws nobody.")]
 pub(super) struct Options {
     /// Do not ask
     #[arg(long)]
@@ -57,13 +57,13 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
     store.append_ledger(session.now(), &person.name, "restored", None, &body).await?;
     let aside = match &older {
         Older::Than(head) => Some(noted.put_aside(head)?),
-        Older::Unknown => {
-            let key = sealed_with(config, &store).await?;
-            let newest = newest_head(&store, &key).await?;
-            noted.replace(&newest).map_err(|error| cannot_note(&noted, &error))?;
-            None
-        }
+        Older::Unknown => None,
     };
+    if newest > 0 {
+        let key = sealed_with(config, &store).await?;
+        let from_here = newest_head(&store, &key).await?;
+        noted.replace(&from_here).map_err(|error| cannot_note(&noted, &error))?;
+    }
     let kept = aside.as_deref().map_or_else(Text::default, kept_in);
     let (ja, en) = (kept.ja, kept.en);
     session.tell(&say!(
