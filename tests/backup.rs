@@ -213,15 +213,27 @@ async fn nobody_is_told_twice_by_a_copy_that_came_to_another_machine_with_its_ke
 }
 
 #[test]
-fn a_run_whose_seals_cannot_be_noted_does_not_begin() {
+fn a_run_whose_seals_cannot_be_noted_does_not_begin_and_nothing_is_sealed() {
     let program = Program::new(1, "ledger: { key_file: keys/ledger.key }\n");
-    std::fs::create_dir_all(program.path("keys/ledger.key.head")).unwrap();
+    let note = program.path("keys/ledger.key.head");
+    std::fs::create_dir_all(program.path("keys")).unwrap();
+    let _as_init_does = load_or_create_key(&program.path("keys/ledger.key"), true).unwrap();
     program.json(&["db", "migrate"]);
+    std::fs::create_dir(&note).unwrap();
+    // Without a note nothing is sealed, or the queue would look like one of another machine.
+    program.import(&program.write("roster.csv", &roster(&addresses(1))));
     ends(
         &program.output(&["run", "--until-idle"]),
         78,
         &["cannot be noted in", "keys/ledger.key.head", "ledger.key_file"],
     );
+    std::fs::remove_dir(&note).unwrap();
+    program.json(&["run", "--until-idle"]);
+    std::fs::remove_file(&note).unwrap();
+    std::fs::create_dir(&note).unwrap();
+    for verb in [&["run", "--until-idle"][..], &["db", "accept-restored", "--yes"]] {
+        ends(&program.output(verb), 78, &["keys/ledger.key.head", "cannot be read", "owner"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,2 +1,9 @@
-SELECT id, member_no, name, email, cohorts, payments, fields, status, batch_id, queued_at FROM affected_members
-WHERE notice_id = $1 AND member_no /*among $2*/
+-- The last column: 1 for somebody who was taken out and then told in another way.
+SELECT m.id, m.member_no, m.name, m.email, m.cohorts, m.payments, m.fields, m.status, m.batch_id, m.queued_at,
+    CAST(CASE WHEN m.status = 'withdrawn'
+        AND EXISTS (SELECT 1 FROM substitutes s
+                    WHERE s.notice_id = $1 AND s.member_id = m.id AND s.kind <> 'revoked'
+                      AND NOT EXISTS (SELECT 1 FROM substitutes v WHERE v.notice_id = $1 AND v.member_id = m.id AND v.revokes = s.id))
+        THEN 1 ELSE 0 END AS BIGINT)
+FROM affected_members m
+WHERE m.notice_id = $1 AND m.member_no /*among $2*/

@@ -55,6 +55,9 @@ pub enum StoreError {
         "the queue was sealed before, and nothing is noted of it here: it may be an older copy, and nothing more is sealed; see `owabi db accept-restored --help`"
     )]
     SealsUnknown,
+    /// What is sealed cannot be noted outside of the database: where, and why.
+    #[error("the newest seal cannot be noted in {0}: nothing is sealed")]
+    NoNote(String),
     /// A row holds what owabi cannot read.
     #[error("{}", unreadable_row(*id, what).en)]
     Row {

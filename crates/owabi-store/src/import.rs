@@ -85,7 +85,7 @@ pub struct KnownRow {
     pub status: Status,
     /// It came with this same import.
     pub same_import: bool,
-    /// It was in no roster that was released, so no mail to it was ever due.
+    /// It was in no roster that was released, so no mail to it was ever due; nor was it told in another way.
     pub never_released: bool,
 }
 
@@ -192,7 +192,8 @@ impl Import {
                     let text = member_text!(row, 0, 1);
                     let id = text.id;
                     let same_import = row.get::<Option<String>, _>(8).as_deref() == Some(batch_id.as_str());
-                    let never_released = row.get::<Option<i64>, _>(9).is_none();
+                    let told = row.get::<i64, _>(10) == 1;
+                    let never_released = row.get::<Option<i64>, _>(9).is_none() && !told;
                     let status = status(id, row.get(7))?;
                     Ok(KnownRow { id, member: text.read()?, status, same_import, never_released })
                 })

@@ -89,6 +89,16 @@ async fn who_was_taken_out_before_any_release_can_be_held_again_and_nobody_else_
         MergedRow { id: known.id, member, given_email: email, unreachable: None }
     };
     import.take_in(&[row("M00007")]).await.unwrap();
+    import.roll_back().await.unwrap();
+    // Whoever was told in another way since, as after a restore, is not sent to.
+    place.run("INSERT INTO substitutes (notice_id, member_id, kind, on_day, actor, at) SELECT notice_id, id, 'other', '2026-11-30', 'hanako', 70 FROM affected_members WHERE member_no = 'M00007'").await.unwrap();
+    let mut import = store.begin_import(batch("b3")).await.unwrap();
+    assert!(import.known(&["M00007"]).await.unwrap().iter().all(|row| !row.never_released));
+    import.roll_back().await.unwrap();
+    place.run("INSERT INTO substitutes (notice_id, member_id, kind, on_day, revokes, actor, at) SELECT notice_id, member_id, 'revoked', '2026-11-30', id, 'hanako', 71 FROM substitutes").await.unwrap();
+    let mut import = store.begin_import(batch("b3")).await.unwrap();
+    assert!(import.known(&["M00007"]).await.unwrap().iter().all(|row| row.never_released));
+    import.take_in(&[row("M00007")]).await.unwrap();
     import.commit(Totals { lines: 1, merged: 1, ..Totals::default() }).await.unwrap();
     let held = store.member(NOTICE, "M00007").await.unwrap().unwrap();
     assert_eq!((held.status, held.member.email.as_deref()), (Status::Held, Some("right@example.jp")));

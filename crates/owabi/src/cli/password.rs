@@ -19,9 +19,6 @@ const SHORTEST: usize = 12;
 /// Octets of a new password: more is no password but the wrong file.
 const LONGEST: usize = 1024;
 
-/// Ctrl-C.
-const INTERRUPT: u8 = 3;
-
 /// The hash of nobody's password, as costly to compare with as a real one.
 const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -96,12 +93,15 @@ fn typed(session: &Session, question: &Text) -> Result<SecretString, Failure> {
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "{}", question.of(session.lang()));
     let _ = stderr.flush();
-    let line = until(&[b'\n', INTERRUPT]);
+    let interrupt = shown.special_codes[SpecialCodeIndex::VINTR];
+    let line = until(&[b'\n', interrupt]);
     tcsetattr(&terminal, OptionalActions::Now, &shown).map_err(std::io::Error::from)?;
     let line = line?;
-    if line.expose_secret().ends_with(char::from(INTERRUPT)) {
+    if line.expose_secret().ends_with(char::from(interrupt)) {
         let _ = writeln!(stderr);
         kill_current_process_group(Signal::INT).map_err(std::io::Error::from)?;
+        // Whoever runs it has the signal ignored.
+        return Err(Failure::new(Exit::Failed, say!(ja: "中断しました。", en: "interrupted")));
     }
     Ok(line)
 }
@@ -111,7 +111,7 @@ fn hidden(shown: &Termios) -> Termios {
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
     hidden.local_modes.insert(LocalModes::ECHONL);
-    hidden.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
+    hidden.special_codes[SpecialCodeIndex::VEOL] = shown.special_codes[SpecialCodeIndex::VINTR];
     hidden
 }
 

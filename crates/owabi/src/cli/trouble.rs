@@ -35,6 +35,7 @@ pub(super) fn what(error: &StoreError) -> Text {
         StoreError::SealsUnknown => {
             "この待ち行列には封印がありますが、その控えがこのマシンにありません。古いコピーかもしれないため、封印を続けていません。".to_owned()
         }
+        StoreError::NoNote(place) => format!("台帳の封印の控えを書けないため({place})、封印していません。"),
         StoreError::Row { id, what } => return unreadable_row(*id, what),
         StoreError::RosterChanged { looked_at, held } => {
             format!(

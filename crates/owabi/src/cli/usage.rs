@@ -20,7 +20,7 @@ pub(super) fn failure(error: &clap::Error, arguments: &[OsString]) -> Failure {
     let next = if verb.ends_with(" resolve") && of(error, ContextKind::InvalidArg).starts_with("--as") {
         let who = of(error, ContextKind::InvalidValue);
         say!(
-            ja: "`resolve` の後の --as は判断です。だれが行うかは前に書きます: `owabi --as {who} resolve … --as accepted`(`{verb} --help`)",
+            ja: "`resolve` の後の --as は判断です。誰が行うかは前に書きます: `owabi --as {who} resolve … --as accepted`(`{verb} --help`)",
             en: "after `resolve`, --as is the decision; who decides stands before it: `owabi --as {who} resolve … --as accepted` (`{verb} --help`)"
         )
     } else {

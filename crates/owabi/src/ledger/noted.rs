@@ -7,8 +7,8 @@ use owabi_core::ledger::{Head, Seal};
 use owabi_store::{Store, StoreError};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::path::{Path, PathBuf};
 
 /// What says that a database may be older than what was sent from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Older {
     /// It has seals, and none of them was ever noted here: the file may have come to a new machine, from any time. Daemons on a shared
     /// database may well begin on a new host.
     Unknown,
+    /// The same, since what was noted cannot be read: why.
+    Unreadable(String),
 }
 
 /// The file of the newest head.
@@ -55,9 +57,12 @@ impl Noted {
     /// # Errors
     /// `Unavailable`.
     pub async fn older(&self, store: &Store, queue: &str) -> Result<Option<Older>, StoreError> {
-        let head = match self.read(queue) {
-            Some(head) if head.number > 0 => head,
-            None if !store.is_shared() && store.newest_seal().await?.is_some() => return Ok(Some(Older::Unknown)),
+        // First the seals: a daemon that begins notes before it seals.
+        let must_be_noted = !store.is_shared() && store.newest_seal().await?.is_some();
+        let head = match self.look(queue) {
+            Ok(Some(head)) if head.number > 0 => head,
+            Ok(None) if must_be_noted => return Ok(Some(Older::Unknown)),
+            Err(error) if must_be_noted => return Ok(Some(Older::Unreadable(error.to_string()))),
             _ => return Ok(None),
         };
         let there = store.seals_after(head.number - 1, 1).await?.into_iter().next();
@@ -67,8 +72,19 @@ impl Noted {
 
     /// The head of this queue that was noted last, if it can be read.
     pub fn read(&self, queue: &str) -> Option<Head> {
-        let text = fs::read_to_string(&self.file).ok()?;
-        text.lines().filter_map(Head::find).find(|head| head.queue == queue)
+        self.look(queue).ok().flatten()
+    }
+
+    fn look(&self, queue: &str) -> io::Result<Option<Head>> {
+        Ok(self.text()?.lines().filter_map(Head::find).find(|head| head.queue == queue))
+    }
+
+    /// All lines; none where there is no file.
+    fn text(&self) -> io::Result<String> {
+        match fs::read_to_string(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            text => text,
+        }
     }
 
     /// Whether a sealed head of any queue was noted; one that may not be read was.
@@ -84,7 +100,7 @@ impl Noted {
     /// # Errors
     /// When the file cannot be written.
     pub fn begin(&self, head: &Head) -> io::Result<()> {
-        if self.read(&head.queue).is_some() { Ok(()) } else { self.replace(head) }
+        if self.look(&head.queue)?.is_some() { Ok(()) } else { self.replace(head) }
     }
 
     /// Puts the head of this queue aside, so that another chain may go on: its line is appended to a file beside, which is named.
@@ -124,7 +140,7 @@ impl Noted {
 
     /// The lines of the other queues, and this one's.
     fn rewrite(&self, queue: &str, head: Option<&Head>) -> io::Result<()> {
-        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        let text = self.text()?;
         let others = text.lines().filter(|line| Head::find(line).is_some_and(|other| other.queue != queue));
         let others = others.map(|line| format!("{line}\n"));
         let lines: String = others.chain(head.map(|head| format!("{head}\n"))).collect();
@@ -133,14 +149,32 @@ impl Noted {
         let beside = PathBuf::from(name);
         let write = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            self.keep_owner(&file)?;
             file.write_all(lines.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&beside, &self.file)
+            fs::rename(&beside, &self.file)?;
+            fs::File::open(self.folder())?.sync_all()
         };
         let written = write();
         if written.is_err() {
             let _ = fs::remove_file(&beside);
         }
         written
+    }
+
+    /// What root writes stays the daemon's.
+    fn keep_owner(&self, file: &fs::File) -> io::Result<()> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(());
+        }
+        let of = fs::metadata(&self.file).or_else(|_| fs::metadata(self.folder()))?;
+        fchown(file, Some(of.uid()), Some(of.gid()))
+    }
+
+    fn folder(&self) -> &Path {
+        match self.file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
     }
 }

@@ -43,6 +43,8 @@ pub struct Sealer {
     entries: i64,
     gaps: Vec<Gap>,
     noted: Option<Noted>,
+    /// The newest seal that was noted by this sealer: of a chain that others go on with, too.
+    noted_to: i64,
     /// The chain was found to hold the noted head.
     trusted: bool,
     /// Of a daemon: a round may take long after a large import, a page does not.
@@ -98,6 +100,7 @@ impl Sealer {
             entries: 0,
             gaps,
             noted: None,
+            noted_to: 0,
             trusted: false,
             pulse: None,
         };
@@ -126,13 +129,14 @@ impl Sealer {
     pub async fn seal(&mut self, now: i64) -> Result<i64, StoreError> {
         self.follow().await?;
         self.trust().await?;
-        let (before, mut sealed) = (self.newest.number, 0);
+        let mut sealed = 0;
         while !self.round(now, &mut sealed).await? {}
         let head = self.head();
-        if self.newest.number > before
+        if self.newest.number > self.noted_to
             && let Some(noted) = &mut self.noted
         {
             noted.write(&head);
+            self.noted_to = head.number;
         }
         Ok(sealed)
     }
@@ -145,13 +149,17 @@ impl Sealer {
         if let Some(noted) = &self.noted {
             match noted.older(&self.store, &self.queue).await? {
                 Some(Older::Than(head)) => return Err(StoreError::SealsGone { number: head.number }),
-                Some(Older::Unknown) => return Err(StoreError::SealsUnknown),
-                // What cannot be written now is said after the first seal.
-                None => drop(noted.begin(&self.head())),
+                Some(Older::Unknown | Older::Unreadable(_)) => return Err(StoreError::SealsUnknown),
+                None => noted.begin(&self.head()).or_else(|error| self.goes_on_without(noted, &error))?,
             }
         }
         self.trusted = true;
         Ok(())
+    }
+
+    /// On a shared database others note: what cannot be written here is said after the first seal.
+    fn goes_on_without(&self, noted: &Noted, error: &std::io::Error) -> Result<(), StoreError> {
+        if self.store.is_shared() { Ok(()) } else { Err(StoreError::NoNote(format!("{}: {error}", noted.place()))) }
     }
 
     /// One pass over what is not sealed. Returns whether it came to its end.
@@ -355,6 +363,10 @@ impl Trouble {
                 StoreError::SealsGone { number } => say!(
                     ja: "台帳の封印 {number} が消えているか、別のものになっているため、封印を止めました。`owabi ledger verify` で確かめてください。",
                     en: "seal {number} of the ledger is gone or is another one: nothing more is sealed; look at `owabi ledger verify`"
+                ),
+                StoreError::SealsUnknown | StoreError::NoNote(_) => say!(
+                    ja: "台帳の封印をデータベースの外に控えられないため、封印していません。`owabi check` で確かめてください。",
+                    en: "the ledger is not sealed, because its seals are not noted outside of the database: look at `owabi check`"
                 ),
                 _ => say!(
                     ja: "データベースの不調で台帳を封印できません。直れば自動で封印します。",

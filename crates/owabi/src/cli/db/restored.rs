@@ -45,19 +45,22 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
         session.answer(&json!({ "accepted": false, "missing": null, "aside": null }));
         return Ok(Exit::Done);
     };
+    if let Older::Unreadable(_) = older {
+        return Err(Failure::with(Exit::BadConfig, what(&noted, &older), next(&older)));
+    }
     let newest = store.newest_seal().await?.map_or(0, |seal| seal.number);
     session.confirm(options.yes, &question(&older, newest))?;
     let missing = match &older {
         Older::Than(head) => {
             json!({ "number": head.number, "at": head.at, "entries": head.entries, "hash": hex(&head.hash) })
         }
-        Older::Unknown => Value::Null,
+        Older::Unknown | Older::Unreadable(_) => Value::Null,
     };
     let body = json!({ "missing": missing, "newest": newest });
     store.append_ledger(session.now(), &person.name, "restored", None, &body).await?;
     let aside = match &older {
         Older::Than(head) => Some(noted.put_aside(head)?),
-        Older::Unknown => None,
+        Older::Unknown | Older::Unreadable(_) => None,
     };
     if newest > 0 {
         let key = sealed_with(config, &store).await?;
@@ -84,7 +87,7 @@ fn question(older: &Older, newest: i64) -> Text {
                 en: "the queue had come to seal {number} of {at}, and is now an older copy with {newest} seals. Accept that, so that it is sent from again? Is everybody withdrawn who was sent to after the copy? [yes/no]"
             )
         }
-        Older::Unknown => say!(
+        Older::Unknown | Older::Unreadable(_) => say!(
             ja: "封印 {newest} までの待ち行列をこのマシンで使うことを認め、送信を再開できるようにします。古いバックアップであれば、それより後に送った方を除いてありますか? [yes/no]",
             en: "the queue has come to this machine with {newest} seals. Accept that, so that it is sent from here? If it is an older copy, is everybody withdrawn who was sent to after it? [yes/no]"
         ),
@@ -105,10 +108,14 @@ pub(in crate::cli) fn cannot_note(noted: &Noted, error: &std::io::Error) -> Fail
             ja: "台帳の封印の控え {place} を書けません: {error}",
             en: "the newest seal cannot be noted in {place}: {error}"
         ),
-        say!(
-            ja: "ledger.key_file を、owabi が書けるフォルダーのファイルにしてください。控えがないと、古いバックアップに戻ったことに気づけません。",
-            en: "ledger.key_file must lie in a folder that owabi can write: without the note an older copy of the queue is not noticed"
-        ),
+        note_must_be_written(),
+    )
+}
+
+pub(in crate::cli) fn note_must_be_written() -> Text {
+    say!(
+        ja: "ledger.key_file を、owabi が書けるフォルダーのファイルにしてください。控えがないと、古いバックアップに戻ったことに気づけません。",
+        en: "ledger.key_file must lie in a folder that owabi can write: without the note an older copy of the queue is not noticed"
     )
 }
 
@@ -117,13 +124,9 @@ pub(in crate::cli) fn cannot_note(noted: &Noted, error: &std::io::Error) -> Fail
 /// # Errors
 /// 78 for such a queue.
 pub(in crate::cli) async fn refuse_restored(config: &Config, store: &Store) -> Result<(), Failure> {
-    let Some(what) = older(config, store).await? else { return Ok(()) };
-    let Text { ja, en } = after_a_restore();
-    let next = say!(
-        ja: "送信を終えてから移したなど、控えより後に何も送っていなければ、`owabi db accept-restored` だけで始められます。\n{ja}",
-        en: "where nothing was sent since the copy was made, `owabi db accept-restored` is all that is needed\n{en}"
-    );
-    Err(Failure::with(Exit::BadConfig, what, next))
+    let noted = Noted::of(config);
+    let Some(older) = noted.older(store, &store.queue_id().await?).await? else { return Ok(()) };
+    Err(Failure::with(Exit::BadConfig, what(&noted, &older), next(&older)))
 }
 
 /// What is to be said of a queue that is, or may be, older than what was sent from it.
@@ -132,8 +135,12 @@ pub(in crate::cli) async fn refuse_restored(config: &Config, store: &Store) -> R
 /// The database's.
 pub(in crate::cli) async fn older(config: &Config, store: &Store) -> Result<Option<Text>, Failure> {
     let noted = Noted::of(config);
+    Ok(noted.older(store, &store.queue_id().await?).await?.map(|older| what(&noted, &older)))
+}
+
+fn what(noted: &Noted, older: &Older) -> Text {
     let place = noted.place();
-    Ok(noted.older(store, &store.queue_id().await?).await?.map(|older| match older {
+    match older {
         Older::Than(head) => {
             let (number, at) = (head.number, japan::short(head.at));
             say!(
@@ -142,8 +149,27 @@ pub(in crate::cli) async fn older(config: &Config, store: &Store) -> Result<Opti
             )
         }
         Older::Unknown => say!(
-            ja: "このデータベースには封印がありますが、その控えが {place} にないか、読めません。ほかのマシンから移したもの、または古いバックアップかもしれません。同じ方に二度送らないよう、送信を始めません。",
-            en: "this database has seals, and none of them is noted in {place}, or it cannot be read: the database has come from another machine, or is an older copy. Nothing is sent, so that nobody is told twice"
+            ja: "このデータベースには封印がありますが、その控えが {place} にありません。ほかのマシンから移したもの、古いバックアップ、または ledger.key_file の場所だけを変えたものかもしれません。同じ方に二度送らないよう、送信を始めません。",
+            en: "this database has seals, and none of them is noted in {place}: it has come from another machine, is an older copy, or ledger.key_file was moved without the note beside it. Nothing is sent, so that nobody is told twice"
         ),
-    }))
+        Older::Unreadable(why) => say!(
+            ja: "台帳の封印の控え {place} を読めないため({why})、データベースが古いものに戻っていないかを確かめられません。同じ方に二度送らないよう、送信を始めません。",
+            en: "the note of the newest seal, {place}, cannot be read ({why}): nobody can tell whether the database is an older copy. Nothing is sent, so that nobody is told twice"
+        ),
+    }
+}
+
+fn next(older: &Older) -> Text {
+    let Text { ja, en } = after_a_restore();
+    match older {
+        Older::Than(_) => Text { ja, en },
+        Older::Unknown => say!(
+            ja: "待ち行列を移しただけで、このデータベースの写しを取った後に何も送っていなければ、`owabi db accept-restored` だけで始められます。\n{ja}",
+            en: "where the queue was only moved, and nothing was sent since this copy of the database was made, `owabi db accept-restored` is all that is needed\n{en}"
+        ),
+        Older::Unreadable(_) => say!(
+            ja: "ファイルの所有者と権限を、`owabi run` を動かすユーザーが読み書きできるものに直してください。",
+            en: "give the file an owner and mode with which the account of `owabi run` can read and write it"
+        ),
+    }
 }
