@@ -72,7 +72,7 @@ impl Look<'_> {
             Some(Trouble::NoRoute) => {
                 say!(ja: "{shown} への経路がありません。", en: "there is no route to {shown} from here")
             }
-            _ => say!(ja: "{shown} につながりません: {ja}", en: "{shown}: {en}"),
+            _ => say!(ja: "{shown}: {ja}", en: "{shown}: {en}"),
         };
         let next = match step.io {
             Some(Trouble::Refused) => say!(
