@@ -112,6 +112,11 @@ impl Wire {
         self.lines.silent.send_replace(self.connections());
     }
 
+    /// Nothing passes any more, nor on later connections.
+    pub(crate) fn silence_for_good(&self) {
+        self.lines.silent.send_replace(u64::MAX);
+    }
+
     /// What was held up on the way arrives.
     pub(crate) fn let_pass(&self) {
         self.lines.silent.send_replace(0);

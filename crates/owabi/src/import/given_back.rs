@@ -73,13 +73,13 @@ pub(crate) fn is_same_file(one: &Path, other: &Path) -> io::Result<bool> {
     match (identity(one), identity(other)) {
         (Ok(one), Ok(other)) => Ok(one == other),
         // Two that are not there yet may be one all the same.
-        (Err(_), Err(_)) => Ok(place_of(one)? == place_of(other)?),
+        (Err(_), Err(_)) => Ok(place_of(one) == place_of(other)),
         (Err(error), _) | (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }
 
-fn place_of(file: &Path) -> io::Result<PathBuf> {
+fn place_of(file: &Path) -> PathBuf {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(fs::canonicalize(folder)?.join(file.file_name().unwrap_or_default()))
+    fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()).join(file.file_name().unwrap_or_default())
 }
