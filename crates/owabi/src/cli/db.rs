@@ -52,7 +52,7 @@ enum Verb {
     Copy(copy::Options),
 }
 
-pub(super) use restored::{cannot_note, note_must_be_written, older, refuse_restored};
+pub(super) use restored::{note_must_be_written, older, refuse_restored};
 
 pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let config = session.config()?;

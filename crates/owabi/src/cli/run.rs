@@ -89,11 +89,8 @@ pub(super) async fn run(session: &Session, options: &Options) -> Answer {
     let begun = clock::monotonic();
     let bar = session.bar(Left::of(&store).await?.to_send(), &say!(ja: "送信", en: "sending"));
     let follower = tokio::spawn(follow(bar.clone(), live.clone()));
-    let noted = Noted::of(config);
-    let sealer = Sealer::new(store.clone(), keys.clone(), seal_key).await?.noting(noted.clone());
-    if !store.is_shared() {
-        noted.begin(&sealer.head()).map_err(|error| db::cannot_note(&noted, &error))?;
-    }
+    let mut sealer = Sealer::new(store.clone(), keys.clone(), seal_key).await?.noting(Noted::of(config));
+    sealer.trust().await?;
     let seals = live.pulses().begin("sealer", Longest::of(config).database);
     let sealing = sealer.keep_sealing(live.alerts().clone(), seals);
     let (store_too, stop) = (store.clone(), signals.stop.clone());

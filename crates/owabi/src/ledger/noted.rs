@@ -130,6 +130,11 @@ impl Noted {
         self.failed = written.is_err();
     }
 
+    /// The failure of whoever must not go on without the note.
+    pub fn cannot_be_written(&self, error: &io::Error) -> StoreError {
+        StoreError::NoNote(format!("{}: {error}", self.place()))
+    }
+
     /// Notes a head in the place of the one before.
     ///
     /// # Errors

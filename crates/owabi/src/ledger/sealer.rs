@@ -131,18 +131,20 @@ impl Sealer {
         self.trust().await?;
         let mut sealed = 0;
         while !self.round(now, &mut sealed).await? {}
-        let head = self.head();
-        if self.newest.number > self.noted_to
-            && let Some(noted) = &mut self.noted
-        {
-            noted.write(&head);
+        if self.newest.number > self.noted_to {
+            let head = self.head();
             self.noted_to = head.number;
+            self.noted.iter_mut().for_each(|noted| noted.write(&head));
         }
         Ok(sealed)
     }
 
-    /// The head that was noted must be in the chain: else seals were taken away, and a new chain would cover it up.
-    async fn trust(&mut self) -> Result<(), StoreError> {
+    /// The head that was noted must be in the chain: else seals were taken away, and a new chain would cover it up. A chain that begins
+    /// is noted before its first seal.
+    ///
+    /// # Errors
+    /// `SealsGone`, `SealsUnknown`; `NoNote` when nothing can be noted; `Unavailable`.
+    pub async fn trust(&mut self) -> Result<(), StoreError> {
         if self.trusted {
             return Ok(());
         }
@@ -159,7 +161,7 @@ impl Sealer {
 
     /// On a shared database others note: what cannot be written here is said after the first seal.
     fn goes_on_without(&self, noted: &Noted, error: &std::io::Error) -> Result<(), StoreError> {
-        if self.store.is_shared() { Ok(()) } else { Err(StoreError::NoNote(format!("{}: {error}", noted.place()))) }
+        if self.store.is_shared() { Ok(()) } else { Err(noted.cannot_be_written(error)) }
     }
 
     /// One pass over what is not sealed. Returns whether it came to its end.

@@ -65,7 +65,7 @@ pub(super) async fn run(session: &Session, config: &Config, options: &Options) -
     if newest > 0 {
         let key = sealed_with(config, &store).await?;
         let from_here = newest_head(&store, &key).await?;
-        noted.replace(&from_here).map_err(|error| cannot_note(&noted, &error))?;
+        noted.replace(&from_here).map_err(|error| noted.cannot_be_written(&error))?;
     }
     let kept = aside.as_deref().map_or_else(Text::default, kept_in);
     let (ja, en) = (kept.ja, kept.en);
@@ -100,18 +100,6 @@ fn kept_in(file: &Path) -> Text {
 }
 
 /// The seals of a queue are noted outside of it, or nobody can tell an older copy.
-pub(in crate::cli) fn cannot_note(noted: &Noted, error: &std::io::Error) -> Failure {
-    let place = noted.place();
-    Failure::with(
-        Exit::BadConfig,
-        say!(
-            ja: "台帳の封印の控え {place} を書けません: {error}",
-            en: "the newest seal cannot be noted in {place}: {error}"
-        ),
-        note_must_be_written(),
-    )
-}
-
 pub(in crate::cli) fn note_must_be_written() -> Text {
     say!(
         ja: "ledger.key_file を、owabi が書けるフォルダーのファイルにしてください。控えがないと、古いバックアップに戻ったことに気づけません。",
